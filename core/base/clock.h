@@ -1,0 +1,30 @@
+/* clock.h - time as an argument: the machine's, or a test's.
+ *
+ * wall_ms is Unix time and may jump; mono_ms only grows and is what waits are measured with. */
+#ifndef BF_CLOCK_H
+#define BF_CLOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct bf_clock {
+    int64_t (*wall_ms)(void *arg);
+    int64_t (*mono_ms)(void *arg);
+    void *arg;
+};
+
+const struct bf_clock *bf_clock_system(void);
+static inline int64_t bf_wall_ms(const struct bf_clock *c) { return c->wall_ms(c->arg); }
+static inline int64_t bf_mono_ms(const struct bf_clock *c) { return c->mono_ms(c->arg); }
+
+/* RFC 3339 in UTC with milliseconds, "2026-11-23T12:00:00.000Z"; out holds 32 bytes. */
+void bf_time_print(int64_t ms, char out[32]);
+/* Any RFC 3339 date-time, zone required, fraction cut to milliseconds; false if it is not one. */
+bool bf_time_parse(const char *text, int64_t *ms);
+/* An HTTP date (IMF-fixdate), as in Retry-After; false if it is not one. */
+bool bf_http_date_parse(const char *text, int64_t *ms);
+/* "90s" "5m" "2h" "3d" "250ms", whole numbers; false if it is not one. */
+bool bf_duration_parse(const char *text, int64_t *ms);
+
+#endif

@@ -1,0 +1,143 @@
+/* queue.c - a linked list under a mutex.
+ *
+ * The consumer takes the whole list at once, so under load one lock serves many items; producers
+ * signal only a consumer that waits.  Waits are measured by the monotonic clock, so that setting
+ * the machine's time neither wakes nor hangs anybody. */
+#include "core/base/queue.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <time.h>
+
+#include <belfry/plugin.h> /* enum bf_err */
+
+#include "core/base/base.h"
+
+struct bf_queue {
+    size_t limit;               /* fixed after new */
+    pthread_cond_t filled;      /* or closed */
+    pthread_mutex_t lock;
+    struct bf_link *first;      /* under lock, from here down */
+    struct bf_link **end;       /* where the next one is hung */
+    size_t len;
+    bool waiting;
+    bool closed;
+};
+
+struct bf_queue *bf_queue_new(size_t limit)
+{
+    struct bf_queue *q = bf_new(struct bf_queue);
+    pthread_condattr_t attr;
+
+    q->limit = limit;
+    q->end = &q->first;
+    pthread_mutex_init(&q->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&q->filled, &attr);
+    pthread_condattr_destroy(&attr);
+    return q;
+}
+
+void bf_queue_free(struct bf_queue *q)
+{
+    if (!q)
+        return;
+    pthread_cond_destroy(&q->filled);
+    pthread_mutex_destroy(&q->lock);
+    free(q);
+}
+
+static int push(struct bf_queue *q, struct bf_link *item, size_t limit)
+{
+    int rc = BF_OK;
+    bool wake = false;
+
+    pthread_mutex_lock(&q->lock);
+    if (q->closed) {
+        rc = BF_ECANCELED;
+    } else if (q->len >= limit) {
+        rc = BF_EFULL;
+    } else {
+        item->next = NULL;
+        *q->end = item;
+        q->end = &item->next;
+        q->len++;
+        wake = q->waiting;
+        q->waiting = false;     /* one signal is enough */
+    }
+    pthread_mutex_unlock(&q->lock);
+    if (wake)
+        pthread_cond_signal(&q->filled);
+    return rc;
+}
+
+int bf_queue_push(struct bf_queue *q, struct bf_link *item) { return push(q, item, q->limit); }
+
+int bf_queue_push_always(struct bf_queue *q, struct bf_link *item)
+{
+    return push(q, item, SIZE_MAX);
+}
+
+static struct timespec from_now(int64_t ms)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    ts.tv_sec += ms / 1000;
+    ts.tv_nsec += ms % 1000 * 1000000;
+    if (ts.tv_nsec >= 1000000000) {
+        ts.tv_sec++;
+        ts.tv_nsec -= 1000000000;
+    }
+    return ts;
+}
+
+/* Under the lock: until there is an item, or the queue is closed, or the time is up. */
+static void wait_for_item(struct bf_queue *q, int64_t wait_ms)
+{
+    struct timespec until = {0};
+    int rc = 0;
+
+    if (wait_ms > 0)
+        until = from_now(wait_ms);
+    while (!q->first && !q->closed && rc != ETIMEDOUT) {
+        q->waiting = true;
+        rc = wait_ms < 0 ? pthread_cond_wait(&q->filled, &q->lock)
+                         : pthread_cond_timedwait(&q->filled, &q->lock, &until);
+    }
+    q->waiting = false;
+}
+
+struct bf_link *bf_queue_pop_all(struct bf_queue *q, int64_t wait_ms)
+{
+    struct bf_link *list;
+
+    pthread_mutex_lock(&q->lock);
+    if (!q->first && wait_ms != 0)
+        wait_for_item(q, wait_ms);
+    list = q->first;
+    q->first = NULL;
+    q->end = &q->first;
+    q->len = 0;
+    pthread_mutex_unlock(&q->lock);
+    return list;
+}
+
+void bf_queue_close(struct bf_queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    q->closed = true;
+    pthread_cond_broadcast(&q->filled);
+    pthread_mutex_unlock(&q->lock);
+}
+
+size_t bf_queue_len(struct bf_queue *q)
+{
+    size_t len;
+
+    pthread_mutex_lock(&q->lock);
+    len = q->len;
+    pthread_mutex_unlock(&q->lock);
+    return len;
+}

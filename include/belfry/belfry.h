@@ -1,0 +1,157 @@
+/* belfry/belfry.h - embed a Belfry hub in a program, and talk to one.
+ *
+ *   struct bf_hub_options o = { .size = sizeof(o), .settings = settings };
+ *   struct bf_hub *hub;
+ *   struct bf_error err;
+ *
+ *   if (bf_hub_open(&o, &hub, &err))
+ *       die(err.words);
+ *   bf_hub_run(hub, &err);          // until bf_hub_stop(), from any thread
+ *   bf_hub_close(hub);
+ *
+ * A hub is a value: a program may open several, each with a data directory of its own.  The
+ * library installs no signal handlers, changes no process-wide limits and waits for no children
+ * but its own.  Functions returning int give 0 or a negative enum bf_err.  Every function says in
+ * brackets which thread may call it. */
+#ifndef BELFRY_BELFRY_H
+#define BELFRY_BELFRY_H
+
+#include <belfry/plugin.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What went wrong, in words for a person: the thing, the cause and the way out. */
+struct bf_error {
+    int code;                   /* enum bf_err */
+    char field[120];            /* the option or field at fault, "" if none: "[17].type" */
+    char words[600];
+};
+
+/* A finished log line, without its end.  [any, several at once] */
+typedef void bf_log_fn(void *arg, int level, const char *line);
+
+
+/* --- a hub of your own ---------------------------------------------------- */
+
+struct bf_hub;
+
+/* One setting, as the configuration file, BELFRY_<NAME> or --name would give it.  `belfry help
+ * serve` lists the names. */
+struct bf_setting {
+    const char *name;
+    const char *value;
+};
+
+struct bf_hub_options {
+    uint32_t size;                                  /* sizeof */
+    uint32_t reserved;
+    const char *config_file;                        /* Lua, or NULL */
+    const struct bf_setting *defaults;              /* lose to the file; end with {NULL, NULL} */
+    const struct bf_setting *settings;              /* win over the file; the same */
+    const struct bf_plugin *const *plugins;         /* linked in with BF_STATIC; NULL-terminated */
+    bf_log_fn *log;                                 /* NULL: stderr */
+    void *log_arg;
+};
+
+/* Read the configuration, open (or make) the data directory, load plugins, bind the listener.
+ * Nothing is acknowledged or sent before bf_hub_run().  [any] */
+BF_EXPORT int bf_hub_open(const struct bf_hub_options *options, struct bf_hub **out,
+                          struct bf_error *err);
+
+/* Work until bf_hub_stop(): then take nothing new, finish what is in flight (at most 20 s), and
+ * return 0.  The calling thread becomes the hub's [main].  A hub runs once. */
+BF_EXPORT int bf_hub_run(struct bf_hub *hub, struct bf_error *err);
+
+/* Make bf_hub_run() return.  Also fit for a signal handler.  [any] */
+BF_EXPORT void bf_hub_stop(struct bf_hub *hub);
+
+/* Give back everything.  Not while bf_hub_run() is running.  NULL is fine. */
+BF_EXPORT void bf_hub_close(struct bf_hub *hub);
+
+/* "127.0.0.1:8320": where the hub listens, port 0 resolved.  Lives as long as the hub.  [any] */
+BF_EXPORT const char *bf_hub_address(const struct bf_hub *hub);
+/* The first admin's key if this open made one: shown once, never again.  NULL otherwise. */
+BF_EXPORT const char *bf_hub_first_key(const struct bf_hub *hub);
+
+/* What became of one published event. */
+struct bf_published {
+    const char *id;
+    bool duplicate;             /* its key was there already; id is the first one's */
+};
+
+/* Called once the events are durable (rc 0), or will never be (rc < 0; nothing of them was
+ * kept).  Return quickly.  [engine] */
+typedef void bf_publish_fn(void *arg, int rc, const struct bf_published *events, size_t n);
+
+/* Publish what POST /api/v1/events takes: an envelope, an array of them, or one per line.  All or
+ * nothing.  A negative return means that `fn` will not be called: the text is wrong (err says
+ * where), or BF_EFULL, the hub is behind: try again later.  [any, once bf_hub_run() is running] */
+BF_EXPORT int bf_hub_publish(struct bf_hub *hub, const char *json, size_t len, bf_publish_fn *fn,
+                             void *arg, struct bf_error *err);
+
+/* The same, waiting; *out (may be NULL) gets the id of the first event.  [any but a callback] */
+BF_EXPORT int bf_hub_publish_wait(struct bf_hub *hub, const char *json, size_t len,
+                                  struct bf_emitted *out, struct bf_error *err);
+
+/* An execution was queued or its status changed, and that is on disk.  Strings end with the
+ * call. */
+struct bf_execution_note {
+    uint32_t size;
+    uint32_t attempts;
+    const char *id;
+    const char *event;          /* the event's id */
+    const char *automation;     /* the automation's id */
+    const char *status;         /* "pending", "finished", ... */
+};
+typedef void bf_execution_fn(void *arg, const struct bf_execution_note *note);
+
+/* Be told of every execution from now on, in order.  Returns a number for bf_hub_unsubscribe(),
+ * after which fn is not called again.  Return quickly; do not publish and wait.  [fn: engine]
+ * [any but fn] */
+BF_EXPORT int bf_hub_subscribe(struct bf_hub *hub, bf_execution_fn *fn, void *arg);
+BF_EXPORT void bf_hub_unsubscribe(struct bf_hub *hub, int subscription);
+
+
+/* --- settings, plugins and receivers, for commands -------------------------- */
+
+/* The name of the i-th setting; NULL behind the last.  [any] */
+BF_EXPORT const char *bf_setting_name(size_t i);
+
+/* Text for people, yours to free(): the settings of a hub, or what a plugin's options are.
+ * plugin_dir NULL is the installed one.  NULL with err if the plugin cannot be loaded.  [any] */
+BF_EXPORT char *bf_help_settings(void);
+BF_EXPORT char *bf_help_plugin(const char *plugin_dir, const char *name, struct bf_error *err);
+
+/* Receive webhooks: a small HTTP server that answers every request by what `fn` returns. */
+struct bf_received {
+    uint32_t size;
+    uint32_t reserved;
+    const char *method;
+    const char *path;
+    const char *const *headers; /* name, value, ..., NULL */
+    const char *body;           /* NUL-terminated; NUL bytes may be inside */
+    size_t body_len;
+};
+/* Gives the HTTP status to answer with.  [a thread of the receiver's, one at a time] */
+typedef int bf_receive_fn(void *arg, const struct bf_received *request);
+
+struct bf_receiver;
+BF_EXPORT int bf_receiver_open(const char *listen, bf_receive_fn *fn, void *arg,
+                               struct bf_receiver **out, struct bf_error *err);
+BF_EXPORT const char *bf_receiver_address(const struct bf_receiver *r);
+BF_EXPORT void bf_receiver_close(struct bf_receiver *r);
+
+/* Whether X-Wandb-Signature (base64 of HMAC-SHA256 over the raw body) is right, compared in
+ * constant time.  [any] */
+BF_EXPORT bool bf_signature_ok(const char *signature, const char *secret, const void *body,
+                               size_t len);
+
+BF_EXPORT const char *bf_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

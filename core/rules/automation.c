@@ -1,0 +1,369 @@
+/* automation.c - from the JSON of an automation to what the rules work with.
+ *
+ * First everything is checked and decoded into scratch memory, then measured and copied into one
+ * allocation: the struct, its actions, its filter, its texts, and the JSON it came from, into which
+ * the actions' options point. */
+#include "core/rules/automation.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/base.h"
+#include "core/event/envelope.h"
+
+#define SCRATCH_MAX (64 * 1024 * 1024)  /* the index of BF_SPEC_MAX bytes, and what it holds */
+
+/* What is read from the JSON, still in scratch memory. */
+struct draft {
+    struct bf_arena *scratch;
+    const struct bf_json *root;
+    bool enabled;
+    const char *name;
+    const char *description;
+    const char *entity;
+    const char *project;
+    const char *collection;
+    const struct bf_trigger *trigger;
+    const struct bf_filter *filter;
+    uint32_t n_actions;
+    struct {
+        const char *integration;
+        const struct bf_json *config;   /* NULL: {} */
+    } actions[BF_ACTIONS_MAX];
+};
+
+/* ---- reading members ---- */
+
+/* `members` is the list for people, "a, b, c"; a key must be one of it. */
+static int check_members(struct draft *d, const struct bf_json *object, const char *members,
+                         struct bf_error *err)
+{
+    if (!bf_json_is(object, BF_JSON_OBJECT))
+        return bf_error_set(err, BF_ECONFIG, "must be an object, not %s",
+                            bf_json_type_name(object));
+    for (const struct bf_json *k = bf_json_first(object); k; k = bf_json_next(object, k)) {
+        const char *key = bf_json_str(d->scratch, k), *at = members;
+        size_t len = strlen(key);
+
+        while (at && !(strncmp(at, key, len) == 0 && (at[len] == ',' || !at[len])))
+            at = strchr(at, ' ') ? strchr(at, ' ') + 1 : NULL;
+        if (!at)
+            return bf_error_field(err, BF_ECONFIG, key, "unknown member \"%.80s\"; known are %s",
+                                  key, members);
+    }
+    return BF_OK;
+}
+
+/* A member that may be absent; null is the same. */
+static const struct bf_json *member(const struct bf_json *object, const char *name)
+{
+    const struct bf_json *value = bf_json_get(object, name);
+
+    return bf_json_is(value, BF_JSON_NULL) ? NULL : value;
+}
+
+static size_t characters(const char *text)
+{
+    size_t n = 0;
+
+    for (; *text; text++)
+        n += ((unsigned char)*text & 0xc0) != 0x80;
+    return n;
+}
+
+/* A string of `min` to `max` characters; *out stays as it is where there is none and min is 0. */
+static int read_text(struct draft *d, const struct bf_json *object, const char *name, size_t min,
+                     size_t max, const char **out, struct bf_error *err)
+{
+    const struct bf_json *value = member(object, name);
+    const char *text = bf_json_str(d->scratch, value);
+
+    if (!value && min == 0)
+        return BF_OK;
+    if (!value)
+        return bf_error_field(err, BF_ECONFIG, name, "\"%s\" is missing", name);
+    if (!text)
+        return bf_error_field(err, BF_ECONFIG, name, "must be a string, not %s",
+                              bf_json_type_name(value));
+    if (characters(text) < min)
+        return bf_error_field(err, BF_ECONFIG, name, "is empty");
+    if (characters(text) > max)
+        return bf_error_field(err, BF_ECONFIG, name,
+                              "is %zu characters long, at most %zu are allowed", characters(text),
+                              max);
+    *out = text;
+    return BF_OK;
+}
+
+static int read_enabled(struct draft *d, struct bf_error *err)
+{
+    const struct bf_json *value = member(d->root, "enabled");
+
+    d->enabled = !value || bf_json_is(value, BF_JSON_TRUE);
+    if (d->enabled || bf_json_is(value, BF_JSON_FALSE))
+        return BF_OK;
+    return bf_error_field(err, BF_ECONFIG, "enabled", "must be true or false, not %s",
+                          bf_json_type_name(value));
+}
+
+/* The name of an entity, project or collection. */
+static int read_name(struct draft *d, const struct bf_json *scope, const char *name, bool needed,
+                     const char **out, struct bf_error *err)
+{
+    const char *problem = NULL;
+    int rc = read_text(d, scope, name, needed, BF_NAME_MAX, out, err);
+
+    if (rc == BF_OK && *out)
+        problem = bf_name_problem(*out, strlen(*out));
+    return problem ? bf_error_field(err, BF_ECONFIG, name, "%s", problem) : rc;
+}
+
+static int read_scope(struct draft *d, const struct bf_json *scope, struct bf_error *err)
+{
+    int rc = check_members(d, scope, "entity, project, collection", err);
+
+    if (rc == BF_OK)
+        rc = read_name(d, scope, "entity", true, &d->entity, err);
+    if (rc == BF_OK)
+        rc = read_name(d, scope, "project", false, &d->project, err);
+    if (rc == BF_OK)
+        rc = read_name(d, scope, "collection", false, &d->collection, err);
+    if (rc == BF_OK && d->collection && !d->project)
+        rc = bf_error_field(err, BF_ECONFIG, "project", "a collection needs its \"project\"");
+    return rc;
+}
+
+static int read_trigger(struct draft *d, const struct bf_json *event, struct bf_error *err)
+{
+    const char *wire = NULL;
+    int rc = read_text(d, event, "type", 1, BF_NAME_MAX, &wire, err);
+
+    if (rc)
+        return rc;
+    d->trigger = bf_trigger_by_wire(wire);
+    if (d->trigger)
+        return BF_OK;
+    if (strcmp(wire, "UPDATE_ARTIFACT_ALIAS") == 0)
+        return bf_error_field(err, BF_ECONFIG, "type", "UPDATE_ARTIFACT_ALIAS is no longer "
+                                                       "available; use ADD_ARTIFACT_ALIAS");
+    return bf_error_field(err, BF_ECONFIG, "type", "unknown event type \"%.80s\"; known are %s",
+                          wire, bf_trigger_names());
+}
+
+static int read_event(struct draft *d, const struct bf_json *event, struct bf_error *err)
+{
+    int rc = check_members(d, event, "type, filter", err);
+
+    if (rc == BF_OK)
+        rc = read_trigger(d, event, err);
+    if (rc)
+        return rc;
+    rc = bf_filter_parse(d->scratch, member(event, "filter"), d->trigger->event, &d->filter, err);
+    if (rc)
+        bf_error_within(err, "filter");
+    return rc;
+}
+
+static int read_action(struct draft *d, const struct bf_json *action, struct bf_error *err)
+{
+    uint32_t i = d->n_actions;
+    int rc = check_members(d, action, "integration, config", err);
+
+    if (rc == BF_OK)
+        rc = read_text(d, action, "integration", 1, BF_NAME_MAX, &d->actions[i].integration, err);
+    if (rc)
+        return rc;
+    d->actions[i].config = member(action, "config");
+    if (d->actions[i].config && !bf_json_is(d->actions[i].config, BF_JSON_OBJECT))
+        return bf_error_field(err, BF_ECONFIG, "config", "must be an object, not %s",
+                              bf_json_type_name(d->actions[i].config));
+    d->n_actions++;
+    return BF_OK;
+}
+
+static int read_actions(struct draft *d, const struct bf_json *actions, struct bf_error *err)
+{
+    size_t n = bf_json_count(actions);
+
+    if (!bf_json_is(actions, BF_JSON_ARRAY))
+        return bf_error_set(err, BF_ECONFIG, "must be an array of actions, not %s",
+                            bf_json_type_name(actions));
+    if (n == 0 || n > BF_ACTIONS_MAX)
+        return bf_error_set(err, BF_ECONFIG, "there are %zu actions; an automation has 1 to %d", n,
+                            BF_ACTIONS_MAX);
+    for (const struct bf_json *a = bf_json_first(actions); a; a = bf_json_next(actions, a)) {
+        int rc = read_action(d, a, err);
+
+        if (rc) {
+            char index[24];
+
+            snprintf(index, sizeof(index), "[%u]", d->n_actions);
+            bf_error_within(err, index);
+            return rc;
+        }
+    }
+    return BF_OK;
+}
+
+/* A member that must be there and is read by a function of its own. */
+static int read_part(struct draft *d, const char *name,
+                     int (*read)(struct draft *, const struct bf_json *, struct bf_error *),
+                     struct bf_error *err)
+{
+    const struct bf_json *value = member(d->root, name);
+    int rc = value ? read(d, value, err)
+                   : bf_error_set(err, BF_ECONFIG, "\"%s\" is missing", name);
+
+    if (rc)
+        bf_error_within(err, name);
+    return rc;
+}
+
+static int read_all(struct draft *d, struct bf_error *err)
+{
+    int rc = check_members(d, d->root, "name, description, enabled, scope, event, actions", err);
+
+    if (rc == BF_OK)
+        rc = read_text(d, d->root, "name", 1, BF_AUTOMATION_NAME_MAX, &d->name, err);
+    if (rc == BF_OK)
+        rc = read_text(d, d->root, "description", 0, BF_DESCRIPTION_MAX, &d->description, err);
+    if (rc == BF_OK)
+        rc = read_enabled(d, err);
+    if (rc == BF_OK)
+        rc = read_part(d, "scope", read_scope, err);
+    if (rc == BF_OK)
+        rc = read_part(d, "event", read_event, err);
+    if (rc == BF_OK)
+        rc = read_part(d, "actions", read_actions, err);
+    if (rc == BF_OK && !bf_arena_ok(d->scratch))
+        rc = bf_error_set(err, BF_ENOMEM, "no memory for an automation");
+    return rc;
+}
+
+/* ---- one piece of memory ---- */
+
+static size_t text_size(const char *text) { return text ? strlen(text) + 1 : 0; }
+
+static const char *put(char **at, const char *text)
+{
+    size_t size = text_size(text);
+    char *copy = *at;
+
+    if (!text)
+        return NULL;
+    *at += size;
+    return memcpy(copy, text, size);
+}
+
+static size_t total_size(const struct draft *d, const char *owner, size_t spec_len)
+{
+    size_t size = sizeof(struct bf_automation) + d->n_actions * sizeof(struct bf_action) +
+                  bf_filter_size(d->filter) + text_size(owner) + text_size(d->name) +
+                  text_size(d->description) + text_size(d->entity) + text_size(d->project) +
+                  text_size(d->collection) + spec_len + 1;
+
+    for (uint32_t i = 0; i < d->n_actions; i++)
+        size += text_size(d->actions[i].integration);
+    return size;
+}
+
+static void put_actions(struct bf_action *out, const struct draft *d, const char *spec,
+                        const char *copy, char **at)
+{
+    for (uint32_t i = 0; i < d->n_actions; i++) {
+        const struct bf_json *config = d->actions[i].config;
+        const char *raw;
+
+        out[i].integration = put(at, d->actions[i].integration);
+        out[i].config = "{}";
+        out[i].config_len = 2;
+        if (config) {
+            raw = bf_json_raw(config, &out[i].config_len);
+            out[i].config = copy + (raw - spec);
+        }
+    }
+}
+
+static struct bf_automation *build(const struct draft *d, const char *owner)
+{
+    size_t spec_len;
+    const char *spec = bf_json_raw(d->root, &spec_len);
+    struct bf_automation *a = calloc(1, total_size(d, owner, spec_len));
+    struct bf_action *actions;
+    char *at;
+
+    if (!a)
+        return NULL;
+    atomic_init(&a->refs, 1);
+    a->enabled = d->enabled;
+    a->trigger = d->trigger;
+    a->n_actions = d->n_actions;
+    a->actions = actions = (struct bf_action *)(a + 1);
+    at = (char *)(actions + d->n_actions);
+    if (d->filter) {
+        a->filter = memcpy(at, d->filter, bf_filter_size(d->filter));
+        at += bf_filter_size(d->filter);
+    }
+    a->owner = put(&at, owner);
+    a->name = put(&at, d->name);
+    a->description = put(&at, d->description);
+    a->entity = put(&at, d->entity);
+    a->project = put(&at, d->project);
+    a->collection = put(&at, d->collection);
+    a->spec_len = spec_len;
+    a->spec = memcpy(at, spec, spec_len);
+    at += spec_len + 1;
+    put_actions(actions, d, spec, a->spec, &at);
+    return a;
+}
+
+static int not_json(struct bf_error *err)
+{
+    return bf_error_set(err, BF_ECONFIG, "this is not JSON: %s", err ? err->words : "");
+}
+
+int bf_automation_parse(const char *spec, size_t len, const char *id, uint64_t revision,
+                        const char *owner, struct bf_automation **out, struct bf_error *err)
+{
+    struct draft d = {.description = ""};
+    struct bf_automation *a = NULL;
+    int rc;
+
+    if (len > BF_SPEC_MAX)
+        return bf_error_set(err, BF_ETOOBIG, "the automation is %zu bytes long, at most %d are "
+                                             "allowed",
+                            len, BF_SPEC_MAX);
+    d.scratch = bf_arena_new(SCRATCH_MAX);
+    d.root = bf_json_parse(d.scratch, spec, len, err);
+    rc = d.root ? read_all(&d, err) : not_json(err);
+    if (rc == BF_OK) {
+        a = build(&d, owner);
+        if (!a)
+            rc = bf_error_set(err, BF_ENOMEM, "no memory for an automation of %zu bytes", len);
+    }
+    bf_arena_free(d.scratch);
+    if (rc)
+        return rc;
+    snprintf(a->id, sizeof(a->id), "%s", id);
+    a->revision = revision;
+    *out = a;
+    return BF_OK;
+}
+
+/* The count is the one thing about an automation that changes. */
+struct bf_automation *bf_automation_ref(const struct bf_automation *a)
+{
+    struct bf_automation *mine = (struct bf_automation *)(uintptr_t)a;
+
+    atomic_fetch_add_explicit(&mine->refs, 1, memory_order_relaxed);
+    return mine;
+}
+
+void bf_automation_unref(const struct bf_automation *a)
+{
+    struct bf_automation *mine = (struct bf_automation *)(uintptr_t)a;
+
+    if (mine && atomic_fetch_sub_explicit(&mine->refs, 1, memory_order_acq_rel) == 1)
+        free(mine);
+}

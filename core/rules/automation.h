@@ -1,0 +1,61 @@
+/* automation.h - an automation as the rules see it: parsed once per revision, never changed, and
+ * all of it one piece of memory, since there may be a hundred thousand of them.
+ *
+ * The JSON is what REST takes:
+ *   {"name","description","enabled","scope":{"entity","project","collection"},
+ *    "event":{"type":"ADD_ARTIFACT_ALIAS","filter":{…}},
+ *    "actions":[{"integration":"ID","config":{…}}, …]}
+ * Unknown members are refused by name; an optional one that is null is as good as absent. */
+#ifndef BF_AUTOMATION_H
+#define BF_AUTOMATION_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/arena.h"
+#include "core/base/error.h"
+#include "core/base/id.h"
+#include "core/base/json.h"
+#include "core/rules/filter.h"
+#include "core/rules/trigger.h"
+
+#define BF_AUTOMATION_NAME_MAX 255      /* characters */
+#define BF_DESCRIPTION_MAX     10000    /* characters */
+#define BF_SPEC_MAX            (1024 * 1024)    /* bytes of the JSON */
+#define BF_ACTIONS_MAX         16
+
+struct bf_action {
+    const char *integration;    /* its id */
+    const char *config;         /* JSON object, as the author wrote it */
+    size_t config_len;
+};
+
+struct bf_automation {
+    atomic_uint refs;
+    bool enabled;
+    uint32_t n_actions;
+    char id[BF_ID_LEN + 1];
+    uint64_t revision;          /* number of the record that made this revision; unique in the hub */
+    const char *owner;          /* the entity it belongs to */
+    const char *name;
+    const char *description;    /* "" if none */
+    const char *entity;         /* the scope; project and collection may be NULL */
+    const char *project;
+    const char *collection;
+    const struct bf_trigger *trigger;
+    const struct bf_filter *filter;
+    const struct bf_action *actions;
+    const char *spec;           /* the whole JSON object it was made from */
+    size_t spec_len;
+};
+
+/* Parse and check all that needs nothing but the text; integrations and their options are the
+ * caller's to check.  The id, revision and owner are given by the caller and copied. */
+int bf_automation_parse(const char *spec, size_t len, const char *id, uint64_t revision,
+                        const char *owner, struct bf_automation **out, struct bf_error *err);
+struct bf_automation *bf_automation_ref(const struct bf_automation *a);
+void bf_automation_unref(const struct bf_automation *a);        /* NULL is fine */
+
+#endif

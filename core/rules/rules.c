@@ -1,0 +1,335 @@
+/* rules.c - the index of automations.
+ *
+ * CONCEPT.  A place is a trigger, a scope and perhaps a literal, written as one text and found by
+ * hash.  An automation is filed once per literal of its filter ("alias is one of a, b": two
+ * places), or once without.  A project's automation whose filter names its collections is filed
+ * under these collections.
+ *
+ * OPERATION.  An event asks, for each trigger it may be, at its entity, project and collection,
+ * without its literal and with it: six look-ups per trigger.  What it finds there has only its
+ * filter left to pass.  The places of a list hang together both ways, so taking an automation out
+ * does not look at the others that are filed there.
+ *
+ * SAFETY.  One automation stands in each place at most once, and one event asks for only one of
+ * the places of an automation; so nothing fires twice. */
+#include "core/rules/rules.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/base.h"
+#include "core/base/map.h"
+
+#define LITERALS_MAX 8          /* of one filter and field; with more the filter alone decides */
+#define KEY_MAX      (BF_NAME_MAX * 4 + 64) /* four names, the trigger's, and what parts them */
+
+/* Where automations are filed; it goes when the last one does. */
+struct place {
+    struct entry *first;
+    char key[];
+};
+
+/* One automation in one place. */
+struct entry {
+    const struct bf_automation *automation;
+    struct place *place;
+    struct entry *next;
+    struct entry **back;        /* what points at this entry */
+};
+
+/* Everything about one automation. */
+struct filed {
+    const struct bf_automation *automation;
+    size_t n_entries;           /* 0 if it is disabled */
+    struct entry entries[];
+};
+
+struct bf_rules {
+    struct bf_map *by_id;       /* struct filed */
+    struct bf_map *places;      /* struct place */
+    struct bf_firing *firings;  /* of the last event */
+    size_t n_firings;
+    size_t cap_firings;
+};
+
+/* ---- places ---- */
+
+/* The text of a place: trigger, entity, project, collection, each with 0x1f behind it, and 0x1e
+ * and the literal if there is one.  No name in a scope holds these bytes; a literal may, but is
+ * last. */
+struct key {
+    size_t len;
+    char text[KEY_MAX];
+};
+
+static void add_bytes(struct key *k, const char *bytes, size_t len)
+{
+    bf_assert(k->len + len < sizeof(k->text));
+    memcpy(k->text + k->len, bytes, len);
+    k->len += len;
+    k->text[k->len] = '\0';
+}
+
+static void add_part(struct key *k, const char *part)
+{
+    add_bytes(k, part, strlen(part));
+    add_bytes(k, "\x1f", 1);
+}
+
+static void begin_key(struct key *k, const char *wire, const char *entity)
+{
+    k->len = 0;
+    add_part(k, wire);
+    add_part(k, entity);
+}
+
+static void add_literal(struct key *k, const char *literal)
+{
+    add_bytes(k, "\x1e", 1);
+    add_bytes(k, literal, strlen(literal));
+}
+
+static struct place *get_place(struct bf_rules *r, const struct key *k)
+{
+    struct place *p = bf_map_get_len(r->places, k->text, k->len);
+
+    if (!p) {
+        p = bf_zalloc(sizeof(*p) + k->len + 1);
+        memcpy(p->key, k->text, k->len + 1);
+        bf_map_set(r->places, p->key, p);
+    }
+    return p;
+}
+
+static void link_entry(struct place *p, struct entry *en)
+{
+    en->place = p;
+    en->next = p->first;
+    en->back = &p->first;
+    if (en->next)
+        en->next->back = &en->next;
+    p->first = en;
+}
+
+static void unlink_entry(struct bf_rules *r, struct entry *en)
+{
+    *en->back = en->next;
+    if (en->next)
+        en->next->back = en->back;
+    if (!en->place->first) {
+        bf_map_remove(r->places, en->place->key);
+        free(en->place);
+    }
+}
+
+/* ---- filing ---- */
+
+/* What an automation's filter says of a field, if it may stand in a key. */
+static size_t literals_of(const struct bf_automation *a, const char *field, const char **out)
+{
+    size_t n = field ? bf_filter_literals(a->filter, field, out, LITERALS_MAX) : 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (strlen(out[i]) > BF_NAME_MAX)
+            return 0;
+    }
+    return n;
+}
+
+/* The collections it is for: those of its scope, or of its filter; 0 if it is for any. */
+static size_t collections_of(const struct bf_automation *a, const char **out)
+{
+    size_t n;
+
+    if (!a->project)
+        return 0;
+    if (a->collection) {
+        out[0] = a->collection;
+        return 1;
+    }
+    n = literals_of(a, "collection_name", out);
+    for (size_t i = 0; i < n; i++) {
+        if (bf_name_problem(out[i], strlen(out[i])))
+            return 0;
+    }
+    return n;
+}
+
+static void make_key(struct key *k, const struct bf_automation *a, const char *collection,
+                     const char *literal)
+{
+    begin_key(k, a->trigger->wire, a->entity);
+    if (a->project)
+        add_part(k, a->project);
+    if (collection)
+        add_part(k, collection);
+    if (literal)
+        add_literal(k, literal);
+}
+
+static struct filed *file_enabled(struct bf_rules *r, const struct bf_automation *a)
+{
+    const char *collections[LITERALS_MAX] = {NULL}, *literals[LITERALS_MAX] = {NULL};
+    size_t n_collections = collections_of(a, collections);
+    size_t n_literals = literals_of(a, a->trigger->field, literals);
+    struct filed *f;
+    size_t n = 0;
+
+    if (n_collections == 0)
+        collections[n_collections++] = NULL;    /* one place without */
+    if (n_literals == 0)
+        literals[n_literals++] = NULL;
+    f = bf_zalloc(sizeof(*f) + n_collections * n_literals * sizeof(*f->entries));
+    for (size_t i = 0; i < n_collections; i++) {
+        for (size_t j = 0; j < n_literals; j++) {
+            struct key k;
+
+            make_key(&k, a, collections[i], literals[j]);
+            f->entries[n].automation = a;
+            link_entry(get_place(r, &k), &f->entries[n++]);
+        }
+    }
+    f->n_entries = n;
+    return f;
+}
+
+static void forget(struct bf_rules *r, struct filed *f)
+{
+    if (!f)
+        return;
+    for (size_t i = 0; i < f->n_entries; i++)
+        unlink_entry(r, &f->entries[i]);
+    bf_automation_unref(f->automation);
+    free(f);
+}
+
+struct bf_rules *bf_rules_new(void)
+{
+    struct bf_rules *r = bf_new(struct bf_rules);
+
+    r->by_id = bf_map_new();
+    r->places = bf_map_new();
+    return r;
+}
+
+void bf_rules_free(struct bf_rules *r)
+{
+    const char *id;
+    size_t at = 0;
+    void *f;
+
+    if (!r)
+        return;
+    while (bf_map_each(r->by_id, &at, &id, &f))
+        forget(r, f);
+    bf_map_free(r->by_id);
+    bf_map_free(r->places);
+    free(r->firings);
+    free(r);
+}
+
+void bf_rules_put(struct bf_rules *r, const struct bf_automation *a)
+{
+    struct filed *f = a->enabled ? file_enabled(r, a) : bf_new(struct filed);
+
+    f->automation = bf_automation_ref(a);
+    forget(r, bf_map_set(r->by_id, a->id, f));
+}
+
+void bf_rules_remove(struct bf_rules *r, const char *id) { forget(r, bf_map_remove(r->by_id, id)); }
+
+size_t bf_rules_count(const struct bf_rules *r) { return bf_map_count(r->by_id); }
+
+/* ---- firing ---- */
+
+static void add_firing(struct bf_rules *r, const struct bf_automation *a,
+                       const struct bf_trigger *trigger)
+{
+    if (r->n_firings == r->cap_firings) {
+        r->cap_firings = r->cap_firings ? 2 * r->cap_firings : 16;
+        r->firings = bf_zrealloc(r->firings, r->cap_firings * sizeof(*r->firings));
+    }
+    r->firings[r->n_firings++] = (struct bf_firing){.automation = a, .trigger = trigger};
+}
+
+static void ask_place(struct bf_rules *r, const struct key *k, const struct bf_trigger *trigger,
+                      const struct bf_envelope *e)
+{
+    const struct place *p = bf_map_get_len(r->places, k->text, k->len);
+
+    for (const struct entry *en = p ? p->first : NULL; en; en = en->next) {
+        if (bf_filter_match(en->automation->filter, e))
+            add_firing(r, en->automation, trigger);
+    }
+}
+
+/* The places of one scope; the key is left as it was. */
+static void ask_scope(struct bf_rules *r, struct key *k, const struct bf_trigger *trigger,
+                      const char *literal, const struct bf_envelope *e)
+{
+    size_t len = k->len;
+
+    ask_place(r, k, trigger, e);
+    if (!literal)
+        return;
+    add_literal(k, literal);
+    ask_place(r, k, trigger, e);
+    k->len = len;
+}
+
+static const char *literal_of(const struct bf_envelope *e, const char *field)
+{
+    if (!field)
+        return NULL;
+    return strcmp(field, "alias") == 0 ? e->alias : e->tag;
+}
+
+/* From the widest scope to the narrowest. */
+static void ask_trigger(struct bf_rules *r, const struct bf_trigger *trigger,
+                        const struct bf_envelope *e)
+{
+    const char *literal = literal_of(e, trigger->field);
+    struct key k;
+
+    begin_key(&k, trigger->wire, e->entity);
+    ask_scope(r, &k, trigger, literal, e);
+    if (!e->project)
+        return;
+    add_part(&k, e->project);
+    ask_scope(r, &k, trigger, literal, e);
+    if (!e->collection)
+        return;
+    add_part(&k, e->collection);
+    ask_scope(r, &k, trigger, literal, e);
+}
+
+/* A registry is a project with a name of its own kind; `model-registry` is W&B's older one. */
+static bool is_registry(const char *project)
+{
+    return project && (strncmp(project, "wandb-registry-", 15) == 0 ||
+                       strcmp(project, "model-registry") == 0);
+}
+
+static int by_id(const void *left, const void *right)
+{
+    const struct bf_firing *a = left, *b = right;
+
+    return strcmp(a->automation->id, b->automation->id);
+}
+
+size_t bf_rules_apply(struct bf_rules *r, const struct bf_envelope *e,
+                      const struct bf_firing **out)
+{
+    const struct bf_trigger *trigger;
+    unsigned at = 0;
+
+    r->n_firings = 0;
+    while ((trigger = bf_trigger_of_event(e->type, &at))) {
+        if (!trigger->registry_only || is_registry(e->project))
+            ask_trigger(r, trigger, e);
+    }
+    if (r->n_firings > 1)
+        qsort(r->firings, r->n_firings, sizeof(*r->firings), by_id);
+    *out = r->firings;
+    return r->n_firings;
+}

@@ -1,0 +1,26 @@
+/* trigger.h - which event type is which trigger: one table, in trigger.c.
+ *
+ * The wire name is W&B's enum and the public name of a trigger; ${event_type} renders another one
+ * for LINK_MODEL. */
+#ifndef BF_TRIGGER_H
+#define BF_TRIGGER_H
+
+#include <stdbool.h>
+
+struct bf_trigger {
+    const char *wire;           /* "ADD_ARTIFACT_ALIAS" */
+    const char *event;          /* type of the event it fires on, "artifact.alias.add" */
+    const char *rendered;       /* "LINK_ARTIFACT" for LINK_MODEL */
+    bool registry_only;         /* this pair fires only where the project is a registry */
+    const char *field;          /* of the event and of filters, by which the index files: "alias",
+                                   "tag", or NULL */
+};
+
+/* A trigger may stand in several rows (CREATE_ARTIFACT fires on artifact.create, and on
+ * artifact.link into a registry); this gives the first. */
+const struct bf_trigger *bf_trigger_by_wire(const char *wire);  /* NULL if there is none */
+/* The rows for an event type: call with *at = 0; NULL at the end. */
+const struct bf_trigger *bf_trigger_of_event(const char *event_type, unsigned *at);
+const char *bf_trigger_names(void);     /* "CREATE_ARTIFACT, …": for the words of an error */
+
+#endif

@@ -1,0 +1,237 @@
+/* test_automation.c - what is an automation, and which trigger is which. */
+#include "core/rules/automation.h"
+#include "tests/test.h"
+
+#include <stdlib.h>
+
+#include "core/base/base.h"
+#include "core/event/envelope.h"
+
+#define ID "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+
+static struct bf_error err;
+
+static int parse(const char *spec, struct bf_automation **out)
+{
+    memset(&err, 0, sizeof(err));
+    return bf_automation_parse(spec, strlen(spec), ID, 7, "acme", out, &err);
+}
+
+#define SCOPE   "\"scope\":{\"entity\":\"acme\"}"
+#define EVENT   "\"event\":{\"type\":\"LINK_MODEL\"}"
+#define ACTIONS "\"actions\":[{\"integration\":\"I1\"}]"
+
+TEST(all_of_an_automation_is_read)
+{
+    static const char spec[] =
+        " {\"name\":\"n\\u00e9\",\"description\":\"d\",\"enabled\":false,"
+        "\"scope\":{\"entity\":\"acme\",\"project\":\"vision\",\"collection\":\"resnet\"},"
+        "\"event\":{\"type\":\"ADD_ARTIFACT_ALIAS\",\"filter\":{\"alias\":\"prod\"}},"
+        "\"actions\":[{\"integration\":\"I1\",\"config\":{ \"n\" : 9007199254740993 }},"
+        "{\"integration\":\"I2\"}]}\n";
+    struct bf_envelope yes = {.alias = "prod"}, no = {.alias = "x"};
+    struct bf_automation *a;
+
+    CHECK_INT(parse(spec, &a), BF_OK);
+    CHECK_STR(a->id, ID);
+    CHECK_INT(a->revision, 7);
+    CHECK_STR(a->owner, "acme");
+    CHECK_STR(a->name, "n\xc3\xa9");
+    CHECK_STR(a->description, "d");
+    CHECK(!a->enabled);
+    CHECK_STR(a->entity, "acme");
+    CHECK_STR(a->project, "vision");
+    CHECK_STR(a->collection, "resnet");
+    CHECK_STR(a->trigger->wire, "ADD_ARTIFACT_ALIAS");
+    CHECK(bf_filter_match(a->filter, &yes) && !bf_filter_match(a->filter, &no));
+    CHECK_INT(a->n_actions, 2);
+    CHECK_STR(a->actions[0].integration, "I1");
+    CHECK_INT(a->actions[0].config_len, strlen("{ \"n\" : 9007199254740993 }"));
+    CHECK(memcmp(a->actions[0].config, "{ \"n\" : 9007199254740993 }",
+                 a->actions[0].config_len) == 0);
+    CHECK_STR(a->actions[1].integration, "I2");
+    CHECK_STR(a->actions[1].config, "{}");
+    CHECK_INT(a->actions[1].config_len, 2);
+    CHECK_INT(a->spec_len, strlen(spec) - 2);   /* without the white space around it */
+    CHECK(memcmp(a->spec, spec + 1, a->spec_len) == 0);
+    bf_automation_unref(a);
+}
+
+TEST(what_is_optional_has_a_default)
+{
+    struct bf_automation *a;
+
+    CHECK_INT(parse("{\"name\":\"n\",\"description\":null,\"scope\":{\"entity\":\"acme\","
+                    "\"project\":null}," EVENT "," ACTIONS "}", &a), BF_OK);
+    CHECK(a->enabled);
+    CHECK_STR(a->description, "");
+    CHECK(!a->project && !a->collection && !a->filter);
+    bf_automation_unref(a);
+}
+
+TEST(an_automation_lives_as_long_as_its_last_reference)
+{
+    struct bf_automation *a;
+
+    CHECK_INT(parse("{\"name\":\"n\"," SCOPE "," EVENT "," ACTIONS "}", &a), BF_OK);
+    CHECK(bf_automation_ref(a) == a);
+    bf_automation_unref(a);
+    CHECK_STR(a->name, "n");
+    bf_automation_unref(a);
+    bf_automation_unref(NULL);
+}
+
+static const struct {
+    const char *spec, *field, *words;
+} bad[] = {
+    {"{", "", "not JSON"},
+    {"[]", "", "must be an object"},
+    {"{" SCOPE "," EVENT "," ACTIONS "}", "name", "is missing"},
+    {"{\"name\":\"\"," SCOPE "," EVENT "," ACTIONS "}", "name", "is empty"},
+    {"{\"name\":1," SCOPE "," EVENT "," ACTIONS "}", "name", "must be a string"},
+    {"{\"name\":\"n\",\"nmae\":1," SCOPE "," EVENT "," ACTIONS "}", "nmae",
+     "known are name, description, enabled, scope, event, actions"},
+    {"{\"name\":\"n\",\"nam\":1," SCOPE "," EVENT "," ACTIONS "}", "nam", "unknown member \"nam\""},
+    {"{\"name\":\"n\",\"\":1," SCOPE "," EVENT "," ACTIONS "}", "", "unknown member \"\""},
+    {"{\"name\":\"n\",\"enabled\":1," SCOPE "," EVENT "," ACTIONS "}", "enabled", "true or false"},
+    {"{\"name\":\"n\"," EVENT "," ACTIONS "}", "scope", "is missing"},
+    {"{\"name\":\"n\",\"scope\":{}," EVENT "," ACTIONS "}", "scope.entity", "is missing"},
+    {"{\"name\":\"n\",\"scope\":{\"entity\":\"a/b\"}," EVENT "," ACTIONS "}", "scope.entity", "'/'"},
+    {"{\"name\":\"n\",\"scope\":{\"entity\":\"a\",\"project\":\"\"}," EVENT "," ACTIONS "}",
+     "scope.project", "is empty"},
+    {"{\"name\":\"n\",\"scope\":{\"entity\":\"a\",\"collection\":\"c\"}," EVENT "," ACTIONS "}",
+     "scope.project", "a collection needs"},
+    {"{\"name\":\"n\",\"scope\":{\"entity\":\"a\",\"team\":\"c\"}," EVENT "," ACTIONS "}",
+     "scope.team", "known are entity, project, collection"},
+    {"{\"name\":\"n\"," SCOPE "," ACTIONS "}", "event", "is missing"},
+    {"{\"name\":\"n\"," SCOPE ",\"event\":{}," ACTIONS "}", "event.type", "is missing"},
+    {"{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"RUN_METRIC\"}," ACTIONS "}", "event.type",
+     "unknown event type \"RUN_METRIC\"; known are CREATE_ARTIFACT, LINK_MODEL"},
+    {"{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"UPDATE_ARTIFACT_ALIAS\"}," ACTIONS "}",
+     "event.type", "use ADD_ARTIFACT_ALIAS"},
+    {"{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"LINK_MODEL\",\"filter\":{\"tag\":\"x\"}},"
+     ACTIONS "}", "event.filter.tag", "unknown field"},
+    {"{\"name\":\"n\"," SCOPE "," EVENT "}", "actions", "is missing"},
+    {"{\"name\":\"n\"," SCOPE "," EVENT ",\"actions\":{}}", "actions", "must be an array"},
+    {"{\"name\":\"n\"," SCOPE "," EVENT ",\"actions\":[]}", "actions", "0 actions"},
+    {"{\"name\":\"n\"," SCOPE "," EVENT ",\"actions\":[1]}", "actions[0]", "must be an object"},
+    {"{\"name\":\"n\"," SCOPE "," EVENT ",\"actions\":[{\"integration\":\"I\"},{}]}",
+     "actions[1].integration", "is missing"},
+    {"{\"name\":\"n\"," SCOPE "," EVENT ",\"actions\":[{\"integration\":\"I\",\"config\":[]}]}",
+     "actions[0].config", "must be an object, not an array"},
+    {"{\"name\":\"n\"," SCOPE "," EVENT ",\"actions\":[{\"integration\":\"I\",\"cfg\":{}}]}",
+     "actions[0].cfg", "known are integration, config"},
+};
+
+TEST(mistakes_are_named_by_their_place)
+{
+    for (size_t i = 0; i < BF_COUNT(bad); i++) {
+        struct bf_automation *a;
+        int rc = parse(bad[i].spec, &a);
+
+        if (rc != BF_ECONFIG || strcmp(err.field, bad[i].field) != 0 ||
+            !strstr(err.words, bad[i].words))
+            test_failed(__FILE__, __LINE__, "%s\n  gives %d %s: %s", bad[i].spec, rc, err.field,
+                        err.words);
+    }
+}
+
+/* An automation whose member is n times "é". */
+static int parse_long(const char *member, size_t n)
+{
+    size_t size = 2 * n + 400;
+    char *spec = malloc(size), *at = spec;
+    struct bf_automation *a = NULL;
+    int rc;
+
+    at += snprintf(spec, size, "{%s\"%s\":\"", strcmp(member, "name") ? "\"name\":\"n\"," : "",
+                   member);
+    for (size_t i = 0; i < n; i++)
+        at = stpcpy(at, "\xc3\xa9");
+    stpcpy(at, "\"," SCOPE "," EVENT "," ACTIONS "}");
+    rc = parse(spec, &a);
+    bf_automation_unref(a);
+    free(spec);
+    return rc;
+}
+
+TEST(lengths_are_counted_in_characters)
+{
+    CHECK_INT(parse_long("name", BF_AUTOMATION_NAME_MAX), BF_OK);
+    CHECK_INT(parse_long("name", BF_AUTOMATION_NAME_MAX + 1), BF_ECONFIG);
+    CHECK_HAS(err.words, "256 characters");
+    CHECK_INT(parse_long("description", BF_DESCRIPTION_MAX), BF_OK);
+    CHECK_INT(parse_long("description", BF_DESCRIPTION_MAX + 1), BF_ECONFIG);
+    CHECK_HAS(err.words, "10001 characters");
+}
+
+TEST(at_most_16_actions)
+{
+    for (size_t n = BF_ACTIONS_MAX; n <= BF_ACTIONS_MAX + 1; n++) {
+        char spec[2000] = "{\"name\":\"n\"," SCOPE "," EVENT ",\"actions\":[{\"integration\":\"I\"}";
+        struct bf_automation *a = NULL;
+
+        for (size_t i = 1; i < n; i++)
+            strcat(spec, ",{\"integration\":\"I\"}");
+        strcat(spec, "]}");
+        CHECK_INT(parse(spec, &a), n > BF_ACTIONS_MAX ? BF_ECONFIG : BF_OK);
+        bf_automation_unref(a);
+    }
+    CHECK_HAS(err.words, "17 actions");
+}
+
+TEST(an_automation_is_at_most_a_mebibyte)
+{
+    char *spec = malloc(BF_SPEC_MAX + 2);
+    struct bf_automation *a;
+
+    memset(spec, ' ', BF_SPEC_MAX + 1);
+    spec[BF_SPEC_MAX + 1] = '\0';
+    CHECK_INT(parse(spec, &a), BF_ETOOBIG);
+    CHECK_HAS(err.words, "1048577");
+    free(spec);
+}
+
+/* ---- triggers ---- */
+
+TEST(every_listed_trigger_is_known_and_fires_on_its_event)
+{
+    char list[400], *save = NULL;
+    size_t n = 0;
+
+    snprintf(list, sizeof(list), "%s", bf_trigger_names());
+    for (char *wire = strtok_r(list, ", ", &save); wire; wire = strtok_r(NULL, ", ", &save)) {
+        const struct bf_trigger *t = bf_trigger_by_wire(wire), *row;
+        unsigned at = 0;
+
+        CHECK(t != NULL);
+        CHECK(!t->registry_only);
+        CHECK_STR(t->rendered, strcmp(wire, "LINK_MODEL") ? wire : "LINK_ARTIFACT");
+        do
+            row = bf_trigger_of_event(t->event, &at);
+        while (row && row != t);
+        CHECK(row == t);
+        n++;
+    }
+    CHECK_INT(n, 8);
+}
+
+TEST(a_link_is_also_a_creation_in_a_registry)
+{
+    unsigned at = 0;
+    const struct bf_trigger *t = bf_trigger_of_event("artifact.link", &at);
+
+    CHECK_STR(t->wire, "CREATE_ARTIFACT");
+    CHECK(t->registry_only);
+    CHECK_STR(bf_trigger_of_event("artifact.link", &at)->wire, "LINK_MODEL");
+    CHECK(bf_trigger_of_event("artifact.link", &at) == NULL);
+}
+
+TEST(other_events_and_names_are_no_triggers)
+{
+    unsigned at = 0;
+
+    CHECK(bf_trigger_of_event("ci.done", &at) == NULL);
+    CHECK(bf_trigger_by_wire("LINK_ARTIFACT") == NULL);
+    CHECK(bf_trigger_by_wire("UPDATE_ARTIFACT_ALIAS") == NULL);
+}

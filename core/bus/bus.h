@@ -1,0 +1,121 @@
+/* bus.h - the one place where things happen: intake queue, engine thread, journal, acknowledgement.
+ *
+ * CONCEPT.  Whoever wants to change something posts a piece of work.  The engine takes whatever
+ * has arrived, opens one transaction, lets each piece do its part, commits once, and only then
+ * tells each how it ended.  Under load the batch grows by itself, so the cost of the sync is
+ * shared (group commit).
+ *
+ * OPERATION.  Events are journaled, matched, and their executions added to the outbox, in the same
+ * transaction.  A piece of work that changes what the rules know (an automation is saved) ends the
+ * batch: later events wait for the next, which begins when the change is in force.  So the journal
+ * can be replayed in order with the same decisions.
+ *
+ * SAFETY.  If the commit fails nothing of the batch has happened: every piece is told BF_EIO, the
+ * numbers given out are taken back.  A piece that fails alone is undone alone.  The queue has a
+ * limit and refuses (BF_EFULL) beyond it. */
+#ifndef BF_BUS_H
+#define BF_BUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "core/base/queue.h"
+#include "core/event/envelope.h"
+#include "core/outbox/outbox.h"
+#include "core/rules/rules.h"
+#include "core/store/store.h"
+
+#define BF_BUS_QUEUE_MAX  16384                 /* pieces of work waiting for the engine */
+#define BF_BUS_BATCH_MAX  1024                  /* pieces in one transaction */
+#define BF_BUS_BATCH_BYTES (8 * 1024 * 1024)    /* of events in one transaction */
+
+struct bf_bus;
+
+/* What a piece of work sees of the transaction.  [engine] */
+struct bf_tx {
+    struct bf_bus *bus;
+    struct bf_db *db;
+    int64_t now_ms;             /* `received` of everything in this batch; never goes back */
+};
+
+/* Embed one of these, keep it until done.  apply may run in a transaction that fails later, and
+ * must change nothing but through tx; after done the engine touches it no more. */
+struct bf_work {
+    struct bf_link link;
+    bool alters_rules;          /* ends the batch, see above */
+    bool may_fail;              /* apply has a way to say no; costs a savepoint.  Without it, an
+                                   error of apply is the store's and ends the whole batch */
+    bool always;                /* not refused when the queue is full; for what frees room */
+    uint32_t weight;            /* bytes of events it carries, about */
+    /* 0, or a negative enum bf_err to undo this piece.  [engine] */
+    int (*apply)(struct bf_work *w, struct bf_tx *tx, struct bf_error *err);
+    /* After the commit, or once it will never be.  rc 0 means durable.  [engine] */
+    void (*done)(struct bf_work *w, int rc, const struct bf_error *err);
+};
+
+/* What became of an event. */
+struct bf_receipt {
+    bool duplicate;             /* its key was there already; id is the first one's */
+    char id[BF_ID_LEN + 1];
+};
+
+/* What the bus tells the rooms above it.  [engine, after the commit] */
+struct bf_bus_hooks {
+    /* New executions are on disk.  References are the bus's: take your own. */
+    void (*enqueued)(void *arg, struct bf_execution *const *executions, size_t n);
+    /* A batch begins to tell its works: bracket of many done() calls. */
+    void (*batch)(void *arg, bool begin);
+    /* Whether the store works: false after a commit failed, true after one succeeded again. */
+    void (*health)(void *arg, bool ok, const char *words);
+    void *arg;
+};
+
+/* Opens the tables, takes the last number and time from them, and loads the automations. The
+ * database is the engine's from now on. */
+int bf_bus_open(struct bf_db *db, const struct bf_clock *clock, struct bf_log *log,
+                const struct bf_bus_hooks *hooks, struct bf_bus **out, struct bf_error *err);
+int bf_bus_start(struct bf_bus *bus, struct bf_error *err);     /* makes the engine thread */
+/* Works that are queued are still done; later posts are refused with BF_ECANCELED. */
+void bf_bus_stop(struct bf_bus *bus);
+void bf_bus_close(struct bf_bus *bus);
+
+/* BF_OK: done will be called.  BF_EFULL, BF_ECANCELED: it will not.  [any] */
+int bf_bus_post(struct bf_bus *bus, struct bf_work *w);
+size_t bf_bus_waiting(struct bf_bus *bus);
+/* The 16 bits in this hub's ids.  [any] */
+uint16_t bf_bus_hub(const struct bf_bus *bus);
+size_t bf_bus_automations(const struct bf_bus *bus);    /* filed in the rules; about, off [engine] */
+
+/* Inside apply: journal an event with all that follows from it.  The envelope is given its place;
+ * the caller keeps its reference.  [engine] */
+int bf_bus_emit(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt *out,
+                struct bf_error *err);
+
+/* Inside apply: save a revision of an automation (made or changed), as a journal record of type
+ * belfry.automation.put with its spec as data.  BF_EEXIST if the owner has another of that name.
+ * The work must have alters_rules.  *out is what was saved, a reference, for bf_bus_file() in
+ * done.  [engine] */
+int bf_bus_save_automation(struct bf_tx *tx, const char *id, const char *owner, const char *spec,
+                           size_t len, const char *author, const struct bf_automation **out,
+                           struct bf_error *err);
+/* In done, after a success: let the rules know.  [engine] */
+void bf_bus_file_automation(struct bf_bus *bus, const struct bf_automation *a);
+
+/* The database inside done, for reading what was just committed.  [engine] */
+struct bf_db *bf_bus_db(struct bf_bus *bus);
+
+/* --- reading, with any connection ------------------------------------------- */
+
+/* An event by its place, a reference; BF_ENOENT if it is not there (any more).  `hub` is
+ * bf_bus_hub(): ids are made with it. */
+int bf_journal_read(struct bf_db *db, uint16_t hub, uint64_t seq, struct bf_arena *scratch,
+                    struct bf_envelope **out, struct bf_error *err);
+/* A revision of an automation, a reference; BF_ENOENT. */
+int bf_automation_read(struct bf_db *db, uint64_t revision, const struct bf_automation **out,
+                       struct bf_error *err);
+
+#endif

@@ -1,0 +1,47 @@
+/* bus_int.h - what the files of this room share. */
+#ifndef BF_BUS_INT_H
+#define BF_BUS_INT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "core/bus/bus.h"
+
+/* Executions that one batch has added, told to the courier after the commit. */
+struct executions {
+    struct bf_execution **items;        /* references */
+    size_t n;
+    size_t cap;
+};
+
+/* All fields but `queue` and the atomics belong to the engine's thread once it runs. */
+struct bf_bus {
+    struct bf_db *db;
+    const struct bf_clock *clock;
+    struct bf_log *log;
+    struct bf_bus_hooks hooks;
+    struct bf_queue *queue;
+    pthread_t thread;
+    bool started;
+    bool healthy;
+    uint16_t hub;
+    struct bf_rules *rules;
+    atomic_size_t n_automations;
+    struct bf_arena *scratch;
+    struct executions added;
+    /* The last ones given out; taken back when a batch fails. */
+    uint64_t last_seq;
+    uint64_t last_number;
+    int64_t last_ms;
+};
+
+extern const char *const bf_bus_schema[];
+
+/* journal.c */
+int bf_journal_open(struct bf_bus *bus, struct bf_error *err);
+int bf_journal_append(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt *out);
+
+/* automations.c */
+int bf_automations_load(struct bf_bus *bus, struct bf_error *err);
+
+#endif

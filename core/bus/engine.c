@@ -1,0 +1,374 @@
+/* engine.c - the engine's thread: one batch, one transaction, one commit, then the answers.
+ *
+ * The invariant: nobody is told of anything that is not on disk, and what is on disk was told or
+ * will be found by whoever asks.  So numbers, times and the list of new executions are kept aside
+ * while a batch is open (struct mark), and put back if it fails. */
+#include "core/bus/bus_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/base.h"
+
+/* Scratch for the hub's own records; a spec has at most BF_EVENT_MAX bytes, parsed it has more. */
+#define SCRATCH_MAX (64 * 1024 * 1024)
+
+struct mark {
+    uint64_t seq;
+    uint64_t number;
+    size_t n_added;
+};
+
+static struct mark mark_of(const struct bf_bus *bus)
+{
+    return (struct mark){bus->last_seq, bus->last_number, bus->added.n};
+}
+
+static void forget_added(struct bf_bus *bus, size_t keep)
+{
+    while (bus->added.n > keep)
+        bf_execution_unref(bus->added.items[--bus->added.n]);
+}
+
+static void back_to(struct bf_bus *bus, struct mark m)
+{
+    bus->last_seq = m.seq;
+    bus->last_number = m.number;
+    forget_added(bus, m.n_added);
+}
+
+static void remember_added(struct bf_bus *bus, struct bf_execution *e)
+{
+    struct executions *l = &bus->added;
+
+    if (l->n == l->cap) {
+        l->cap = l->cap ? l->cap * 2 : 64;
+        l->items = bf_zrealloc(l->items, l->cap * sizeof(struct bf_execution *));
+    }
+    l->items[l->n++] = e;
+}
+
+
+/* --- events ------------------------------------------------------------------ */
+
+static int enqueue(struct bf_tx *tx, struct bf_envelope *e, const struct bf_firing *f,
+                   uint32_t action)
+{
+    struct bf_execution *x = bf_execution_new();
+    int rc;
+
+    x->number = tx->bus->last_number + 1;
+    x->action = action;
+    x->status = BF_PENDING;
+    x->created_ms = tx->now_ms;
+    x->due_ms = tx->now_ms;
+    x->event = bf_envelope_ref(e);
+    x->automation = bf_automation_ref(f->automation);
+    x->trigger = f->trigger->wire;
+    bf_id_number(x->id, tx->now_ms, tx->bus->hub, x->number);
+    rc = bf_outbox_add(tx->db, x);
+    if (rc) {
+        bf_execution_unref(x);
+        return rc;
+    }
+    tx->bus->last_number = x->number;
+    remember_added(tx->bus, x);
+    return BF_OK;
+}
+
+static int decide(struct bf_tx *tx, struct bf_envelope *e)
+{
+    const struct bf_firing *firings;
+    size_t n = bf_rules_apply(tx->bus->rules, e, &firings);
+
+    for (size_t i = 0; i < n; i++) {
+        for (uint32_t action = 0; action < firings[i].automation->n_actions; action++) {
+            int rc = enqueue(tx, e, &firings[i], action);
+
+            if (rc)
+                return rc;
+        }
+    }
+    return BF_OK;
+}
+
+int bf_bus_emit(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt *out,
+                struct bf_error *err)
+{
+    int rc = bf_journal_append(tx, e, out);
+
+    if (!rc && !out->duplicate)
+        rc = decide(tx, e);
+    if (rc)
+        return bf_error_set(err, rc, "the event could not be stored: %s", bf_db_words(tx->db));
+    return BF_OK;
+}
+
+
+/* --- batches ----------------------------------------------------------------- */
+
+/* A batch: works in the order they came.  `failed` ones said no on their own and were undone. */
+struct batch {
+    struct bf_work *first;
+    struct bf_work *last;
+    size_t n;
+    size_t bytes;
+};
+
+/* What a work that failed alone is told, kept until the batch is over. */
+struct refusal {
+    struct refusal *next;
+    struct bf_work *work;
+    int rc;
+    struct bf_error err;
+};
+
+static struct bf_work *work_of(struct bf_link *l) { return bf_container_of(l, struct bf_work, link); }
+
+/* The store itself failed.  It may have rolled back the whole transaction by then, so nothing of
+ * the batch can be saved. */
+static bool is_store_failure(int rc) { return rc == BF_EIO || rc == BF_ENOMEM; }
+
+static int apply_alone(struct bf_work *w, struct bf_tx *tx, struct refusal **refusals,
+                       struct bf_error *err)
+{
+    struct mark before = mark_of(tx->bus);
+    struct refusal *r;
+    int rc = bf_db_mark(tx->db);
+
+    if (!rc)
+        rc = w->apply(w, tx, err);
+    if (!rc)
+        rc = bf_db_keep(tx->db);
+    if (!rc || is_store_failure(rc))
+        return rc;
+    bf_db_undo(tx->db);
+    back_to(tx->bus, before);
+    r = bf_new(struct refusal);
+    *r = (struct refusal){.next = *refusals, .work = w, .rc = rc, .err = *err};
+    *refusals = r;
+    return BF_OK;
+}
+
+static int apply(struct bf_work *w, struct bf_tx *tx, struct refusal **refusals,
+                 struct bf_error *err)
+{
+    return w->may_fail ? apply_alone(w, tx, refusals, err) : w->apply(w, tx, err);
+}
+
+static bool is_full(const struct batch *b)
+{
+    return b->n >= BF_BUS_BATCH_MAX || b->bytes >= BF_BUS_BATCH_BYTES || b->last->alters_rules;
+}
+
+/* Apply works from *rest until the batch is full; what is left stays in *rest.  On an error the
+ * work it came from is in the batch as well. */
+static int fill(struct batch *b, struct bf_link **rest, struct bf_tx *tx,
+                struct refusal **refusals, struct bf_error *err)
+{
+    int rc = BF_OK;
+
+    do {
+        struct bf_work *w = work_of(*rest);
+
+        *rest = w->link.next;
+        w->link.next = NULL;
+        if (b->last)
+            b->last->link.next = &w->link;
+        else
+            b->first = w;
+        b->last = w;
+        b->n++;
+        b->bytes += w->weight;
+        rc = apply(w, tx, refusals, err);
+    } while (!rc && *rest && !is_full(b));
+    return rc;
+}
+
+static const struct refusal *refusal_of(const struct refusal *r, const struct bf_work *w)
+{
+    while (r && r->work != w)
+        r = r->next;
+    return r;
+}
+
+static void tell(struct bf_bus *bus, struct batch *b, const struct refusal *refusals, int rc,
+                 const struct bf_error *err)
+{
+    struct bf_link *l = &b->first->link;
+
+    if (bus->hooks.batch)
+        bus->hooks.batch(bus->hooks.arg, true);
+    while (l) {
+        struct bf_work *w = work_of(l);
+        const struct refusal *r = refusals ? refusal_of(refusals, w) : NULL;
+
+        l = l->next;    /* done() may free the work */
+        if (r)
+            w->done(w, r->rc, &r->err);
+        else
+            w->done(w, rc, err);
+    }
+    if (bus->hooks.batch)
+        bus->hooks.batch(bus->hooks.arg, false);
+}
+
+static void free_refusals(struct refusal *r)
+{
+    while (r) {
+        struct refusal *next = r->next;
+
+        free(r);
+        r = next;
+    }
+}
+
+static void report_health(struct bf_bus *bus, int rc, const struct bf_error *err)
+{
+    bool ok = rc == BF_OK;
+
+    if (ok == bus->healthy)
+        return;
+    bus->healthy = ok;
+    if (ok)
+        bf_warnf(bus->log, "bus", "the store takes commits again");
+    else
+        bf_errorf(bus->log, "bus", "%s; nothing is acknowledged until it can be", err->words);
+    if (bus->hooks.health)
+        bus->hooks.health(bus->hooks.arg, ok, ok ? "" : err->words);
+}
+
+static int commit(struct bf_bus *bus, struct bf_error *err)
+{
+    int rc = bf_db_commit(bus->db);
+
+    if (rc)
+        return bf_error_set(err, BF_EIO, "the store cannot commit: %s", bf_db_words(bus->db));
+    if (bus->added.n && bus->hooks.enqueued)
+        bus->hooks.enqueued(bus->hooks.arg, bus->added.items, bus->added.n);
+    forget_added(bus, 0);
+    return BF_OK;
+}
+
+/* One transaction of works from *rest. */
+static void run_batch(struct bf_bus *bus, struct bf_link **rest)
+{
+    struct bf_tx tx = {.bus = bus, .db = bus->db};
+    struct mark before = mark_of(bus);
+    int64_t before_ms = bus->last_ms;
+    struct refusal *refusals = NULL;
+    struct bf_error err = {0};
+    struct batch b = {0};
+    int rc;
+
+    bus->last_ms = tx.now_ms = bf_max64(bus->last_ms, bf_wall_ms(bus->clock));
+    rc = bf_db_begin(bus->db);
+    if (rc)
+        bf_error_set(&err, BF_EIO, "the store takes no transaction: %s", bf_db_words(bus->db));
+    if (rc) {
+        b.first = work_of(*rest);       /* all that waits is told the same */
+        *rest = NULL;
+    } else {
+        rc = fill(&b, rest, &tx, &refusals, &err);
+        if (rc)
+            bf_db_rollback(bus->db);
+        else
+            rc = commit(bus, &err);
+    }
+    if (rc) {
+        back_to(bus, before);
+        bus->last_ms = before_ms;
+        rc = BF_EIO;
+    }
+    report_health(bus, rc, &err);
+    tell(bus, &b, refusals, rc, &err);
+    free_refusals(refusals);
+    bf_arena_reset(bus->scratch);
+}
+
+static void *engine_main(void *arg)
+{
+    struct bf_bus *bus = arg;
+    struct bf_link *rest;
+
+    while ((rest = bf_queue_pop_all(bus->queue, -1)))
+        while (rest)
+            run_batch(bus, &rest);
+    return NULL;
+}
+
+
+/* --- life -------------------------------------------------------------------- */
+
+int bf_bus_open(struct bf_db *db, const struct bf_clock *clock, struct bf_log *log,
+                const struct bf_bus_hooks *hooks, struct bf_bus **out, struct bf_error *err)
+{
+    struct bf_bus *bus = bf_new(struct bf_bus);
+    int rc;
+
+    bus->db = db;
+    bus->clock = clock;
+    bus->log = log;
+    bus->hooks = *hooks;
+    bus->healthy = true;
+    bus->queue = bf_queue_new(BF_BUS_QUEUE_MAX);
+    bus->rules = bf_rules_new();
+    bus->scratch = bf_arena_new(SCRATCH_MAX);
+    rc = bf_db_migrate(db, "bus", bf_bus_schema, err);
+    if (!rc)
+        rc = bf_db_migrate(db, "outbox", bf_outbox_schema, err);
+    if (!rc)
+        rc = bf_journal_open(bus, err);
+    if (!rc)
+        rc = bf_outbox_recover(db, bf_wall_ms(clock), err);
+    if (!rc)
+        rc = bf_automations_load(bus, err);
+    if (rc)
+        bf_bus_close(bus);
+    else
+        *out = bus;
+    return rc;
+}
+
+int bf_bus_start(struct bf_bus *bus, struct bf_error *err)
+{
+    int rc = pthread_create(&bus->thread, NULL, engine_main, bus);
+
+    if (rc)
+        return bf_error_set(err, BF_EIO, "cannot start the engine: %s", strerror(rc));
+    pthread_setname_np(bus->thread, "engine");
+    bus->started = true;
+    return BF_OK;
+}
+
+void bf_bus_stop(struct bf_bus *bus)
+{
+    bf_queue_close(bus->queue);
+    if (bus->started)
+        pthread_join(bus->thread, NULL);
+    bus->started = false;
+}
+
+void bf_bus_close(struct bf_bus *bus)
+{
+    if (!bus)
+        return;
+    bf_bus_stop(bus);
+    forget_added(bus, 0);
+    free(bus->added.items);
+    bf_queue_free(bus->queue);
+    bf_rules_free(bus->rules);
+    bf_arena_free(bus->scratch);
+    free(bus);
+}
+
+int bf_bus_post(struct bf_bus *bus, struct bf_work *w)
+{
+    return w->always ? bf_queue_push_always(bus->queue, &w->link)
+                     : bf_queue_push(bus->queue, &w->link);
+}
+
+size_t bf_bus_waiting(struct bf_bus *bus) { return bf_queue_len(bus->queue); }
+uint16_t bf_bus_hub(const struct bf_bus *bus) { return bus->hub; }
+size_t bf_bus_automations(const struct bf_bus *bus) { return atomic_load(&bus->n_automations); }
+struct bf_db *bf_bus_db(struct bf_bus *bus) { return bus->db; }

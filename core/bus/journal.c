@@ -1,0 +1,186 @@
+/* journal.c - every event the hub has acknowledged, in order, as its sender wrote it.
+ *
+ * A row's `seq` grows without gaps a reader could fall into: one engine numbers them.  The id of
+ * an event is made from its received time, the hub's 16 bits and its seq, so it needs no index.
+ *
+ * Keys stand in a table of their own, because they are remembered longer than events are kept. */
+#include "core/bus/bus_int.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/base.h"
+#include "core/base/crypto.h"
+
+const char *const bf_bus_schema[] = {
+    "CREATE TABLE hub (name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL)",
+    "CREATE TABLE journal ("
+    " seq INTEGER PRIMARY KEY,"
+    " entity TEXT NOT NULL,"
+    " type TEXT NOT NULL,"
+    " received INTEGER NOT NULL,"
+    " body TEXT NOT NULL)",
+    "CREATE TABLE event_keys ("
+    " entity TEXT NOT NULL,"
+    " source TEXT NOT NULL,"
+    " event_key TEXT NOT NULL,"
+    " seq INTEGER NOT NULL,"
+    " received INTEGER NOT NULL,"
+    " PRIMARY KEY (entity, source, event_key))",
+    "CREATE TABLE automations ("
+    " id TEXT NOT NULL PRIMARY KEY,"
+    " entity TEXT NOT NULL,"
+    " name TEXT NOT NULL,"
+    " project TEXT,"
+    " revision INTEGER NOT NULL,"
+    " created INTEGER NOT NULL,"
+    " updated INTEGER NOT NULL,"
+    " UNIQUE (entity, name))",
+    "CREATE TABLE automation_revisions ("
+    " revision INTEGER PRIMARY KEY,"
+    " automation TEXT NOT NULL,"
+    " entity TEXT NOT NULL,"
+    " spec TEXT NOT NULL)",
+    NULL};
+
+/* The 16 bits that tell this hub's ids from another's: drawn once, kept for ever. */
+static int load_hub_number(struct bf_bus *bus, struct bf_error *err)
+{
+    struct bf_query *q = bf_db_query(
+        bus->db, "INSERT INTO hub (name, value) VALUES ('number', ?) ON CONFLICT DO NOTHING");
+    uint16_t fresh;
+    int rc;
+
+    bf_random(&fresh, sizeof(fresh));
+    bf_query_int(q, 1, fresh);
+    rc = bf_query_run(q);
+    if (rc)
+        return bf_error_set(err, rc, "cannot number the hub: %s", bf_db_words(bus->db));
+    q = bf_db_query(bus->db, "SELECT value FROM hub WHERE name = 'number'");
+    if (bf_query_step(q) != 1)
+        return bf_error_set(err, BF_EIO, "cannot read the hub's number: %s",
+                            bf_db_words(bus->db));
+    bus->hub = (uint16_t)bf_query_col_int(q, 0);
+    bf_query_end(q);
+    return BF_OK;
+}
+
+int bf_journal_open(struct bf_bus *bus, struct bf_error *err)
+{
+    struct bf_query *q;
+    int rc = load_hub_number(bus, err);
+
+    if (rc)
+        return rc;
+    q = bf_db_query(bus->db, "SELECT seq, received FROM journal ORDER BY seq DESC LIMIT 1");
+    rc = bf_query_step(q);
+    if (rc < 0)
+        return bf_error_set(err, rc, "cannot read the journal: %s", bf_db_words(bus->db));
+    if (rc == 1) {
+        bus->last_seq = (uint64_t)bf_query_col_int(q, 0);
+        bus->last_ms = bf_query_col_int(q, 1);
+    }
+    bf_query_end(q);
+    bus->last_number = bf_outbox_last(bus->db);
+    return BF_OK;
+}
+
+static void find_first(struct bf_tx *tx, const struct bf_envelope *e, struct bf_receipt *out)
+{
+    struct bf_query *q = bf_db_query(tx->db, "SELECT seq, received FROM event_keys WHERE"
+                                             " entity = ? AND source = ? AND event_key = ?");
+
+    bf_query_text(q, 1, e->entity);
+    bf_query_text(q, 2, e->source ? e->source : "");
+    bf_query_text(q, 3, e->key);
+    if (bf_query_step(q) == 1)
+        bf_id_number(out->id, bf_query_col_int(q, 1), tx->bus->hub,
+                     (uint64_t)bf_query_col_int(q, 0));
+    bf_query_end(q);
+}
+
+/* Take the event's key.  1: it is new; 0: *out names the event that had it first. */
+static int take_key(struct bf_tx *tx, const struct bf_envelope *e, uint64_t seq,
+                    struct bf_receipt *out)
+{
+    struct bf_query *q =
+        bf_db_query(tx->db, "INSERT INTO event_keys (entity, source, event_key, seq, received)"
+                            " VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
+    int rc;
+
+    bf_query_text(q, 1, e->entity);
+    bf_query_text(q, 2, e->source ? e->source : "");
+    bf_query_text(q, 3, e->key);
+    bf_query_int(q, 4, (int64_t)seq);
+    bf_query_int(q, 5, tx->now_ms);
+    rc = bf_query_run(q);
+    if (rc)
+        return rc;
+    if (bf_db_changes(tx->db) > 0)
+        return 1;
+    out->duplicate = true;
+    find_first(tx, e, out);
+    return 0;
+}
+
+static int insert(struct bf_tx *tx, const struct bf_envelope *e, uint64_t seq)
+{
+    struct bf_query *q = bf_db_query(
+        tx->db, "INSERT INTO journal (seq, entity, type, received, body) VALUES (?, ?, ?, ?, ?)");
+
+    bf_query_int(q, 1, (int64_t)seq);
+    bf_query_text(q, 2, e->entity);
+    bf_query_text(q, 3, e->type);
+    bf_query_int(q, 4, tx->now_ms);
+    bf_query_textn(q, 5, e->text, e->text_len);
+    return bf_query_run(q);
+}
+
+static void place(struct bf_envelope *e, uint16_t hub, uint64_t seq, int64_t received_ms)
+{
+    e->seq = seq;
+    e->received_ms = received_ms;
+    if (e->time_ms == 0)
+        e->time_ms = received_ms;
+    bf_id_number(e->id, received_ms, hub, seq);
+}
+
+int bf_journal_append(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt *out)
+{
+    uint64_t seq = tx->bus->last_seq + 1;
+    int rc = 1;
+
+    *out = (struct bf_receipt){.duplicate = false};
+    if (e->key)
+        rc = take_key(tx, e, seq, out);
+    if (rc != 1)
+        return rc;
+    rc = insert(tx, e, seq);
+    if (rc)
+        return rc;
+    tx->bus->last_seq = seq;
+    place(e, tx->bus->hub, seq, tx->now_ms);
+    memcpy(out->id, e->id, sizeof(out->id));
+    return BF_OK;
+}
+
+int bf_journal_read(struct bf_db *db, uint16_t hub, uint64_t seq, struct bf_arena *scratch,
+                    struct bf_envelope **out, struct bf_error *err)
+{
+    struct bf_query *q = bf_db_query(db, "SELECT received, body FROM journal WHERE seq = ?");
+    int rc;
+
+    bf_query_int(q, 1, (int64_t)seq);
+    rc = bf_query_step(q);
+    if (rc < 0)
+        return bf_error_set(err, rc, "cannot read the journal: %s", bf_db_words(db));
+    if (rc == 0)
+        return bf_error_set(err, BF_ENOENT, "the journal does not hold event %llu (any more)",
+                            (unsigned long long)seq);
+    rc = bf_envelope_parse(scratch, bf_query_col_text(q, 1), bf_query_col_len(q, 1), BF_FROM_HUB,
+                           out, err);
+    if (!rc)
+        place(*out, hub, seq, bf_query_col_int(q, 0));
+    bf_query_end(q);
+    return rc;
+}

@@ -1,0 +1,254 @@
+/* outbox.c - the tables of executions and attempts, and what the engine and the courier do to
+ * them.
+ *
+ * A row of `executions` is inserted once and then only changes its status, attempts and times.
+ * Attempts are only inserted.  Their key is execution * BF_ATTEMPTS_MAX + attempt, so that those of
+ * one execution lie together in one tree that grows at its end, which is what it costs least to
+ * write.
+ *
+ * The index of pending rows is partial: a finished execution is not in it, so claiming stays as
+ * fast with a million executions of history as with none. */
+#include "core/outbox/outbox.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/base.h"
+
+const char *const bf_outbox_schema[] = {
+    "CREATE TABLE executions ("
+    " number INTEGER PRIMARY KEY,"
+    " entity TEXT NOT NULL,"
+    " event INTEGER NOT NULL,"
+    " automation TEXT NOT NULL,"
+    " revision INTEGER NOT NULL,"
+    " action INTEGER NOT NULL,"
+    " integration TEXT NOT NULL,"
+    " trigger_name TEXT NOT NULL,"
+    " status INTEGER NOT NULL,"
+    " attempts INTEGER NOT NULL,"
+    " created INTEGER NOT NULL,"
+    " due INTEGER NOT NULL,"
+    " first_attempt INTEGER NOT NULL,"
+    " finished INTEGER NOT NULL)",
+    "CREATE INDEX executions_pending ON executions (integration, due, number) WHERE status = 0",
+    "CREATE INDEX executions_running ON executions (number) WHERE status = 1",
+    "CREATE INDEX executions_by_automation ON executions (automation, number)",
+    "CREATE INDEX executions_trouble ON executions (status, number) WHERE status > 2",
+    "CREATE TABLE attempts ("
+    " place INTEGER PRIMARY KEY,"
+    " outcome INTEGER NOT NULL,"
+    " http_status INTEGER NOT NULL,"
+    " started INTEGER NOT NULL,"
+    " duration INTEGER NOT NULL,"
+    " reason TEXT,"
+    " response BLOB)",
+    NULL};
+
+static const char *const status_names[] = {"pending", "running", "finished", "failed",
+                                           "unknown", "skipped", "cancelled"};
+
+const char *bf_status_name(int status)
+{
+    bf_assert(status >= 0 && (size_t)status < BF_COUNT(status_names));
+    return status_names[status];
+}
+
+bool bf_status_parse(const char *name, int *status)
+{
+    for (size_t i = 0; i < BF_COUNT(status_names); i++) {
+        if (strcmp(name, status_names[i]) == 0) {
+            *status = (int)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+struct bf_execution *bf_execution_new(void)
+{
+    struct bf_execution *e = bf_new(struct bf_execution);
+
+    atomic_init(&e->refs, 1);
+    return e;
+}
+
+struct bf_execution *bf_execution_ref(struct bf_execution *e)
+{
+    atomic_fetch_add_explicit(&e->refs, 1, memory_order_relaxed);
+    return e;
+}
+
+void bf_execution_unref(struct bf_execution *e)
+{
+    if (!e || atomic_fetch_sub_explicit(&e->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    bf_envelope_unref(e->event);
+    bf_automation_unref(e->automation);
+    free(e);
+}
+
+int bf_outbox_add(struct bf_db *db, const struct bf_execution *e)
+{
+    struct bf_query *q = bf_db_query(
+        db, "INSERT INTO executions (number, entity, event, automation, revision, action,"
+            " integration, trigger_name, status, attempts, created, due, first_attempt, finished)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, 0, 0)");
+
+    bf_query_int(q, 1, (int64_t)e->number);
+    bf_query_text(q, 2, e->automation->owner);
+    bf_query_int(q, 3, (int64_t)e->event->seq);
+    bf_query_text(q, 4, e->automation->id);
+    bf_query_int(q, 5, (int64_t)e->automation->revision);
+    bf_query_int(q, 6, e->action);
+    bf_query_text(q, 7, bf_execution_integration(e));
+    bf_query_text(q, 8, e->trigger);
+    bf_query_int(q, 9, e->status);
+    bf_query_int(q, 10, e->created_ms);
+    bf_query_int(q, 11, e->due_ms);
+    return bf_query_run(q);
+}
+
+int bf_outbox_begin(struct bf_db *db, uint64_t number, int64_t now_ms)
+{
+    struct bf_query *q = bf_db_query(
+        db, "UPDATE executions SET status = 1, first_attempt ="
+            " CASE first_attempt WHEN 0 THEN ? ELSE first_attempt END WHERE number = ?");
+
+    bf_query_int(q, 1, now_ms);
+    bf_query_int(q, 2, (int64_t)number);
+    return bf_query_run(q);
+}
+
+static int insert_attempt(struct bf_db *db, const struct bf_attempt_record *r)
+{
+    struct bf_query *q = bf_db_query(
+        db, "INSERT INTO attempts (place, outcome, http_status, started, duration, reason,"
+            " response) VALUES (?, ?, ?, ?, ?, ?, ?)");
+
+    bf_query_int(q, 1, (int64_t)(r->execution * BF_ATTEMPTS_MAX + r->attempt));
+    bf_query_int(q, 2, r->outcome);
+    bf_query_int(q, 3, r->http_status);
+    bf_query_int(q, 4, r->started_ms);
+    bf_query_int(q, 5, r->duration_ms);
+    bf_query_text(q, 6, r->words);
+    bf_query_blob(q, 7, r->response_len ? r->response : NULL, r->response_len);
+    return bf_query_run(q);
+}
+
+int bf_outbox_record(struct bf_db *db, const struct bf_attempt_record *r)
+{
+    bool over = r->status != BF_PENDING;
+    struct bf_query *q;
+    int rc;
+
+    bf_assert(r->attempt > 0 && r->attempt < BF_ATTEMPTS_MAX);
+    rc = insert_attempt(db, r);
+    if (rc)
+        return rc;
+    q = bf_db_query(db, "UPDATE executions SET status = ?, attempts = ?, due = ?, finished = ?,"
+                        " first_attempt = CASE first_attempt WHEN 0 THEN ? ELSE first_attempt END"
+                        " WHERE number = ?");
+    bf_query_int(q, 1, r->status);
+    bf_query_int(q, 2, r->attempt);
+    bf_query_int(q, 3, over ? r->started_ms : r->due_ms);
+    bf_query_int(q, 4, over ? r->started_ms + r->duration_ms : 0);
+    bf_query_int(q, 5, r->started_ms);
+    bf_query_int(q, 6, (int64_t)r->execution);
+    return bf_query_run(q);
+}
+
+int bf_outbox_recover(struct bf_db *db, int64_t now_ms, struct bf_error *err)
+{
+    struct bf_query *q =
+        bf_db_query(db, "UPDATE executions SET status = 4, finished = ? WHERE status = 1");
+
+    bf_query_int(q, 1, now_ms);
+    if (bf_query_run(q))
+        return bf_error_set(err, BF_EIO, "cannot mark interrupted executions: %s",
+                            bf_db_words(db));
+    return BF_OK;
+}
+
+uint64_t bf_outbox_last(struct bf_db *db)
+{
+    struct bf_query *q =
+        bf_db_query(db, "SELECT number FROM executions ORDER BY number DESC LIMIT 1");
+    uint64_t last = bf_query_step(q) == 1 ? (uint64_t)bf_query_col_int(q, 0) : 0;
+
+    bf_query_end(q);
+    return last;
+}
+
+static void read_row(struct bf_query *q, struct bf_outbox_row *row)
+{
+    row->number = (uint64_t)bf_query_col_int(q, 0);
+    row->event_seq = (uint64_t)bf_query_col_int(q, 1);
+    row->revision = (uint64_t)bf_query_col_int(q, 2);
+    row->action = (uint32_t)bf_query_col_int(q, 3);
+    row->attempts = (uint32_t)bf_query_col_int(q, 4);
+    row->created_ms = bf_query_col_int(q, 5);
+    row->due_ms = bf_query_col_int(q, 6);
+    row->first_attempt_ms = bf_query_col_int(q, 7);
+    snprintf(row->trigger, sizeof(row->trigger), "%s", bf_query_col_text(q, 8));
+}
+
+int bf_outbox_due(struct bf_db *db, const char *integration, int64_t now_ms, unsigned limit,
+                  bf_outbox_row_fn *fn, void *arg)
+{
+    struct bf_query *q = bf_db_query(
+        db, "SELECT number, event, revision, action, attempts, created, due, first_attempt,"
+            " trigger_name FROM executions"
+            " WHERE status = 0 AND integration = ? AND due <= ? ORDER BY due, number LIMIT ?");
+    struct bf_outbox_row row;
+    int rc;
+
+    bf_query_text(q, 1, integration);
+    bf_query_int(q, 2, now_ms);
+    bf_query_int(q, 3, limit);
+    while ((rc = bf_query_step(q)) == 1) {
+        read_row(q, &row);
+        fn(arg, &row);
+    }
+    return rc;
+}
+
+bool bf_outbox_next_due(struct bf_db *db, const char *integration, int64_t now_ms,
+                        int64_t *due_ms)
+{
+    struct bf_query *q = bf_db_query(db, "SELECT due FROM executions WHERE status = 0 AND"
+                                         " integration = ? AND due > ? ORDER BY due LIMIT 1");
+    bool found;
+
+    bf_query_text(q, 1, integration);
+    bf_query_int(q, 2, now_ms);
+    found = bf_query_step(q) == 1;
+    if (found)
+        *due_ms = bf_query_col_int(q, 0);
+    bf_query_end(q);
+    return found;
+}
+
+/* From one integration to the next by the index, so that a hundred thousand rows waiting for one
+ * of them cost one look-up. */
+int bf_outbox_waiting(struct bf_db *db, bf_outbox_waiting_fn *fn, void *arg)
+{
+    char integration[BF_ID_LEN + 1] = "";
+    int rc;
+
+    for (;;) {
+        struct bf_query *q =
+            bf_db_query(db, "SELECT integration, due FROM executions WHERE status = 0 AND"
+                            " integration > ? ORDER BY integration, due LIMIT 1");
+        int64_t due;
+
+        bf_query_text(q, 1, integration);
+        rc = bf_query_step(q);
+        if (rc != 1)
+            return rc;
+        due = bf_query_col_int(q, 1);
+        snprintf(integration, sizeof(integration), "%s", bf_query_col_text(q, 0));
+        bf_query_end(q);
+        fn(arg, integration, due);
+    }
+}

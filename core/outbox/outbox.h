@@ -1,0 +1,108 @@
+/* outbox.h - executions: what an automation asked for, and every attempt at it.
+ *
+ * An execution is one action of one automation for one event.  It is added in the transaction that
+ * journals the event, and stays for ever what that moment decided: the revision that fired, the
+ * integration named there.  Rows that still want work are found by integration and due time.
+ *
+ * Writing: the engine, inside its transaction.  Reading: any connection. */
+#ifndef BF_OUTBOX_H
+#define BF_OUTBOX_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/event/envelope.h"
+#include "core/rules/automation.h"
+#include "core/store/store.h"
+
+#define BF_ATTEMPTS_MAX 1024    /* of one execution; their numbers are below it */
+
+enum bf_status {
+    BF_PENDING,                 /* wants work at due_ms */
+    BF_RUNNING,                 /* of a BF_ONCE sink: an attempt was begun and not yet recorded */
+    BF_FINISHED,
+    BF_FAILED,
+    BF_UNKNOWN_OUTCOME,         /* may have happened, and is not repeated blindly */
+    BF_SKIPPED,
+    BF_CANCELLED
+};
+const char *bf_status_name(int status);         /* "pending", … */
+bool bf_status_parse(const char *name, int *status);
+
+/* Counted; whoever holds the last reference may be on any thread. */
+struct bf_execution {
+    atomic_uint refs;
+    uint32_t action;            /* index into the automation's actions */
+    uint32_t attempts;          /* recorded so far */
+    int status;                 /* enum bf_status */
+    uint64_t number;
+    int64_t created_ms;
+    int64_t due_ms;             /* Unix time, the hub's */
+    int64_t first_attempt_ms;   /* 0: none yet */
+    struct bf_envelope *event;          /* a reference */
+    const struct bf_automation *automation;     /* a reference */
+    const char *trigger;        /* wire name of what fired; static */
+    char id[BF_ID_LEN + 1];
+};
+
+struct bf_execution *bf_execution_new(void);    /* one reference, all else zero */
+struct bf_execution *bf_execution_ref(struct bf_execution *e);
+void bf_execution_unref(struct bf_execution *e);        /* NULL is fine */
+static inline const char *bf_execution_integration(const struct bf_execution *e)
+{
+    return e->automation->actions[e->action].integration;
+}
+
+extern const char *const bf_outbox_schema[];    /* for bf_db_migrate() */
+
+/* How an attempt ended. */
+struct bf_attempt_record {
+    uint64_t execution;
+    uint32_t attempt;           /* 1 for the first */
+    int outcome;                /* enum bf_outcome */
+    int status;                 /* of the execution from now on: enum bf_status */
+    int http_status;            /* 0: none */
+    int64_t started_ms;
+    int64_t duration_ms;
+    int64_t due_ms;             /* of the next attempt, if status is BF_PENDING */
+    const char *words;          /* the reason a person reads; may be NULL */
+    const char *response;       /* up to 64 KiB, secrets taken out; may be NULL */
+    size_t response_len;
+};
+
+int bf_outbox_add(struct bf_db *db, const struct bf_execution *e);
+int bf_outbox_begin(struct bf_db *db, uint64_t number, int64_t now_ms);  /* to BF_RUNNING */
+int bf_outbox_record(struct bf_db *db, const struct bf_attempt_record *r);
+/* Of a hub that died: executions left BF_RUNNING become BF_UNKNOWN_OUTCOME. */
+int bf_outbox_recover(struct bf_db *db, int64_t now_ms, struct bf_error *err);
+
+/* One row for claiming. */
+struct bf_outbox_row {
+    uint64_t number;
+    uint64_t event_seq;
+    uint64_t revision;
+    uint32_t action;
+    uint32_t attempts;
+    int64_t created_ms;
+    int64_t due_ms;
+    int64_t first_attempt_ms;
+    char trigger[40];
+};
+typedef void bf_outbox_row_fn(void *arg, const struct bf_outbox_row *row);
+
+/* The number of the newest execution; 0 if there is none. */
+uint64_t bf_outbox_last(struct bf_db *db);
+
+/* Pending executions of an integration due by `now_ms`, oldest due first, at most `limit`. */
+int bf_outbox_due(struct bf_db *db, const char *integration, int64_t now_ms, unsigned limit,
+                  bf_outbox_row_fn *fn, void *arg);
+/* When the next one of an integration is due that is not due by `now_ms`; false if none is. */
+bool bf_outbox_next_due(struct bf_db *db, const char *integration, int64_t now_ms,
+                        int64_t *due_ms);
+/* Every integration that has a pending execution, with its earliest due time. */
+typedef void bf_outbox_waiting_fn(void *arg, const char *integration, int64_t due_ms);
+int bf_outbox_waiting(struct bf_db *db, bf_outbox_waiting_fn *fn, void *arg);
+
+#endif

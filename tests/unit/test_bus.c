@@ -1,0 +1,203 @@
+/* test_bus.c - batches, the journal, keys, numbers, and what happens when a commit fails. */
+#include "tests/unit/bus_fixture.h"
+
+static int64_t count(struct fixture *f, const char *sql)
+{
+    struct bf_db *db;
+    struct bf_error err;
+    int64_t n;
+
+    CHECK_INT(bf_db_open(f->path, BF_DB_READ, &db, &err), 0);
+    struct bf_query *q = bf_db_query(db, sql);
+    CHECK_INT(bf_query_step(q), 1);
+    n = bf_query_col_int(q, 0);
+    bf_query_end(q);
+    bf_db_close(db);
+    return n;
+}
+
+TEST(an_event_is_in_the_journal_when_it_is_done)
+{
+    struct fixture f = {.wall_ms = 1000};
+    struct bf_receipt r;
+
+    fixture_open(&f);
+    CHECK_INT(emit(&f, ALIAS_EVENT("production", ""), &r), 0);
+    CHECK_INT(strlen(r.id), BF_ID_LEN);
+    CHECK(!r.duplicate);
+    CHECK_INT(count(&f, "SELECT count(*) FROM journal"), 1);
+    fixture_close(&f);
+}
+
+TEST(a_repeat_of_a_key_adds_nothing_and_names_the_first)
+{
+    struct fixture f = {.wall_ms = 1000};
+    struct bf_receipt first, again, other;
+
+    fixture_open(&f);
+    CHECK_INT(save(&f, "A1", ON_PRODUCTION("notify", "I1"), NULL), 0);
+    CHECK_INT(emit(&f, ALIAS_EVENT("production", ",\"key\":\"k\""), &first), 0);
+    f.wall_ms = 2000;
+    CHECK_INT(emit(&f, ALIAS_EVENT("production", ",\"key\":\"k\""), &again), 0);
+    CHECK_INT(emit(&f, ALIAS_EVENT("production", ",\"key\":\"k\",\"source\":\"s\""), &other), 0);
+    CHECK(again.duplicate);
+    CHECK_STR(again.id, first.id);
+    CHECK(!other.duplicate);
+    CHECK_INT(count(&f, "SELECT count(*) FROM executions"), 2);
+    fixture_close(&f);
+}
+
+TEST(a_matching_event_adds_its_execution_in_the_same_commit)
+{
+    struct fixture f = {.wall_ms = 1000};
+
+    fixture_open(&f);
+    CHECK_INT(save(&f, "A1", ON_PRODUCTION("notify", "I1"), NULL), 0);
+    CHECK_INT(emit(&f, ALIAS_EVENT("staging", ""), NULL), 0);
+    CHECK_INT(f.n_enqueued, 0);
+    CHECK_INT(emit(&f, ALIAS_EVENT("production", ""), NULL), 0);
+    CHECK_INT(f.n_enqueued, 1);
+    CHECK_INT(count(&f, "SELECT count(*) FROM executions e JOIN journal j ON j.seq = e.event"
+                        " WHERE e.status = 0 AND e.integration = 'I1'"), 1);
+    fixture_close(&f);
+}
+
+TEST(an_automation_is_in_force_after_a_restart)
+{
+    struct fixture f = {.wall_ms = 1000};
+
+    fixture_open(&f);
+    CHECK_INT(save(&f, "A1", ON_PRODUCTION("notify", "I1"), NULL), 0);
+    fixture_close(&f);
+    fixture_open(&f);
+    CHECK_INT(bf_bus_automations(f.bus), 1);
+    CHECK_INT(emit(&f, ALIAS_EVENT("production", ""), NULL), 0);
+    CHECK_INT(f.n_enqueued, 1);
+    fixture_close(&f);
+}
+
+TEST(numbers_and_ids_go_on_after_a_restart)
+{
+    struct fixture f = {.wall_ms = 1000};
+    struct bf_receipt a, b;
+
+    fixture_open(&f);
+    CHECK_INT(emit(&f, ALIAS_EVENT("x", ""), &a), 0);
+    fixture_close(&f);
+    fixture_open(&f);
+    CHECK_INT(emit(&f, ALIAS_EVENT("x", ""), &b), 0);
+    CHECK(strcmp(a.id, b.id) < 0);
+    CHECK_INT(count(&f, "SELECT max(seq) FROM journal"), 2);
+    fixture_close(&f);
+}
+
+TEST(received_never_goes_back_even_over_a_restart)
+{
+    struct fixture f = {.wall_ms = 5000};
+
+    fixture_open(&f);
+    CHECK_INT(emit(&f, ALIAS_EVENT("x", ""), NULL), 0);
+    f.wall_ms = 1000;
+    CHECK_INT(emit(&f, ALIAS_EVENT("x", ""), NULL), 0);
+    fixture_close(&f);
+    fixture_open(&f);
+    CHECK_INT(emit(&f, ALIAS_EVENT("x", ""), NULL), 0);
+    CHECK_INT(count(&f, "SELECT min(received) FROM journal"), 5000);
+    fixture_close(&f);
+}
+
+TEST(a_taken_name_refuses_one_work_and_not_its_batch)
+{
+    struct fixture f = {.wall_ms = 1000};
+    struct bf_error err;
+
+    fixture_open(&f);
+    CHECK_INT(save(&f, "A1", ON_PRODUCTION("notify", "I1"), NULL), 0);
+    CHECK_INT(save(&f, "A2", ON_PRODUCTION("notify", "I1"), &err), BF_EEXIST);
+    CHECK_STR(err.field, "name");
+    CHECK_INT(emit(&f, ALIAS_EVENT("production", ""), NULL), 0);
+    CHECK_INT(f.n_enqueued, 1);
+    CHECK_INT(count(&f, "SELECT count(*) FROM journal WHERE type = 'belfry.automation.put'"), 1);
+    fixture_close(&f);
+}
+
+TEST(a_failed_commit_leaves_nothing_and_the_next_one_works)
+{
+    struct fixture f = {.wall_ms = 1000};
+    struct bf_receipt r;
+
+    fixture_open(&f);
+    CHECK_INT(save(&f, "A1", ON_PRODUCTION("notify", "I1"), NULL), 0);
+    bf_db_fail_commits(f.db, 0, 2);
+    CHECK_INT(emit(&f, ALIAS_EVENT("production", ",\"key\":\"k\""), &r), BF_EIO);
+    CHECK(!f.healthy);
+    CHECK_INT(emit(&f, ALIAS_EVENT("production", ",\"key\":\"k\""), &r), BF_EIO);
+    CHECK_INT(f.n_enqueued, 0);
+    CHECK_INT(emit(&f, ALIAS_EVENT("production", ",\"key\":\"k\""), &r), 0);
+    CHECK(f.healthy);
+    CHECK(!r.duplicate);
+    CHECK_INT(f.n_enqueued, 1);
+    CHECK_INT(count(&f, "SELECT count(*) FROM journal WHERE type = 'artifact.alias.add'"), 1);
+    CHECK_INT(count(&f, "SELECT count(*) FROM executions"), 1);
+    fixture_close(&f);
+}
+
+TEST(what_is_read_back_is_what_was_sent_byte_for_byte)
+{
+    static const char text[] = ALIAS_EVENT("x", ", \"data\" : {\"n\":9007199254740993,\"e\":1.0e2}");
+    struct fixture f = {.wall_ms = 1000};
+    struct bf_arena *a = bf_arena_new(1 << 20);
+    struct bf_envelope *e;
+    struct bf_receipt r;
+    struct bf_error err;
+    struct bf_db *db;
+
+    fixture_open(&f);
+    CHECK_INT(emit(&f, text, &r), 0);
+    CHECK_INT(bf_db_open(f.path, BF_DB_READ, &db, &err), 0);
+    CHECK_INT(bf_journal_read(db, bf_bus_hub(f.bus), 1, a, &e, &err), 0);
+    CHECK_STR(e->text, text);
+    CHECK_STR(e->id, r.id);
+    CHECK_INT(e->received_ms, 1000);
+    CHECK_INT(bf_journal_read(db, bf_bus_hub(f.bus), 99, a, &e, &err), BF_ENOENT);
+    bf_envelope_unref(e);
+    bf_arena_free(a);
+    bf_db_close(db);
+    fixture_close(&f);
+}
+
+/* Many senders at once: every receipt is a different event, and all of them are there. */
+static void *send_many(void *arg)
+{
+    for (int i = 0; i < 200; i++)
+        CHECK_INT(emit(arg, ALIAS_EVENT("production", ""), NULL), 0);
+    return NULL;
+}
+
+TEST(many_senders_are_all_served)
+{
+    struct fixture f = {.wall_ms = 1000};
+    pthread_t threads[8];
+
+    fixture_open(&f);
+    CHECK_INT(save(&f, "A1", ON_PRODUCTION("notify", "I1"), NULL), 0);
+    for (size_t i = 0; i < BF_COUNT(threads); i++)
+        pthread_create(&threads[i], NULL, send_many, &f);
+    for (size_t i = 0; i < BF_COUNT(threads); i++)
+        pthread_join(threads[i], NULL);
+    CHECK_INT(count(&f, "SELECT count(DISTINCT number) FROM executions"), 1600);
+    CHECK_INT(f.n_enqueued, 1600);
+    fixture_close(&f);
+}
+
+TEST(a_stopped_bus_does_what_was_queued_and_refuses_what_comes_after)
+{
+    struct fixture f = {.wall_ms = 1000};
+    struct posted late = {.apply = apply_event};
+
+    fixture_open(&f);
+    CHECK_INT(emit(&f, ALIAS_EVENT("x", ""), NULL), 0);
+    bf_bus_stop(f.bus);
+    CHECK_INT(bf_bus_post(f.bus, &late.work), BF_ECANCELED);
+    fixture_close(&f);
+}

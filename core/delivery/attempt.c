@@ -1,0 +1,359 @@
+/* attempt.c - one try: begin, let the sink say what to send, send it, have it judged, write down
+ * what came of it.
+ *
+ * The way of an item, always on the loop's thread except where the sink works:
+ *
+ *   attempt_begin → [BF_ONCE: the engine records the beginning] → prepare → send → judge → settled
+ *                                                                         ↘ later: bf_courier_settle
+ *
+ * A quick sink's prepare and judge run right here; others on a worker, and come back as a task. */
+#include "core/delivery/courier_int.h"
+
+#include <string.h>
+
+#include "core/base/base.h"
+#include "core/base/crypto.h"
+
+static void after_prepare(struct item *i);
+
+static struct bf_courier *courier_of(struct item *i) { return i->dest->courier; }
+
+static void settle(struct item *i, int outcome, int64_t after_ms, const char *words)
+{
+    i->at.verdict = (struct bf_verdict){outcome, after_ms, words};
+    attempt_settled(i);
+}
+
+/* Come back to the loop from a worker.  If the loop has stopped, the item is left as it is: it was
+ * not recorded, and is tried again after the next start. */
+static void back_to_loop(struct item *i, void (*fn)(struct bf_task *t))
+{
+    i->task.fn = fn;
+    bf_loop_post(courier_of(i)->loop, &i->task);
+}
+
+
+/* --- judging ----------------------------------------------------------------- */
+
+static void on_judged(struct bf_task *t) { attempt_settled(bf_container_of(t, struct item, task)); }
+
+static void judge_on_worker(struct bf_job *j)
+{
+    struct item *i = bf_container_of(j, struct item, job);
+    struct bf_courier *c = courier_of(i);
+
+    c->ops.judge(c->ops.arg, &i->at, i->answer);
+    back_to_loop(i, on_judged);
+}
+
+static const char *const *copy_headers(struct bf_arena *a, const char *const *headers)
+{
+    const char **out;
+    size_t n = 0;
+
+    while (headers && headers[n])
+        n++;
+    out = bf_arena_alloc(a, (n + 1) * sizeof(char *));
+    for (size_t k = 0; out && k < n; k++)
+        out[k] = bf_arena_dup(a, headers[k]);
+    return (const char *const *)out;
+}
+
+static struct bf_fetch_result *copy_answer(struct bf_arena *a, const struct bf_fetch_result *r)
+{
+    struct bf_fetch_result *copy = bf_arena_new_of(a, struct bf_fetch_result);
+
+    if (!copy)
+        return NULL;
+    *copy = *r;
+    copy->words = bf_arena_dup(a, r->words);
+    copy->body = bf_arena_ndup(a, r->body ? r->body : "", r->body_len);
+    copy->headers = copy_headers(a, r->headers);
+    return bf_arena_ok(a) ? copy : NULL;
+}
+
+static void keep_response(struct item *i, const struct bf_fetch_result *r)
+{
+    i->record.http_status = r->status;
+    i->record.response_len = r->body_len;
+    i->record.response = r->body_len ? bf_arena_ndup(i->at.arena, r->body, r->body_len) : NULL;
+}
+
+static void on_answer(void *arg, const struct bf_fetch_result *r)
+{
+    struct item *i = arg;
+    struct bf_courier *c = courier_of(i);
+
+    i->record.duration_ms = r->duration_ms;
+    keep_response(i, r);
+    if (i->dest->info.quick) {
+        c->ops.judge(c->ops.arg, &i->at, r);
+        attempt_settled(i);
+        return;
+    }
+    i->job.fn = judge_on_worker;
+    i->answer = copy_answer(i->at.arena, r);
+    if (!i->answer || bf_workers_add(c->workers, &i->job))
+        settle(i, r->err && !r->sent ? BF_RETRY : BF_UNKNOWN, -1,
+               "there was no room to read the answer");
+}
+
+
+/* --- preparing --------------------------------------------------------------- */
+
+static void on_prepared(struct bf_task *t) { after_prepare(bf_container_of(t, struct item, task)); }
+
+static void prepare_on_worker(struct bf_job *j)
+{
+    struct item *i = bf_container_of(j, struct item, job);
+    struct bf_courier *c = courier_of(i);
+
+    i->step = c->ops.prepare(c->ops.arg, &i->at);
+    back_to_loop(i, on_prepared);
+}
+
+static void on_deadline(struct bf_timer *t)
+{
+    struct item *i = bf_container_of(t, struct item, deadline);
+    struct bf_courier *c = courier_of(i);
+    bool mine;
+
+    pthread_mutex_lock(&c->lock);
+    mine = list_remove(&c->later, i);
+    pthread_mutex_unlock(&c->lock);
+    if (mine)
+        settle(i, BF_UNKNOWN, -1, "the sink gave no outcome in time");
+}
+
+/* The sink may have called already, while its prepare was still on its way back to us. */
+static void leave_with_sink(struct item *i)
+{
+    struct bf_courier *c = courier_of(i);
+
+    i->with_sink = true;
+    if (i->called) {
+        attempt_called(i);
+        return;
+    }
+    i->deadline.fn = on_deadline;
+    bf_loop_timer(c->loop, &i->deadline, DEADLINE_MS);
+}
+
+/* Nobody but us settles it from here on. */
+static void withdraw(struct item *i)
+{
+    struct bf_courier *c = courier_of(i);
+
+    pthread_mutex_lock(&c->lock);
+    if (!list_remove(&c->later, i))
+        list_remove(&c->called, i);
+    pthread_mutex_unlock(&c->lock);
+}
+
+static void after_prepare(struct item *i)
+{
+    struct bf_courier *c = courier_of(i);
+
+    if (i->dest->info.settles && i->step != BF_STEP_LATER)
+        withdraw(i);
+    switch (i->step) {
+    case BF_STEP_SEND:
+        bf_client_send(bf_loop_client(c->loop), &i->at.out.http, on_answer, i);
+        break;
+    case BF_STEP_SETTLED:
+        i->record.duration_ms = bf_max64(bf_wall_ms(c->clock) - i->at.started_ms, 0);
+        attempt_settled(i);
+        break;
+    case BF_STEP_LATER:
+        leave_with_sink(i);
+        break;
+    }
+}
+
+/* A sink may settle before its prepare has returned, so the item can be found from here on. */
+static void prepare(struct item *i)
+{
+    struct bf_courier *c = courier_of(i);
+
+    if (i->dest->info.settles) {
+        pthread_mutex_lock(&c->lock);
+        list_add(&c->later, i);
+        pthread_mutex_unlock(&c->lock);
+    }
+    if (i->dest->info.quick) {
+        i->step = c->ops.prepare(c->ops.arg, &i->at);
+        after_prepare(i);
+        return;
+    }
+    i->job.fn = prepare_on_worker;
+    if (bf_workers_add(c->workers, &i->job)) {
+        withdraw(i);
+        settle(i, BF_RETRY, -1, "all workers are busy");
+    }
+}
+
+
+/* --- beginning --------------------------------------------------------------- */
+
+static int apply_begin(struct bf_work *w, struct bf_tx *tx, struct bf_error *err)
+{
+    struct item *i = bf_container_of(w, struct item, begin);
+    int rc = bf_outbox_begin(tx->db, i->execution->number, i->at.started_ms);
+
+    return rc ? bf_error_set(err, rc, "cannot begin an attempt: %s", bf_db_words(tx->db)) : BF_OK;
+}
+
+static void on_begun(struct bf_task *t)
+{
+    struct item *i = bf_container_of(t, struct item, task);
+
+    if (i->step == BF_STEP_SEND)
+        prepare(i);
+    else
+        settle(i, BF_RETRY, -1, "the store could not record the beginning");
+}
+
+static void begin_done(struct bf_work *w, int rc, const struct bf_error *err)
+{
+    struct item *i = bf_container_of(w, struct item, begin);
+
+    (void)err;
+    i->step = rc ? BF_STEP_SETTLED : BF_STEP_SEND;
+    back_to_loop(i, on_begun);
+}
+
+static void record_beginning(struct item *i)
+{
+    i->begin = (struct bf_work){.always = true, .apply = apply_begin, .done = begin_done};
+    if (bf_bus_post(courier_of(i)->bus, &i->begin))
+        settle(i, BF_RETRY, -1, "the hub is stopping");
+}
+
+static struct bf_arena *take_arena(struct bf_courier *c)
+{
+    struct bf_arena *a = c->spare;
+
+    c->spare = NULL;
+    return a ? a : bf_arena_new(ARENA_MAX);
+}
+
+void attempt_begin(struct item *i)
+{
+    struct bf_courier *c = courier_of(i);
+
+    i->at.execution = i->execution;
+    i->at.arena = take_arena(c);
+    i->at.number = i->execution->attempts + 1;
+    i->at.ticket = i->execution->number * BF_ATTEMPTS_MAX + i->at.number;
+    i->at.started_ms = bf_wall_ms(c->clock);
+    i->at.deadline_ms = i->at.started_ms + DEADLINE_MS;
+    i->dest->n_flight++;
+    c->n_flight++;
+    atomic_store(&c->in_flight_now, c->n_flight);
+    atomic_fetch_add(&c->n_unrecorded, 1);
+    if (i->dest->info.once)
+        record_beginning(i);
+    else
+        prepare(i);
+}
+
+
+/* --- the outcome ------------------------------------------------------------- */
+
+/* ±20 %, so that what failed together does not come back together. */
+static int64_t jitter(int64_t ms)
+{
+    uint32_t r;
+
+    bf_random(&r, sizeof(r));
+    return ms - ms / 5 + (int64_t)(r % 1024) * (ms * 2 / 5) / 1024;
+}
+
+static int64_t pause_of(const struct item *i)
+{
+    if (i->at.verdict.after_ms >= 0)
+        return i->at.verdict.after_ms;
+    return jitter(bf_retry_pause_ms(i->at.number));
+}
+
+/* Whether there is another try, and when: fills status and due. */
+static void plan(struct item *i)
+{
+    const struct bf_execution *x = i->execution;
+    struct bf_attempt_record *r = &i->record;
+    int64_t now = i->at.started_ms + r->duration_ms;
+    int64_t first = x->first_attempt_ms ? x->first_attempt_ms : i->at.started_ms;
+
+    switch (i->at.verdict.outcome) {
+    case BF_DELIVERED:
+    case BF_ACCEPTED:
+        r->status = BF_FINISHED;
+        return;
+    case BF_REJECTED:
+        r->status = BF_FAILED;
+        return;
+    case BF_UNKNOWN:
+        if (i->dest->info.once) {
+            r->status = BF_UNKNOWN_OUTCOME;
+            return;
+        }
+        break;
+    }
+    r->due_ms = now + pause_of(i);
+    if (r->due_ms - first <= GIVE_UP_MS && i->at.number < BF_ATTEMPTS_MAX - 1)
+        r->status = BF_PENDING;
+    else
+        r->status = i->at.verdict.outcome == BF_UNKNOWN ? BF_UNKNOWN_OUTCOME : BF_FAILED;
+}
+
+static void log_outcome(struct item *i)
+{
+    struct bf_courier *c = courier_of(i);
+    const struct bf_attempt_record *r = &i->record;
+    const char *words = r->words ? r->words : "";
+
+    if (r->status == BF_FINISHED)
+        bf_debugf(c->log, "courier", "execution %s: %s (attempt %u)", i->execution->id, words,
+                  r->attempt);
+    else if (r->status == BF_PENDING)
+        bf_debugf(c->log, "courier", "execution %s: %s, again in %lld s (attempt %u)",
+                  i->execution->id, words, (long long)(r->due_ms - r->started_ms) / 1000,
+                  r->attempt);
+    else
+        bf_warnf(c->log, "courier", "execution %s of \"%s\": %s, %s after %u attempts",
+                 i->execution->id, i->execution->automation->name, words,
+                 bf_status_name(r->status), r->attempt);
+}
+
+void attempt_settled(struct item *i)
+{
+    struct bf_courier *c = courier_of(i);
+    struct bf_attempt_record *r = &i->record;
+    const struct bf_verdict *v = &i->at.verdict;
+
+    if (i->deadline.slot)
+        bf_loop_timer_cancel(c->loop, &i->deadline);
+    r->execution = i->execution->number;
+    r->attempt = i->at.number;
+    r->outcome = v->outcome;
+    r->started_ms = i->at.started_ms;
+    r->words = v->words;
+    plan(i);
+    log_outcome(i);
+    atomic_fetch_add(r->status == BF_FINISHED ? &c->n_delivered : &c->n_failed, 1);
+    i->dest->n_flight--;
+    c->n_flight--;
+    atomic_store(&c->in_flight_now, c->n_flight);
+    destination_outcome(i->dest, v->outcome, v->after_ms);
+    if (r->http_status == 410 && v->outcome == BF_REJECTED)
+        c->ops.disable(c->ops.arg, i->dest->id, "the receiver answered 410 Gone");
+    list_add(&c->settled, i);
+    destination_ready(i->dest);
+}
+
+void attempt_called(struct item *i)
+{
+    i->at.verdict = i->given;
+    i->record.duration_ms = bf_max64(bf_wall_ms(courier_of(i)->clock) - i->at.started_ms, 0);
+    attempt_settled(i);
+}

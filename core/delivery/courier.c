@@ -1,0 +1,499 @@
+/* courier.c - life of the courier, and its traffic with the engine.
+ *
+ * FROM THE ENGINE come new executions (offered) and word that outcomes are recorded (reported).
+ * Both are lists under the lock; one task on the loop, `arrived`, takes whatever is there.  Offers
+ * are taken first: an execution that was claimed from disk, sent and recorded before its offer was
+ * looked at is thus still known when the offer comes, and is not sent twice.
+ *
+ * TO THE ENGINE go the outcomes of a turn, as one piece of work.  Until it is done an execution
+ * stays in memory, so that a claim does not take it again.  If it cannot be recorded (the disk is
+ * full) it is offered to the engine again and again; nothing else is forgotten meanwhile. */
+#include "core/delivery/courier_int.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "core/base/base.h"
+
+#define SCRATCH_MAX (64 * 1024 * 1024)  /* parsing one event that was claimed */
+
+/* --- lists ------------------------------------------------------------------- */
+
+void list_add(struct list *l, struct item *i)
+{
+    i->next = NULL;
+    if (l->last)
+        l->last->next = i;
+    else
+        l->first = i;
+    l->last = i;
+}
+
+struct item *list_take(struct list *l)
+{
+    struct item *i = l->first;
+
+    if (!i)
+        return NULL;
+    l->first = i->next;
+    if (!l->first)
+        l->last = NULL;
+    i->next = NULL;
+    return i;
+}
+
+bool list_remove(struct list *l, struct item *i)
+{
+    struct item *before = NULL;
+
+    for (struct item *at = l->first; at; before = at, at = at->next) {
+        if (at != i)
+            continue;
+        if (before)
+            before->next = i->next;
+        else
+            l->first = i->next;
+        if (l->last == i)
+            l->last = before;
+        i->next = NULL;
+        return true;
+    }
+    return false;
+}
+
+
+/* --- what is in memory ------------------------------------------------------- */
+
+static struct item **bucket(struct bf_courier *c, uint64_t number)
+{
+    return &c->buckets[number % BUCKETS];
+}
+
+struct item *courier_find(struct bf_courier *c, uint64_t number)
+{
+    struct item *i = *bucket(c, number);
+
+    while (i && i->execution->number != number)
+        i = i->same_bucket;
+    return i;
+}
+
+void courier_keep(struct item *i)
+{
+    struct bf_courier *c = i->dest->courier;
+    struct item **b = bucket(c, i->execution->number);
+
+    i->same_bucket = *b;
+    *b = i;
+    i->dest->n_memory++;
+    c->n_memory++;
+    c->memory_bytes += i->execution->event->text_len;
+    atomic_store(&c->in_memory_now, c->n_memory);
+}
+
+static void give_back_arena(struct bf_courier *c, struct bf_arena *a)
+{
+    if (c->spare) {
+        bf_arena_free(a);
+        return;
+    }
+    bf_arena_reset(a);
+    c->spare = a;
+}
+
+static void free_item(struct item *i)
+{
+    bf_execution_unref(i->execution);
+    free(i->own_words);
+    free(i);
+}
+
+void courier_forget(struct item *i)
+{
+    struct bf_courier *c = i->dest->courier;
+    struct item **b = bucket(c, i->execution->number);
+
+    while (*b != i)
+        b = &(*b)->same_bucket;
+    *b = i->same_bucket;
+    i->dest->n_memory--;
+    c->n_memory--;
+    c->memory_bytes -= i->execution->event->text_len;
+    atomic_store(&c->in_memory_now, c->n_memory);
+    if (i->at.arena) {
+        c->ops.forget(c->ops.arg, &i->at);
+        give_back_arena(c, i->at.arena);
+    }
+    free_item(i);
+}
+
+
+/* --- from the engine --------------------------------------------------------- */
+
+void courier_arrived(struct bf_courier *c)
+{
+    if (c->posted)
+        return;
+    c->posted = bf_loop_post(c->loop, &c->arrived) == BF_OK;
+}
+
+void bf_courier_offer(struct bf_courier *c, struct bf_execution *const *executions, size_t n)
+{
+    pthread_mutex_lock(&c->lock);
+    for (size_t k = 0; k < n; k++) {
+        struct item *i;
+
+        if (c->n_offered >= OFFERED_MAX) {
+            c->overflowed = true;
+            break;
+        }
+        i = bf_new(struct item);
+        i->execution = bf_execution_ref(executions[k]);
+        list_add(&c->offered, i);
+        c->n_offered++;
+    }
+    courier_arrived(c);
+    pthread_mutex_unlock(&c->lock);
+}
+
+static void take_offer(struct bf_courier *c, struct item *i)
+{
+    struct destination *d = destination_get(c, bf_execution_integration(i->execution));
+
+    destination_ready(d);
+    if (courier_find(c, i->execution->number)) {
+        free_item(i);
+    } else if (d->on_disk || !destination_has_room(d)) {
+        d->on_disk = true;
+        free_item(i);
+    } else {
+        i->dest = d;
+        courier_keep(i);
+        list_add(&d->queue, i);
+        d->n_queued++;
+    }
+}
+
+static void on_waiting(void *arg, const char *integration, int64_t due_ms)
+{
+    struct destination *d = destination_get(arg, integration);
+
+    (void)due_ms;
+    d->on_disk = true;
+    destination_ready(d);
+}
+
+static void look_on_disk(struct bf_courier *c)
+{
+    if (bf_outbox_waiting(c->db, on_waiting, c))
+        bf_errorf(c->log, "courier", "cannot read the outbox: %s", bf_db_words(c->db));
+}
+
+static void recorded(struct item *i)
+{
+    struct destination *d = i->dest;
+    const struct bf_attempt_record *r = &i->record;
+
+    if (r->status == BF_PENDING && !d->on_disk &&
+        (!d->next_due_ms || r->due_ms < d->next_due_ms))
+        d->next_due_ms = r->due_ms;
+    destination_ready(d);
+    courier_forget(i);
+    atomic_fetch_sub(&d->courier->n_unrecorded, 1);
+}
+
+static int apply_report(struct bf_work *w, struct bf_tx *tx, struct bf_error *err)
+{
+    struct report *r = bf_container_of(w, struct report, work);
+
+    for (struct item *i = r->items.first; i; i = i->next) {
+        int rc = bf_outbox_record(tx->db, &i->record);
+
+        if (rc)
+            return bf_error_set(err, rc, "cannot record an attempt: %s", bf_db_words(tx->db));
+    }
+    return BF_OK;
+}
+
+static void report_done(struct bf_work *w, int rc, const struct bf_error *err)
+{
+    struct report *r = bf_container_of(w, struct report, work);
+    struct bf_courier *c = r->courier;
+
+    (void)err;
+    r->rc = rc;
+    for (struct item *i = rc ? NULL : r->items.first; i; i = i->next) {
+        i->execution->status = i->record.status;
+        i->execution->attempts = i->record.attempt;
+        if (c->on_change)
+            c->on_change(c->on_change_arg, i->execution);
+    }
+    pthread_mutex_lock(&c->lock);
+    r->next = c->reported;
+    c->reported = r;
+    courier_arrived(c);
+    pthread_mutex_unlock(&c->lock);
+}
+
+static void take_report(struct bf_courier *c, struct report *r)
+{
+    struct item *i;
+
+    while ((i = list_take(&r->items))) {
+        if (r->rc)
+            list_add(&c->settled, i);
+        else
+            recorded(i);
+    }
+    c->record_failed = r->rc != 0;
+    free(r);
+}
+
+static void take_called(struct item *i)
+{
+    i->called = true;
+    if (i->with_sink)
+        attempt_called(i);
+}
+
+static void take_touched(struct bf_courier *c, struct bf_map *touched)
+{
+    const char *id;
+    void *set;
+
+    for (size_t at = 0; bf_map_each(touched, &at, &id, &set);) {
+        struct destination *d = destination_get(c, id);
+
+        d->known = false;
+        d->on_disk = true;
+        d->rest_until_mono = 0;
+        destination_ready(d);
+    }
+    bf_map_free(touched);
+}
+
+static void on_arrived(struct bf_task *t)
+{
+    struct bf_courier *c = bf_container_of(t, struct bf_courier, arrived);
+    struct list offered, called;
+    struct report *reported;
+    struct bf_map *touched;
+    struct item *i;
+    bool overflowed;
+
+    pthread_mutex_lock(&c->lock);
+    c->posted = false;
+    offered = c->offered;
+    called = c->called;
+    reported = c->reported;
+    touched = c->touched;
+    overflowed = c->overflowed;
+    c->offered = c->called = (struct list){0};
+    c->n_offered = 0;
+    c->reported = NULL;
+    c->touched = NULL;
+    c->overflowed = false;
+    pthread_mutex_unlock(&c->lock);
+
+    if (touched)
+        take_touched(c, touched);
+    while ((i = list_take(&offered)))
+        take_offer(c, i);
+    if (overflowed)
+        look_on_disk(c);
+    while ((i = list_take(&called)))
+        take_called(i);
+    while (reported) {
+        struct report *next = reported->next;
+
+        take_report(c, reported);
+        reported = next;
+    }
+}
+
+
+/* --- to the engine ----------------------------------------------------------- */
+
+static void report_settled(struct bf_courier *c)
+{
+    struct report *r;
+
+    if (!c->settled.first)
+        return;
+    if (c->record_failed) {     /* not at once again: the timer's turn comes back here */
+        c->record_failed = false;
+        bf_loop_timer(c->loop, &c->record_again, RECORD_AGAIN_MS);
+    }
+    if (c->record_again.slot)
+        return;
+    r = bf_new(struct report);
+    r->work = (struct bf_work){.always = true, .apply = apply_report, .done = report_done};
+    r->courier = c;
+    r->items = c->settled;
+    c->settled = (struct list){0};
+    if (bf_bus_post(c->bus, &r->work)) {        /* stopping: they are tried again after a start */
+        c->settled = r->items;
+        free(r);
+    }
+}
+
+static void on_record_again(struct bf_timer *t) { (void)t; }
+
+static void on_turn(void *arg)
+{
+    struct bf_courier *c = arg;
+
+    destinations_pump(c);
+    report_settled(c);
+}
+
+
+/* --- calls from elsewhere ---------------------------------------------------- */
+
+int bf_courier_settle(struct bf_courier *c, uint64_t ticket, int outcome, int64_t after_ms,
+                      const char *words)
+{
+    struct item *i;
+
+    pthread_mutex_lock(&c->lock);
+    i = c->later.first;
+    while (i && i->at.ticket != ticket)
+        i = i->next;
+    if (i) {
+        list_remove(&c->later, i);
+        i->own_words = bf_strdup(words);
+        i->given = (struct bf_verdict){outcome, after_ms, i->own_words};
+        list_add(&c->called, i);
+        courier_arrived(c);
+    }
+    pthread_mutex_unlock(&c->lock);
+    return i ? BF_OK : BF_ENOENT;
+}
+
+void bf_courier_touch(struct bf_courier *c, const char *integration)
+{
+    pthread_mutex_lock(&c->lock);
+    if (!c->touched)
+        c->touched = bf_map_new();
+    bf_map_set(c->touched, integration, c);
+    courier_arrived(c);
+    pthread_mutex_unlock(&c->lock);
+}
+
+void bf_courier_on_change(struct bf_courier *c,
+                          void (*fn)(void *arg, const struct bf_execution *e), void *arg)
+{
+    c->on_change = fn;
+    c->on_change_arg = arg;
+}
+
+void bf_courier_count(struct bf_courier *c, struct bf_courier_counts *out)
+{
+    out->in_memory = atomic_load(&c->in_memory_now);
+    out->in_flight = atomic_load(&c->in_flight_now);
+    out->delivered = atomic_load(&c->n_delivered);
+    out->failed = atomic_load(&c->n_failed);
+}
+
+
+/* --- life -------------------------------------------------------------------- */
+
+int bf_courier_new(struct bf_loop *loop, struct bf_workers *workers, struct bf_bus *bus,
+                   const char *db_path, const struct bf_courier_ops *ops,
+                   const struct bf_clock *clock, struct bf_log *log, struct bf_courier **out,
+                   struct bf_error *err)
+{
+    struct bf_courier *c = bf_new(struct bf_courier);
+    int rc = bf_db_open(db_path, BF_DB_READ, &c->db, err);
+
+    if (rc) {
+        free(c);
+        return rc;
+    }
+    c->loop = loop;
+    c->workers = workers;
+    c->bus = bus;
+    c->ops = *ops;
+    c->clock = clock;
+    c->log = log;
+    c->destinations = bf_map_new();
+    c->revisions = bf_map_new();
+    c->scratch = bf_arena_new(SCRATCH_MAX);
+    c->arrived.fn = on_arrived;
+    c->record_again.fn = on_record_again;
+    pthread_mutex_init(&c->lock, NULL);
+    bf_loop_on_turn(loop, on_turn, c);
+    *out = c;
+    return BF_OK;
+}
+
+int bf_courier_start(struct bf_courier *c, struct bf_error *err)
+{
+    if (bf_outbox_waiting(c->db, on_waiting, c))
+        return bf_error_set(err, BF_EIO, "cannot read the outbox: %s", bf_db_words(c->db));
+    pthread_mutex_lock(&c->lock);
+    courier_arrived(c);         /* a first turn of the loop */
+    pthread_mutex_unlock(&c->lock);
+    return BF_OK;
+}
+
+void bf_courier_drain(struct bf_courier *c, int64_t wait_ms)
+{
+    int64_t until = bf_mono_ms(c->clock) + wait_ms;
+
+    atomic_store(&c->draining, true);
+    while (atomic_load(&c->n_unrecorded) && bf_mono_ms(c->clock) < until)
+        nanosleep(&(struct timespec){.tv_nsec = 5 * 1000 * 1000}, NULL);
+    if (atomic_load(&c->n_unrecorded))
+        bf_warnf(c->log, "courier", "%zu attempts are cut; they are made again after the start",
+                 atomic_load(&c->n_unrecorded));
+}
+
+static void free_memory(struct bf_courier *c)
+{
+    for (size_t b = 0; b < BUCKETS; b++)
+        while (c->buckets[b])
+            courier_forget(c->buckets[b]);
+}
+
+static void free_destinations(struct bf_courier *c)
+{
+    const char *key;
+    void *value;
+
+    for (size_t at = 0; bf_map_each(c->destinations, &at, &key, &value);)
+        destination_free(value);
+    for (size_t at = 0; bf_map_each(c->revisions, &at, &key, &value);)
+        bf_automation_unref(value);
+    bf_map_free(c->destinations);
+    bf_map_free(c->revisions);
+    bf_map_free(c->touched);
+}
+
+static void free_arrivals(struct bf_courier *c)
+{
+    struct item *i;
+
+    while ((i = list_take(&c->offered)))
+        free_item(i);
+    while (c->reported) {
+        struct report *next = c->reported->next;
+
+        free(c->reported);
+        c->reported = next;
+    }
+}
+
+void bf_courier_free(struct bf_courier *c)
+{
+    if (!c)
+        return;
+    free_arrivals(c);
+    free_memory(c);
+    free_destinations(c);
+    bf_arena_free(c->spare);
+    bf_arena_free(c->scratch);
+    bf_db_close(c->db);
+    pthread_mutex_destroy(&c->lock);
+    free(c);
+}

@@ -1,0 +1,127 @@
+/* courier.h - brings executions to their sinks: claim, render, pace, send, judge, record, retry.
+ *
+ * CONCEPT.  Every integration is a destination with a short queue in memory.  What the engine has
+ * just committed is put there directly; what does not fit stays on disk and is claimed when there
+ * is room, so a receiver that is down costs no memory.  Destinations do not wait for each other.
+ *
+ * OPERATION.  An attempt: the sink says what to send (or does it itself), the loop sends it, the
+ * sink or the default judges the answer, the outcome goes to the engine, and only when it is
+ * recorded is the execution forgotten here.  A failed attempt that may be repeated is due again by
+ * its schedule; a destination where attempts keep failing rests as a whole and is then tried with
+ * one, so a dead receiver is asked now and then, not once per waiting execution.
+ *
+ * SAFETY.  At least once: after a crash everything not recorded is sent again, with the same id.
+ * For a sink that must not repeat (BF_ONCE) the beginning of an attempt is recorded first, and
+ * what was begun when the hub died has an unknown outcome. */
+#ifndef BF_COURIER_H
+#define BF_COURIER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/arena.h"
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/bus/bus.h"
+#include "core/delivery/loop.h"
+#include "core/delivery/workers.h"
+#include "core/net/client.h"
+
+struct bf_courier;
+struct bf_destination_info;
+struct bf_attempt;
+
+/* What a sink may ask to be sent.  Filled by prepare; lives in the attempt's arena. */
+struct bf_outgoing {
+    struct bf_fetch_request http;
+};
+
+struct bf_verdict {
+    int outcome;                /* enum bf_outcome */
+    int64_t after_ms;           /* pause asked for; < 0: the schedule's */
+    const char *words;          /* lives in the attempt's arena */
+};
+
+/* One try.  Made by the courier; a sink's side may hang its own state on `data`. */
+struct bf_attempt {
+    struct bf_execution *execution;
+    struct bf_arena *arena;
+    uint64_t ticket;            /* names it once it is out of reach; never 0 */
+    uint32_t number;            /* 1 for the first */
+    int64_t started_ms;
+    int64_t deadline_ms;
+    struct bf_outgoing out;
+    struct bf_verdict verdict;
+    void *data;
+};
+
+enum bf_step {
+    BF_STEP_SEND,               /* prepare: send `out`, then judge */
+    BF_STEP_SETTLED,            /* the verdict is filled */
+    BF_STEP_LATER               /* bf_courier_settle() will be called */
+};
+
+/* The sinks, as the courier knows them; filled by the plugin room, wired in hub.c. */
+struct bf_courier_ops {
+    /* What the integration's sink is like; false: there is none, and the reason.  [loop] */
+    bool (*destination)(void *arg, const char *integration, struct bf_destination_info *out,
+                        struct bf_error *err);
+    /* [loop] if the destination is quick, else [worker] */
+    enum bf_step (*prepare)(void *arg, struct bf_attempt *at);
+    /* Fills the verdict from a complete or failed transfer, and may edit what is kept of the
+     * answer (secrets).  [as prepare] */
+    void (*judge)(void *arg, struct bf_attempt *at, const struct bf_fetch_result *result);
+    /* The attempt is over: give back what hangs on `data`.  [loop] */
+    void (*forget)(void *arg, struct bf_attempt *at);
+    /* The endpoint said it is gone for good (410), or failed for 120 h: disable it.  [loop] */
+    void (*disable)(void *arg, const char *integration, const char *reason);
+    void *arg;
+};
+
+struct bf_destination_info {
+    bool quick;                 /* prepare and judge may run on the loop */
+    bool once;                  /* BF_ONCE */
+    bool settles;               /* prepare may say BF_STEP_LATER */
+    bool disabled;
+    unsigned max_parallel;      /* 0: the courier's own */
+};
+
+int bf_courier_new(struct bf_loop *loop, struct bf_workers *workers, struct bf_bus *bus,
+                   const char *db_path, const struct bf_courier_ops *ops,
+                   const struct bf_clock *clock, struct bf_log *log, struct bf_courier **out,
+                   struct bf_error *err);
+/* Begin: find what waits on disk.  Before the loop runs. */
+int bf_courier_start(struct bf_courier *c, struct bf_error *err);
+/* Begin no new attempts; wait up to wait_ms for those under way and their records.  [main] */
+void bf_courier_drain(struct bf_courier *c, int64_t wait_ms);
+void bf_courier_free(struct bf_courier *c);     /* after the loop has stopped */
+
+/* New executions are on disk (bf_bus_hooks.enqueued).  [engine] */
+void bf_courier_offer(struct bf_courier *c, struct bf_execution *const *executions, size_t n);
+/* An integration changed or came back: look at its waiting executions again.  [any] */
+void bf_courier_touch(struct bf_courier *c, const char *integration);
+/* Ends an attempt whose prepare said BF_STEP_LATER; BF_ENOENT if it is over.  [any] */
+int bf_courier_settle(struct bf_courier *c, uint64_t ticket, int outcome, int64_t after_ms,
+                      const char *words);
+
+/* Called for each execution whose new status is on disk.  [engine] */
+void bf_courier_on_change(struct bf_courier *c,
+                          void (*fn)(void *arg, const struct bf_execution *e), void *arg);
+
+/* For /metrics and tests.  [any] */
+struct bf_courier_counts {
+    uint64_t in_memory;
+    uint64_t in_flight;
+    uint64_t delivered;
+    uint64_t failed;            /* attempts that did not deliver */
+};
+void bf_courier_count(struct bf_courier *c, struct bf_courier_counts *out);
+
+/* What the default judgement says of an answer: semantics in judge.c.  `retry_after_ms` < 0: the
+ * answer named none. */
+int bf_judge_default(const struct bf_fetch_result *r, int64_t now_ms, int64_t *retry_after_ms,
+                     struct bf_arena *a, const char **words);
+/* The pause before attempt n+1, without its jitter: 5 s, 30 s, 5 min, 30 min, 2 h, 5 h, 10 h … */
+int64_t bf_retry_pause_ms(uint32_t attempts);
+
+#endif

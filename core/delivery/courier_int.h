@@ -1,0 +1,150 @@
+/* courier_int.h - what the courier's files share.
+ *
+ * courier.c      life; what comes in from the engine and goes out to it
+ * destination.c  one integration's queue: what fits in memory, what is claimed from disk, rest
+ * attempt.c      one try, from its beginning to its verdict
+ *
+ * Everything here belongs to the loop's thread but what stands under the lock. */
+#ifndef BF_COURIER_INT_H
+#define BF_COURIER_INT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "core/base/map.h"
+#include "core/delivery/courier.h"
+
+#define FLIGHT_MAX         256          /* attempts under way, in all */
+#define FLIGHT_PER_DEST    64           /* and to one destination, if its sink does not say */
+#define MEMORY_MAX         4096         /* executions in memory, in all */
+#define MEMORY_PER_DEST    256
+#define MEMORY_MIN         4            /* what a destination may have when memory is full */
+#define MEMORY_BYTES_MAX   (16 * 1024 * 1024)   /* of their events */
+#define OFFERED_MAX        4096         /* executions on their way from the engine */
+#define GIVE_UP_MS         (72 * 3600 * 1000LL) /* from the first attempt to the last */
+#define REST_MIN_MS        1000
+#define REST_MAX_MS        10000
+#define FAILURES_BEFORE_REST 3
+#define DEADLINE_MS        60000        /* of an attempt that a sink settles by itself */
+#define RECORD_AGAIN_MS    500          /* pause before outcomes that could not be stored */
+#define ARENA_MAX          (8 * 1024 * 1024)    /* of one attempt */
+#define BUCKETS            4096
+
+/* An execution in memory. */
+struct item {
+    struct item *next;                  /* in whichever list it is in */
+    struct item *same_bucket;
+    struct destination *dest;
+    struct bf_execution *execution;     /* a reference */
+    struct bf_attempt at;
+    struct bf_attempt_record record;
+    enum bf_step step;
+    bool with_sink;                     /* prepare has returned BF_STEP_LATER */
+    bool called;                        /* and before that, the sink has settled it */
+    struct bf_timer deadline;           /* while a sink has it */
+    struct bf_task task;                /* back to the loop */
+    struct bf_job job;                  /* to a worker */
+    struct bf_work begin;               /* BF_ONCE: the beginning is recorded first */
+    struct bf_verdict given;            /* by bf_courier_settle(); its words end with the item */
+    char *own_words;
+    struct bf_fetch_result *answer;     /* for a judge on a worker: a copy in the arena */
+};
+
+struct list {
+    struct item *first;
+    struct item *last;
+};
+
+struct destination {
+    struct bf_courier *courier;
+    struct destination *next_ready;     /* in courier->ready */
+    bool is_ready;
+    bool known;                         /* `info` is up to date */
+    bool on_disk;                       /* there may be due rows that are not in memory */
+    struct bf_destination_info info;
+    struct list queue;                  /* not yet begun */
+    unsigned n_queued;
+    unsigned n_memory;                  /* queued, under way, or being recorded */
+    unsigned n_flight;
+    unsigned failures;                  /* in a row */
+    int64_t rest_ms;                    /* the length of the last rest; 0: none */
+    int64_t rest_until_mono;
+    int64_t next_due_ms;                /* of the rows on disk that are not due yet; 0: none */
+    struct bf_timer timer;
+    char id[BF_ID_LEN + 1];
+};
+
+/* Outcomes on their way to the engine. */
+struct report {
+    struct bf_work work;
+    struct bf_courier *courier;
+    struct report *next;
+    struct list items;
+    int rc;
+};
+
+struct bf_courier {
+    struct bf_loop *loop;
+    struct bf_workers *workers;
+    struct bf_bus *bus;
+    struct bf_db *db;                   /* read-only */
+    struct bf_courier_ops ops;
+    const struct bf_clock *clock;
+    struct bf_log *log;
+    struct bf_map *destinations;
+    struct bf_map *revisions;           /* number as text: struct bf_automation */
+    struct bf_arena *scratch;
+    struct destination *ready;          /* ring of those that may have something to begin: last */
+    struct item *buckets[BUCKETS];      /* by execution number */
+    struct list settled;                /* outcomes of this turn */
+    struct bf_timer record_again;       /* armed: outcomes wait for it */
+    bool record_failed;
+    struct bf_arena *spare;             /* one arena to use again */
+    size_t n_memory;
+    size_t memory_bytes;
+    unsigned n_flight;
+    void (*on_change)(void *arg, const struct bf_execution *e);
+    void *on_change_arg;
+    atomic_bool draining;
+    atomic_size_t n_unrecorded;         /* begun and not yet recorded */
+    atomic_ullong n_delivered;
+    atomic_ullong n_failed;
+    atomic_size_t in_memory_now;
+    atomic_uint in_flight_now;
+    struct bf_task arrived;
+    pthread_mutex_t lock;
+    struct list offered;                /* under lock, from here down */
+    size_t n_offered;
+    bool overflowed;                    /* more came than `offered` holds: look on disk */
+    bool posted;                        /* `arrived` is on its way */
+    struct report *reported;
+    struct list later;                  /* with a sink that will settle them */
+    struct list called;                 /* settled by one, since the last turn */
+    struct bf_map *touched;             /* integrations to look at again */
+};
+
+/* list */
+void list_add(struct list *l, struct item *i);
+struct item *list_take(struct list *l);
+bool list_remove(struct list *l, struct item *i);
+
+/* courier.c */
+void courier_arrived(struct bf_courier *c);     /* make the loop look; under lock */
+struct item *courier_find(struct bf_courier *c, uint64_t number);
+void courier_keep(struct item *i);              /* into memory: dest and execution are set */
+void courier_forget(struct item *i);            /* out of it, and freed */
+
+/* destination.c */
+struct destination *destination_get(struct bf_courier *c, const char *integration);
+void destination_free(struct destination *d);
+bool destination_has_room(const struct destination *d);
+void destination_ready(struct destination *d);  /* look at it this turn */
+void destinations_pump(struct bf_courier *c);   /* begin what can be begun */
+void destination_outcome(struct destination *d, int outcome, int64_t retry_after_ms);
+
+/* attempt.c */
+void attempt_begin(struct item *i);
+void attempt_settled(struct item *i);           /* the verdict is there */
+void attempt_called(struct item *i);            /* the sink gave it, and prepare has returned */
+
+#endif

@@ -1,0 +1,23 @@
+/* workers.h - a few threads for what may block: rendering, blocking sinks, deferred routes. */
+#ifndef BF_WORKERS_H
+#define BF_WORKERS_H
+
+#include "core/base/error.h"
+#include "core/base/queue.h"
+
+struct bf_workers;
+
+/* Threads are made when there is work, up to n_max, and go after 30 s without. */
+struct bf_workers *bf_workers_new(unsigned n_max, size_t queue_max);
+/* Jobs that wait are still run; then the threads are joined.  Later adds: BF_ECANCELED. */
+void bf_workers_stop(struct bf_workers *w);
+void bf_workers_free(struct bf_workers *w);
+
+/* Embed; run once on one of the threads.  BF_EFULL or BF_ECANCELED: it will not be.  [any] */
+struct bf_job {
+    struct bf_link link;
+    void (*fn)(struct bf_job *j);
+};
+int bf_workers_add(struct bf_workers *w, struct bf_job *j);
+
+#endif

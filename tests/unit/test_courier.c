@@ -1,0 +1,437 @@
+/* test_courier.c - claiming, retrying, resting and recording, with a sink that does what the test
+ * says and a clock that runs as fast as it wants. */
+#include "tests/unit/bus_fixture.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#include "core/delivery/courier.h"
+
+struct hub {
+    struct fixture f;
+    struct bf_guard *guard;
+    struct bf_loop *loop;
+    struct bf_workers *workers;
+    struct bf_courier *courier;
+    struct bf_destination_info info;
+    enum bf_step step;
+    atomic_int outcome;         /* of the next attempts */
+    atomic_int n_prepared;
+    atomic_int n_disabled;
+    _Atomic int64_t after_ms;
+    _Atomic uint64_t last_ticket;
+    atomic_bool block;          /* attempts wait while it is true */
+};
+
+static bool on_destination(void *arg, const char *integration, struct bf_destination_info *out,
+                           struct bf_error *err)
+{
+    (void)integration;
+    (void)err;
+    *out = ((struct hub *)arg)->info;
+    return true;
+}
+
+static enum bf_step on_prepare(void *arg, struct bf_attempt *at)
+{
+    struct hub *h = arg;
+
+    h->n_prepared++;
+    h->last_ticket = at->ticket;
+    while (h->block)
+        usleep(1000);
+    at->verdict = (struct bf_verdict){h->outcome, h->after_ms, "because the test says so"};
+    return h->step;
+}
+
+static void on_judge(void *arg, struct bf_attempt *at, const struct bf_fetch_result *r)
+{
+    (void)arg;
+    (void)at;
+    (void)r;
+}
+
+static void on_forget(void *arg, struct bf_attempt *at)
+{
+    (void)arg;
+    (void)at;
+}
+
+static void on_disable(void *arg, const char *integration, const char *reason)
+{
+    (void)integration;
+    (void)reason;
+    ((struct hub *)arg)->n_disabled++;
+}
+
+static void on_new(void *arg, struct bf_execution *const *x, size_t n)
+{
+    struct hub *h = bf_container_of(arg, struct hub, f);
+
+    h->f.n_enqueued += n;
+    if (h->courier)
+        bf_courier_offer(h->courier, x, n);
+}
+
+static void open_hub(struct hub *h)
+{
+    struct bf_bus_hooks hooks = {on_new, NULL, fixture_health, &h->f};
+    struct bf_courier_ops ops = {on_destination, on_prepare, on_judge, on_forget, on_disable, h};
+    struct bf_error err = {0};
+    int rc;
+
+    snprintf(h->f.path, sizeof(h->f.path), "%s/belfry.db", test_dir());
+    h->f.clock = (struct bf_clock){fixture_wall, bf_clock_system()->mono_ms, &h->f};
+    if (!h->f.wall_ms)
+        h->f.wall_ms = 1000000;
+    rc = bf_crypto_init(&err);
+    if (!rc)
+        rc = bf_db_open(h->f.path, BF_DB_WRITE, &h->f.db, &err);
+    if (!rc)
+        rc = bf_bus_open(h->f.db, &h->f.clock, NULL, &hooks, &h->f.bus, &err);
+    if (!rc)
+        rc = bf_guard_new("", &h->guard, &err);
+    if (!rc)
+        rc = bf_loop_new(h->guard, "test", &h->f.clock, NULL, &h->loop, &err);
+    h->workers = bf_workers_new(4, 64);
+    if (!rc)
+        rc = bf_courier_new(h->loop, h->workers, h->f.bus, h->f.path, &ops, &h->f.clock, NULL,
+                            &h->courier, &err);
+    if (!rc)
+        rc = bf_bus_start(h->f.bus, &err);
+    if (!rc)
+        rc = bf_courier_start(h->courier, &err);
+    if (!rc)
+        rc = bf_loop_start(h->loop, &err);
+    if (rc)
+        test_failed(__FILE__, __LINE__, "%s", err.words);
+}
+
+static void close_hub(struct hub *h)
+{
+    bf_courier_drain(h->courier, 2000);
+    bf_bus_stop(h->f.bus);
+    bf_workers_stop(h->workers);
+    bf_loop_stop(h->loop);
+    bf_loop_free(h->loop);
+    bf_courier_free(h->courier);
+    h->courier = NULL;
+    bf_workers_free(h->workers);
+    fixture_close(&h->f);
+    bf_guard_free(h->guard);
+}
+
+static int64_t ask(struct hub *h, const char *sql)
+{
+    struct bf_db *db;
+    struct bf_error err;
+    int64_t n;
+
+    CHECK_INT(bf_db_open(h->f.path, BF_DB_READ, &db, &err), 0);
+    struct bf_query *q = bf_db_query(db, sql);
+    n = bf_query_step(q) == 1 ? bf_query_col_int(q, 0) : -1;
+    bf_query_end(q);
+    bf_db_close(db);
+    return n;
+}
+
+/* Wait until the answer is `want`, at most 5 s. */
+static void eventually(struct hub *h, const char *sql, int64_t want)
+{
+    int64_t got = -1;
+
+    for (int i = 0; i < 1000; i++) {
+        got = ask(h, sql);
+        if (got == want)
+            return;
+        usleep(5000);
+    }
+    test_failed(__FILE__, __LINE__, "%s is %lld, not %lld", sql, (long long)got, (long long)want);
+}
+
+static void automate(struct hub *h)
+{
+    CHECK_INT(save(&h->f, "A1", ON_PRODUCTION("notify", "I1"), NULL), 0);
+}
+
+static void emit_many(struct hub *h, int n)
+{
+    for (int i = 0; i < n; i++)
+        CHECK_INT(emit(&h->f, ALIAS_EVENT("production", ""), NULL), 0);
+}
+
+#define COUNT(where) "SELECT count(*) FROM executions WHERE " where
+
+TEST(a_delivered_execution_is_finished_with_one_attempt)
+{
+    struct hub h = {.info = {.quick = true}, .step = BF_STEP_SETTLED, .after_ms = -1};
+
+    open_hub(&h);
+    automate(&h);
+    emit_many(&h, 1);
+    eventually(&h, COUNT("status = 2 AND attempts = 1"), 1);
+    CHECK_INT(ask(&h, "SELECT count(*) FROM attempts WHERE outcome = 0"), 1);
+    close_hub(&h);
+}
+
+TEST(a_worker_sink_delivers_as_well)
+{
+    struct hub h = {.info = {.quick = false}, .step = BF_STEP_SETTLED, .after_ms = -1};
+
+    open_hub(&h);
+    automate(&h);
+    emit_many(&h, 50);
+    eventually(&h, COUNT("status = 2"), 50);
+    close_hub(&h);
+}
+
+TEST(a_rejected_execution_has_failed_for_good)
+{
+    struct hub h = {.info = {.quick = true}, .step = BF_STEP_SETTLED, .outcome = BF_REJECTED};
+
+    open_hub(&h);
+    automate(&h);
+    emit_many(&h, 1);
+    eventually(&h, COUNT("status = 3"), 1);
+    close_hub(&h);
+}
+
+TEST(a_retry_is_due_by_its_schedule_and_then_delivered)
+{
+    struct hub h = {.info = {.quick = true}, .step = BF_STEP_SETTLED, .outcome = BF_RETRY,
+                    .after_ms = -1};
+    int64_t due;
+
+    open_hub(&h);
+    automate(&h);
+    emit_many(&h, 1);
+    eventually(&h, COUNT("status = 0 AND attempts = 1"), 1);
+    due = ask(&h, "SELECT due FROM executions") - h.f.wall_ms;
+    CHECK(due >= 4000 && due <= 6001);
+    h.outcome = BF_DELIVERED;
+    h.f.wall_ms += 7000;
+    bf_courier_touch(h.courier, "I1");
+    eventually(&h, COUNT("status = 2 AND attempts = 2"), 1);
+    close_hub(&h);
+}
+
+TEST(after_72_hours_of_retries_it_has_failed)
+{
+    struct hub h = {.info = {.quick = true}, .step = BF_STEP_SETTLED, .outcome = BF_RETRY,
+                    .after_ms = -1};
+
+    open_hub(&h);
+    automate(&h);
+    emit_many(&h, 1);
+    for (int i = 0; i < 20 && ask(&h, COUNT("status = 0")) == 1; i++) {
+        int before = h.n_prepared;
+
+        h.f.wall_ms += 13 * 3600 * 1000LL;
+        bf_courier_touch(h.courier, "I1");
+        for (int k = 0; k < 400 && h.n_prepared == before; k++)
+            usleep(5000);
+        usleep(20000);
+    }
+    eventually(&h, COUNT("status = 3"), 1);
+    CHECK(ask(&h, "SELECT attempts FROM executions") >= 6);
+    close_hub(&h);
+}
+
+TEST(an_unknown_outcome_is_repeated_only_where_that_does_no_harm)
+{
+    struct hub h = {.info = {.quick = true, .once = true}, .step = BF_STEP_SETTLED,
+                    .outcome = BF_UNKNOWN, .after_ms = -1};
+
+    open_hub(&h);
+    automate(&h);
+    emit_many(&h, 1);
+    eventually(&h, COUNT("status = 4 AND attempts = 1"), 1);
+    h.info.once = false;
+    bf_courier_touch(h.courier, "I1");
+    emit_many(&h, 1);
+    eventually(&h, COUNT("status = 0 AND attempts = 1 AND due > created"), 1);
+    close_hub(&h);
+}
+
+/* A sink that must not repeat: what had begun when the hub died is unknown, not sent again. */
+TEST(what_was_begun_once_and_not_recorded_is_unknown_after_a_restart)
+{
+    struct hub h = {.info = {.once = true}, .step = BF_STEP_SETTLED, .after_ms = -1, .block = true};
+    struct bf_bus_hooks none = {0};
+    struct bf_error err;
+    struct bf_db *db;
+    struct bf_bus *bus;
+
+    open_hub(&h);
+    automate(&h);
+    emit_many(&h, 1);
+    eventually(&h, COUNT("status = 1"), 1);
+    CHECK_INT(bf_db_open(h.f.path, BF_DB_WRITE, &db, &err), 0);     /* as after a crash */
+    CHECK_INT(bf_bus_open(db, &h.f.clock, NULL, &none, &bus, &err), 0);
+    CHECK_INT(ask(&h, COUNT("status = 4")), 1);
+    bf_bus_close(bus);
+    bf_db_close(db);
+    h.block = false;
+    close_hub(&h);
+}
+
+TEST(what_waits_on_disk_is_delivered_after_a_restart)
+{
+    struct hub h = {.info = {.quick = true, .disabled = true}, .step = BF_STEP_SETTLED,
+                    .after_ms = -1};
+
+    open_hub(&h);
+    automate(&h);
+    emit_many(&h, 700);         /* more than a destination has in memory */
+    close_hub(&h);
+    CHECK_INT(ask(&h, COUNT("status = 0")), 700);
+    h.info.disabled = false;
+    open_hub(&h);
+    eventually(&h, COUNT("status = 2 AND attempts = 1"), 700);
+    CHECK_INT(h.n_prepared, 700);
+    close_hub(&h);
+}
+
+TEST(what_does_not_fit_in_memory_stays_on_disk_and_comes_later)
+{
+    struct hub h = {.info = {.quick = true, .disabled = true}, .step = BF_STEP_SETTLED,
+                    .after_ms = -1};
+    struct bf_courier_counts counts;
+
+    open_hub(&h);
+    automate(&h);
+    emit_many(&h, 1000);
+    bf_courier_count(h.courier, &counts);
+    CHECK(counts.in_memory <= 256);
+    h.info.disabled = false;
+    bf_courier_touch(h.courier, "I1");
+    eventually(&h, COUNT("status = 2 AND attempts = 1"), 1000);
+    CHECK_INT(h.n_prepared, 1000);
+    close_hub(&h);
+}
+
+/* A dead receiver used to be asked once per waiting execution. */
+TEST(a_failing_destination_rests_instead_of_spending_attempts)
+{
+    struct hub h = {.info = {.quick = true, .max_parallel = 4}, .step = BF_STEP_SETTLED,
+                    .outcome = BF_RETRY, .after_ms = -1};
+
+    open_hub(&h);
+    automate(&h);
+    emit_many(&h, 300);
+    usleep(300000);
+    CHECK(h.n_prepared >= 3 && h.n_prepared <= 12);
+    h.outcome = BF_DELIVERED;
+    h.f.wall_ms += 10000;
+    bf_courier_touch(h.courier, "I1");
+    eventually(&h, COUNT("status = 2"), 300);
+    close_hub(&h);
+}
+
+TEST(one_slow_destination_does_not_hold_up_another)
+{
+    struct hub h = {.info = {.max_parallel = 2}, .step = BF_STEP_LATER, .after_ms = -1};
+
+    h.info.settles = true;
+    open_hub(&h);
+    CHECK_INT(save(&h.f, "A1", ON_PRODUCTION("slow", "I1"), NULL), 0);
+    emit_many(&h, 300);         /* all of them stay with the sink for ever */
+    usleep(100000);
+    h.step = BF_STEP_SETTLED;
+    CHECK_INT(save(&h.f, "A2", ON_PRODUCTION("fast", "I2"), NULL), 0);
+    emit_many(&h, 20);
+    eventually(&h, COUNT("integration = 'I2' AND status = 2"), 20);
+    close_hub(&h);
+}
+
+TEST(a_sink_may_settle_later_from_another_thread_and_only_once)
+{
+    struct hub h = {.info = {.quick = true, .settles = true}, .step = BF_STEP_LATER};
+
+    open_hub(&h);
+    automate(&h);
+    emit_many(&h, 1);
+    while (!h.last_ticket)
+        usleep(1000);
+    CHECK_INT(bf_courier_settle(h.courier, h.last_ticket, BF_DELIVERED, -1, "done"), 0);
+    CHECK_INT(bf_courier_settle(h.courier, h.last_ticket, BF_REJECTED, -1, "no"), BF_ENOENT);
+    CHECK_INT(bf_courier_settle(h.courier, 4711, BF_DELIVERED, -1, ""), BF_ENOENT);
+    eventually(&h, COUNT("status = 2"), 1);
+    close_hub(&h);
+}
+
+/* The disk was full when the outcome came: it is recorded when it is not any more, and the
+ * execution is not sent a second time. */
+TEST(an_outcome_that_cannot_be_recorded_is_recorded_later)
+{
+    struct hub h = {.info = {.quick = false}, .step = BF_STEP_SETTLED, .after_ms = -1,
+                    .block = true};
+
+    open_hub(&h);
+    automate(&h);
+    emit_many(&h, 1);
+    while (!h.n_prepared)
+        usleep(1000);
+    bf_db_fail_commits(h.f.db, 0, 2);
+    h.block = false;
+    eventually(&h, COUNT("status = 2 AND attempts = 1"), 1);
+    CHECK_INT(h.n_prepared, 1);
+    close_hub(&h);
+}
+
+TEST(the_default_judgement)
+{
+    static const struct {
+        int status, err, outcome;
+        bool sent;
+        const char *retry_after;
+        int64_t after_ms;
+    } rows[] = {
+        {200, 0, BF_DELIVERED, false, NULL, -1},
+        {204, 0, BF_DELIVERED, false, NULL, -1},
+        {302, 0, BF_REJECTED, false, NULL, -1},
+        {400, 0, BF_REJECTED, false, NULL, -1},
+        {404, 0, BF_REJECTED, false, NULL, -1},
+        {408, 0, BF_RETRY, false, NULL, -1},
+        {410, 0, BF_REJECTED, false, NULL, -1},
+        {425, 0, BF_RETRY, false, NULL, -1},
+        {429, 0, BF_RETRY, false, "7", 7000},
+        {429, 0, BF_RETRY, false, "Thu, 01 Jan 1970 00:00:09 GMT", 8000},
+        {429, 0, BF_RETRY, false, "999999999", 24 * 3600 * 1000LL},
+        {429, 0, BF_RETRY, false, "soon", -1},
+        {500, 0, BF_RETRY, false, NULL, -1},
+        {501, 0, BF_REJECTED, false, NULL, -1},
+        {502, 0, BF_RETRY, false, NULL, -1},
+        {503, 0, BF_RETRY, false, "-1", -1},
+        {504, 0, BF_RETRY, false, NULL, -1},
+        {0, BF_EIO, BF_RETRY, false, NULL, -1},
+        {0, BF_EIO, BF_UNKNOWN, true, NULL, -1},
+        {0, BF_ETIMEDOUT, BF_UNKNOWN, true, NULL, -1},
+        {0, BF_EPERM, BF_REJECTED, false, NULL, -1},
+        {200, BF_ETOOBIG, BF_DELIVERED, true, NULL, -1},
+        {500, BF_ETOOBIG, BF_RETRY, true, NULL, -1},
+        {0, BF_ETOOBIG, BF_UNKNOWN, true, NULL, -1},
+    };
+    struct bf_arena *a = bf_arena_new(4096);
+
+    for (size_t i = 0; i < BF_COUNT(rows); i++) {
+        const char *headers[] = {"retry-after", rows[i].retry_after, NULL};
+        struct bf_fetch_result r = {.err = rows[i].err, .sent = rows[i].sent,
+                                    .status = rows[i].status, .words = "why",
+                                    .headers = headers + (rows[i].retry_after ? 0 : 2)};
+        const char *words;
+        int64_t after_ms;
+
+        CHECK_INT(bf_judge_default(&r, 1000, &after_ms, a, &words), rows[i].outcome);
+        CHECK_INT(after_ms, rows[i].after_ms);
+    }
+    bf_arena_free(a);
+}
+
+TEST(the_schedule_of_retries)
+{
+    static const int64_t seconds[] = {5, 30, 300, 1800, 7200, 18000, 36000, 36000, 36000};
+
+    for (size_t i = 0; i < BF_COUNT(seconds); i++)
+        CHECK_INT(bf_retry_pause_ms((uint32_t)i + 1), seconds[i] * 1000);
+}

@@ -97,6 +97,7 @@ struct bf_client {
     const struct bf_guard *guard;
     struct bf_client_limits limits;
     char *user_agent;
+    char *ca_file;              /* NULL: the system's list */
     CURLM *multi;
     int epoll_fd;
     int wake_fd;
@@ -295,6 +296,8 @@ static void set_fixed_options(struct transfer *t)
     curl_easy_setopt(e, CURLOPT_HTTP_CONTENT_DECODING, 0L);
     curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L);
+    if (t->client->ca_file)
+        curl_easy_setopt(e, CURLOPT_CAINFO, t->client->ca_file);
     curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
@@ -1120,6 +1123,17 @@ static void cancel_all(struct bf_client *c)
         ;
 }
 
+int bf_client_trust(struct bf_client *c, const char *ca_file, struct bf_error *err)
+{
+    if (access(ca_file, R_OK))
+        return bf_error_set(err, BF_ECONFIG, "cannot read the certificates in %s: %s", ca_file,
+                            strerror(errno));
+    bf_assert(!c->n_in_flight && !c->n_idle);
+    free(c->ca_file);
+    c->ca_file = bf_strdup(ca_file);
+    return BF_OK;
+}
+
 void bf_client_free(struct bf_client *c)
 {
     struct transfer *t;
@@ -1139,5 +1153,6 @@ void bf_client_free(struct bf_client *c)
         close(c->epoll_fd);
     free(c->watches);
     free(c->user_agent);
+    free(c->ca_file);
     free(c);
 }

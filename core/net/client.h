@@ -65,6 +65,9 @@ typedef void bf_fetch_fn(void *arg, const struct bf_fetch_result *result);
 
 int bf_client_new(const struct bf_guard *guard, const struct bf_client_limits *limits,
                   const char *user_agent, struct bf_client **out, struct bf_error *err);
+/* Believe the certificate authorities in this PEM file instead of the system's.  Before the first
+ * transfer. */
+int bf_client_trust(struct bf_client *c, const char *ca_file, struct bf_error *err);
 /* Transfers under way end with BF_ECANCELED first. */
 void bf_client_free(struct bf_client *c);
 

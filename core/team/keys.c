@@ -1,0 +1,153 @@
+/* keys.c - API keys: hashed, looked up, and what their holders may do.
+ *
+ * Only keyed hashes are kept, so neither the database nor the memory of the hub holds a key.  The
+ * hash is what a key is found by: a guess tells nothing about how near it came, and a revoked key
+ * is not in the directory, hence as unknown as any.  A key may be narrower than its user, never
+ * wider. */
+#include "core/team/team_int.h"
+
+#include <string.h>
+
+#define KEY_MAX 512             /* bytes of a key that are looked at; longer is no key */
+
+static const struct {
+    const char *role;
+    unsigned rights;
+} roles[] = {
+    {"admin", BF_INGEST | BF_READ | BF_EDIT | BF_ADMIN},
+    {"member", BF_INGEST | BF_READ | BF_EDIT},
+    {"viewer", BF_READ},
+};
+
+unsigned bf_role_rights(const char *role)
+{
+    for (size_t i = 0; i < BF_COUNT(roles); i++)
+        if (strcmp(roles[i].role, role) == 0)
+            return roles[i].rights;
+    return 0;
+}
+
+void bf_key_hash(const struct bf_team *t, const char *key, size_t len, char out[KEY_HASH_TEXT])
+{
+    static const char digits[] = "0123456789abcdef";
+    uint8_t hash[32];
+
+    bf_hash(t->hash_key, key, len, hash);
+    for (size_t i = 0; i < sizeof(hash); i++) {
+        out[2 * i] = digits[hash[i] >> 4];
+        out[2 * i + 1] = digits[hash[i] & 15];
+    }
+    out[KEY_HASH_TEXT - 1] = '\0';
+}
+
+static size_t word_len(const char *text, bool dashes)
+{
+    size_t n = 0;
+
+    while (bf_is_word(text[n]) || (dashes && text[n] == '-'))
+        n++;
+    return n;
+}
+
+int bf_key_check(const char *key, struct bf_error *err)
+{
+    size_t prefix = word_len(key, false);
+    const char *part = prefix > 0 && key[prefix] == '-' ? key + prefix + 1 : key;
+    size_t len = word_len(part, true);
+
+    if (*part == '\0' || part[len] != '\0' || *key == '-')
+        return bf_error_set(err, BF_ECONFIG, "the admin's key holds something else than letters,"
+                            " digits, _ and -; give one like bf- and %d letters and digits",
+                            BF_API_KEY_MIN);
+    if (len < BF_API_KEY_MIN)
+        return bf_error_set(err, BF_ECONFIG, "the admin's key has %zu characters%s, and the wandb"
+                            " client takes none below %d; give one like bf- and %d letters and"
+                            " digits", len, part == key ? "" : " behind its first -",
+                            BF_API_KEY_MIN, BF_API_KEY_MIN);
+    if (strlen(key) > KEY_MAX)
+        return bf_error_set(err, BF_ECONFIG, "the admin's key is longer than %d characters",
+                            KEY_MAX);
+    return BF_OK;
+}
+
+int bf_key_insert(struct bf_db *db, const char *user, const char *name, const char *hash,
+                  unsigned rights, int64_t now_ms)
+{
+    struct bf_query *q =
+        bf_db_query(db, "INSERT INTO team_keys (id, hash, user_name, name, rights, created)"
+                        " VALUES (?, ?, ?, ?, ?, ?)");
+    char id[BF_ID_LEN + 1];
+
+    bf_id_random(id, now_ms);
+    bf_query_text(q, 1, id);
+    bf_query_text(q, 2, hash);
+    bf_query_text(q, 3, user);
+    bf_query_text(q, 4, name);
+    bf_query_int(q, 5, rights);
+    bf_query_int(q, 6, now_ms);
+    return bf_query_run(q);
+}
+
+static void identify(const struct key *k, struct bf_identity *out)
+{
+    out->admin = k->admin;
+    memcpy(out->key_id, k->id, sizeof(out->key_id));
+    memcpy(out->user, k->user, sizeof(out->user));
+    out->pub = (struct bf_caller){.size = sizeof(out->pub), .id = out->key_id, .user = out->user};
+}
+
+bool bf_team_authenticate(struct bf_team *t, const char *key, size_t len, struct bf_identity *out)
+{
+    char hash[KEY_HASH_TEXT];
+    const struct key *k;
+
+    if (len == 0 || len > KEY_MAX)
+        return false;
+    bf_key_hash(t, key, len, hash);
+    pthread_rwlock_rdlock(&t->lock);
+    k = bf_map_get_len(t->dir->keys, hash, KEY_HASH_TEXT - 1);
+    if (k)
+        identify(k, out);
+    pthread_rwlock_unlock(&t->lock);
+    return k != NULL;
+}
+
+bool bf_team_identity(struct bf_team *t, const char *key_id, struct bf_identity *out)
+{
+    const struct key *k;
+
+    pthread_rwlock_rdlock(&t->lock);
+    k = bf_map_get(t->dir->keys_by_id, key_id);
+    if (k)
+        identify(k, out);
+    pthread_rwlock_unlock(&t->lock);
+    return k != NULL;
+}
+
+/* What a key's holder may do in an entity, or at best in any.  [lock held] */
+static unsigned rights_of(const struct directory *d, const struct key *k, const char *entity)
+{
+    const struct user *u = bf_map_get(d->users, k->user);
+
+    if (!u)
+        return 0;
+    if (u->admin)
+        return k->rights;
+    return k->rights &
+           (entity ? (unsigned)(uintptr_t)bf_map_get(u->roles, entity) : u->somewhere);
+}
+
+bool bf_team_may(struct bf_team *t, const struct bf_identity *who, unsigned rights,
+                 const char *entity)
+{
+    const struct key *k;
+    bool may;
+
+    if (!who)
+        return false;
+    pthread_rwlock_rdlock(&t->lock);
+    k = bf_map_get(t->dir->keys_by_id, who->key_id);
+    may = k && (rights_of(t->dir, k, entity) & rights) == rights;
+    pthread_rwlock_unlock(&t->lock);
+    return may;
+}

@@ -1,0 +1,182 @@
+/* secrets.c - sealed values, each bound to its place.
+ *
+ * A box opens only under the name it was sealed for ("secret/ENTITY/NAME"), so rows that are
+ * swapped or copied are errors, not values.  The plain text exists in bf_team_open_secret()'s
+ * answer and nowhere else; it is opened again at each use.  Literals of integrations are entries
+ * whose name has a slash, which no user can write. */
+#include "core/team/team_int.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool bf_secret_name_ok(const char *name)
+{
+    size_t n = 0;
+
+    while (bf_is_word(name[n]))
+        n++;
+    return n > 0 && n <= BF_SECRET_NAME_MAX && name[n] == '\0';
+}
+
+bool bf_secret_place(char out[SECRET_PLACE_MAX], const char *entity, const char *name)
+{
+    int n = snprintf(out, SECRET_PLACE_MAX, "secret/%s/%s", entity, name);
+
+    return n > 0 && n < SECRET_PLACE_MAX;
+}
+
+bool bf_team_has_secret(struct bf_team *t, const char *entity, const char *name)
+{
+    char place[SECRET_PLACE_MAX];
+    bool found;
+
+    if (!bf_secret_place(place, entity, name))
+        return false;
+    pthread_rwlock_rdlock(&t->lock);
+    found = bf_map_get(t->dir->secrets, place + SECRET_PLACE_PREFIX) != NULL;
+    pthread_rwlock_unlock(&t->lock);
+    return found;
+}
+
+/* A copy of the box, to be opened without the lock; NULL if there is none. */
+static struct secret *copy_box(struct bf_team *t, const char *place)
+{
+    const struct secret *s;
+    struct secret *copy = NULL;
+
+    pthread_rwlock_rdlock(&t->lock);
+    s = bf_map_get(t->dir->secrets, place + SECRET_PLACE_PREFIX);
+    if (s) {
+        copy = bf_zalloc(sizeof(*s) + s->box_len);
+        copy->box_len = s->box_len;
+        memcpy(copy->box, s->box, s->box_len);
+    }
+    pthread_rwlock_unlock(&t->lock);
+    return copy;
+}
+
+int bf_team_open_secret(struct bf_team *t, const char *entity, const char *name, char **value,
+                        size_t *len, struct bf_error *err)
+{
+    char place[SECRET_PLACE_MAX];
+    struct secret *s = bf_secret_place(place, entity, name) ? copy_box(t, place) : NULL;
+    int rc;
+
+    if (!s)
+        return bf_error_set(err, BF_ENOENT, "%s has no secret \"%s\"; set it with PUT"
+                            " /api/v1/teams/%s/secrets/%s", entity, name, entity, name);
+    if (bf_box_open(t->seal_key, place, s->box, s->box_len, value, len, NULL))
+        rc = bf_error_set(err, BF_EIO, "the secret \"%s\" of %s does not open: its row was changed,"
+                          " or master.key is another one; set it again", name, entity);
+    else
+        rc = BF_OK;
+    free(s);
+    return rc;
+}
+
+/* 1: there is such a row; 0: there is none. */
+static int row_exists(struct bf_db *db, struct bf_query *q, struct bf_error *err)
+{
+    int rc = bf_query_step(q);
+
+    bf_query_end(q);
+    return rc < 0 ? bf_error_set(err, rc, "cannot read the secrets: %s", bf_db_words(db)) : rc;
+}
+
+static int has_entity(struct bf_db *db, const char *entity, struct bf_error *err)
+{
+    struct bf_query *q = bf_db_query(db, "SELECT 1 FROM team_entities WHERE name = ?");
+
+    bf_query_text(q, 1, entity);
+    return row_exists(db, q, err);
+}
+
+static int has_row(struct bf_db *db, const char *entity, const char *name, struct bf_error *err)
+{
+    struct bf_query *q =
+        bf_db_query(db, "SELECT 1 FROM team_secrets WHERE entity = ? AND name = ?");
+
+    bf_query_text(q, 1, entity);
+    bf_query_text(q, 2, name);
+    return row_exists(db, q, err);
+}
+
+static int write_box(struct bf_db *db, const char *entity, const char *name, const void *box,
+                     size_t len, int64_t now_ms)
+{
+    struct bf_query *q = bf_db_query(
+        db, "INSERT INTO team_secrets (entity, name, box, updated) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (entity, name) DO UPDATE SET box = excluded.box,"
+            " updated = excluded.updated");
+
+    bf_query_text(q, 1, entity);
+    bf_query_text(q, 2, name);
+    bf_query_blob(q, 3, box, len);
+    bf_query_int(q, 4, now_ms);
+    return bf_query_run(q);
+}
+
+int bf_team_put_secret(struct bf_team *t, struct bf_db *db, const char *entity, const char *name,
+                       const char *value, size_t len, int64_t now_ms, bool *made,
+                       struct bf_error *err)
+{
+    char place[SECRET_PLACE_MAX];
+    uint8_t *box;
+    int rc;
+
+    if (len > BF_SECRET_MAX)
+        return bf_error_field(err, BF_ETOOBIG, "value", "a secret may have %d bytes",
+                              BF_SECRET_MAX);
+    if (!bf_secret_place(place, entity, name))
+        return bf_error_field(err, BF_ECONFIG, "name", "the name is too long");
+    rc = has_entity(db, entity, err);
+    if (rc == 0)
+        return bf_error_set(err, BF_ENOENT, "team \"%s\" does not exist; make it with PUT"
+                            " /api/v1/teams/%s", entity, entity);
+    if (rc == 1)
+        rc = has_row(db, entity, name, err);
+    if (rc < 0)
+        return rc;
+    *made = rc == 0;
+    box = bf_zalloc(bf_sealed_len(len));
+    bf_box_seal(t->seal_key, place, value, len, box);
+    rc = write_box(db, entity, name, box, bf_sealed_len(len), now_ms);
+    free(box);
+    return rc ? bf_error_set(err, rc, "cannot keep the secret \"%s\": %s", name, bf_db_words(db))
+              : BF_OK;
+}
+
+int bf_team_delete_secret(struct bf_db *db, const char *entity, const char *name,
+                          struct bf_error *err)
+{
+    struct bf_query *q = bf_db_query(db, "DELETE FROM team_secrets WHERE entity = ? AND name = ?");
+    int rc;
+
+    bf_query_text(q, 1, entity);
+    bf_query_text(q, 2, name);
+    rc = bf_query_run(q);
+    if (rc)
+        return bf_error_set(err, rc, "cannot delete the secret \"%s\": %s", name, bf_db_words(db));
+    if (bf_db_changes(db) == 0)
+        return bf_error_set(err, BF_ENOENT, "%s has no secret \"%s\"", entity, name);
+    return BF_OK;
+}
+
+int bf_team_list_secrets(struct bf_db *db, const char *entity, const char *after, bf_secret_fn *fn,
+                         void *arg)
+{
+    struct bf_query *q = bf_db_query(db, "SELECT name, updated FROM team_secrets"
+                                         " WHERE entity = ? AND name > ? ORDER BY name");
+    int rc;
+
+    bf_query_text(q, 1, entity);
+    bf_query_text(q, 2, after);
+    while ((rc = bf_query_step(q)) == 1) {
+        const char *name = bf_query_col_text(q, 0);
+
+        if (!strchr(name, '/') && !fn(arg, name, bf_query_col_int(q, 1)))
+            break;
+    }
+    bf_query_end(q);
+    return rc < 0 ? rc : BF_OK;
+}

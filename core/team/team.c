@@ -1,0 +1,262 @@
+/* team.c - the tables, opening and closing, the first admin.
+ *
+ * Three keys are derived from the master key: for secrets, API keys and tokens.  A sealed row says
+ * whether a master key is the one this database was made with, so that the wrong file is found at
+ * the start and not at the first delivery. */
+#include "core/team/team_int.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PROOF_PLACE "team/proof"
+#define PROOF_TEXT  "the master key of this database"
+
+static const char *const schema[] = {
+    "CREATE TABLE team_proof (name TEXT NOT NULL PRIMARY KEY, box BLOB NOT NULL)",
+    "CREATE TABLE team_entities ("
+    " name TEXT NOT NULL PRIMARY KEY,"
+    " id TEXT NOT NULL UNIQUE,"
+    " kind TEXT NOT NULL CHECK (kind IN ('user', 'team', 'organization')),"
+    " created BIGINT NOT NULL)",
+    "CREATE TABLE team_users ("
+    " name TEXT NOT NULL PRIMARY KEY REFERENCES team_entities (name),"
+    " admin INTEGER NOT NULL,"
+    " created BIGINT NOT NULL)",
+    "CREATE TABLE team_members ("
+    " entity TEXT NOT NULL REFERENCES team_entities (name),"
+    " user_name TEXT NOT NULL REFERENCES team_users (name),"
+    " role TEXT NOT NULL CHECK (role IN ('admin', 'member', 'viewer')),"
+    " PRIMARY KEY (entity, user_name))",
+    "CREATE TABLE team_keys ("
+    " id TEXT NOT NULL PRIMARY KEY,"
+    " hash TEXT NOT NULL UNIQUE,"
+    " user_name TEXT NOT NULL REFERENCES team_users (name),"
+    " name TEXT NOT NULL,"
+    " rights INTEGER NOT NULL,"
+    " created BIGINT NOT NULL,"
+    " revoked BIGINT)",
+    "CREATE TABLE team_secrets ("
+    " entity TEXT NOT NULL REFERENCES team_entities (name),"
+    " name TEXT NOT NULL,"
+    " box BLOB NOT NULL,"
+    " updated BIGINT NOT NULL,"
+    " PRIMARY KEY (entity, name))",
+    "CREATE TABLE team_integrations ("
+    " id TEXT NOT NULL PRIMARY KEY,"
+    " entity TEXT NOT NULL REFERENCES team_entities (name),"
+    " sink TEXT NOT NULL,"
+    " name TEXT NOT NULL,"
+    " config TEXT NOT NULL,"
+    " revision BIGINT NOT NULL UNIQUE,"
+    " created BIGINT NOT NULL,"
+    " disabled BIGINT,"
+    " disabled_reason TEXT,"
+    " UNIQUE (entity, name))",
+    "CREATE INDEX team_integrations_of_entity ON team_integrations (entity, id)",
+    NULL};
+
+
+/* --- the master key ------------------------------------------------------------ */
+
+/* The box of the proof, the caller's to free; NULL if there is none yet. */
+static int read_proof(struct bf_db *db, uint8_t **box, size_t *len, struct bf_error *err)
+{
+    struct bf_query *q = bf_db_query(db, "SELECT box FROM team_proof WHERE name = 'master'");
+    int rc = bf_query_step(q);
+    const void *found;
+
+    *box = NULL;
+    if (rc < 0)
+        return bf_error_set(err, rc, "cannot read the teams: %s", bf_db_words(db));
+    if (rc == 1) {
+        found = bf_query_col_blob(q, 0, len);
+        *box = bf_zalloc(*len + 1);
+        memcpy(*box, found, *len);
+    }
+    bf_query_end(q);
+    return BF_OK;
+}
+
+static int write_proof(struct bf_db *db, const uint8_t seal_key[BF_KEY_LEN], struct bf_error *err)
+{
+    struct bf_query *q = bf_db_query(db, "INSERT INTO team_proof (name, box) VALUES ('master', ?)");
+    size_t len = bf_sealed_len(strlen(PROOF_TEXT));
+    uint8_t *box = bf_zalloc(len);
+    int rc;
+
+    bf_box_seal(seal_key, PROOF_PLACE, PROOF_TEXT, strlen(PROOF_TEXT), box);
+    bf_query_blob(q, 1, box, len);
+    rc = bf_query_run(q);
+    free(box);
+    return rc ? bf_error_set(err, rc, "cannot write the teams: %s", bf_db_words(db)) : BF_OK;
+}
+
+static int check_proof(const uint8_t seal_key[BF_KEY_LEN], const uint8_t *box, size_t len,
+                       const char *data_dir, struct bf_error *err)
+{
+    size_t text_len;
+    char *text;
+
+    if (bf_box_open(seal_key, PROOF_PLACE, box, len, &text, &text_len, NULL))
+        return bf_error_set(err, BF_ECONFIG, "%s/master.key is not the key that this database was"
+                            " made with; put that file back from your backup", data_dir);
+    free(text);
+    return BF_OK;
+}
+
+static void derive(uint8_t out[BF_KEY_LEN], const uint8_t master[BF_KEY_LEN], const char *purpose)
+{
+    bf_hash(master, purpose, strlen(purpose), out);
+}
+
+static int load_keys(struct bf_team *t, struct bf_db *db, const char *data_dir,
+                     struct bf_error *err)
+{
+    uint8_t master[BF_KEY_LEN];
+    uint8_t *box;
+    size_t len;
+    int rc = read_proof(db, &box, &len, err);
+
+    if (!rc)
+        rc = bf_master_load(data_dir, box == NULL, master, err);
+    if (!rc) {
+        derive(t->seal_key, master, "belfry secrets");
+        derive(t->hash_key, master, "belfry api keys");
+        derive(t->token_key, master, "belfry tokens");
+        bf_wipe(master, sizeof(master));
+        rc = box ? check_proof(t->seal_key, box, len, data_dir, err)
+                 : write_proof(db, t->seal_key, err);
+    }
+    free(box);
+    return rc;
+}
+
+
+/* --- open and close ------------------------------------------------------------- */
+
+int bf_team_open(struct bf_db *db, const char *data_dir, struct bf_team **out,
+                 struct bf_error *err)
+{
+    struct bf_team *t = bf_new(struct bf_team);
+    int rc;
+
+    pthread_rwlock_init(&t->lock, NULL);
+    t->dir = bf_directory_new();
+    rc = bf_db_migrate(db, "team", schema, err);
+    if (!rc)
+        rc = load_keys(t, db, data_dir, err);
+    if (!rc)
+        rc = bf_directory_load(t->dir, db, NULL, NULL, err);
+    if (rc)
+        bf_team_close(t);
+    else
+        *out = t;
+    return rc;
+}
+
+void bf_team_close(struct bf_team *t)
+{
+    if (!t)
+        return;
+    bf_directory_free(t->dir);
+    pthread_rwlock_destroy(&t->lock);
+    bf_wipe(t, sizeof(*t));
+    free(t);
+}
+
+
+/* --- the first admin -------------------------------------------------------------- */
+
+#define ADMIN "admin"
+
+static int run(struct bf_db *db, struct bf_query *q, struct bf_error *err)
+{
+    int rc = bf_query_run(q);
+
+    return rc ? bf_error_set(err, rc, "cannot make the first admin: %s", bf_db_words(db)) : BF_OK;
+}
+
+static int insert_user(struct bf_db *db, int64_t now_ms, struct bf_error *err)
+{
+    struct bf_query *q =
+        bf_db_query(db, "INSERT INTO team_users (name, admin, created) VALUES ('admin', 1, ?)");
+
+    bf_query_int(q, 1, now_ms);
+    return run(db, q, err);
+}
+
+static int insert_member(struct bf_db *db, struct bf_error *err)
+{
+    return run(db, bf_db_query(db, "INSERT INTO team_members (entity, user_name, role)"
+                                   " VALUES ('admin', 'admin', 'admin')"), err);
+}
+
+static int insert_admin(struct bf_team *t, struct bf_db *db, const char *key, int64_t now_ms,
+                        struct bf_error *err)
+{
+    char hash[KEY_HASH_TEXT];
+    bool made;
+    int rc = bf_team_put_entity(db, ADMIN, "user", now_ms, &made, err);
+
+    if (!rc)
+        rc = insert_user(db, now_ms, err);
+    if (!rc)
+        rc = insert_member(db, err);
+    if (rc)
+        return rc;
+    bf_key_hash(t, key, strlen(key), hash);
+    rc = bf_key_insert(db, ADMIN, "first key", hash, ALL_RIGHTS, now_ms);
+    return rc ? bf_error_set(err, rc, "cannot make the first admin: %s", bf_db_words(db)) : BF_OK;
+}
+
+/* 1: there is a user; 0: there is none. */
+static int any_user(struct bf_db *db, struct bf_error *err)
+{
+    struct bf_query *q = bf_db_query(db, "SELECT 1 FROM team_users LIMIT 1");
+    int rc = bf_query_step(q);
+
+    bf_query_end(q);
+    return rc < 0 ? bf_error_set(err, rc, "cannot read the users: %s", bf_db_words(db)) : rc;
+}
+
+static int commit_admin(struct bf_team *t, struct bf_db *db, const char *key, int64_t now_ms,
+                        struct bf_error *err)
+{
+    int rc = bf_db_begin(db);
+
+    if (rc)
+        return bf_error_set(err, rc, "cannot make the first admin: %s", bf_db_words(db));
+    rc = insert_admin(t, db, key, now_ms, err);
+    if (rc) {
+        bf_db_rollback(db);
+        return rc;
+    }
+    rc = bf_db_commit(db);
+    if (rc)
+        return bf_error_set(err, rc, "cannot make the first admin: %s", bf_db_words(db));
+    return bf_team_refresh(t, db, NULL, NULL, err);
+}
+
+int bf_team_first_admin(struct bf_team *t, struct bf_db *db, const char *given_key, int64_t now_ms,
+                        char made[128], struct bf_error *err)
+{
+    char word[BF_API_KEY_MIN + 1];
+    char key[128];
+    int rc = any_user(db, err);
+
+    made[0] = '\0';
+    if (rc != 0)
+        return rc < 0 ? rc : BF_OK;
+    if (given_key) {
+        rc = bf_key_check(given_key, err);
+        return rc ? rc : commit_admin(t, db, given_key, now_ms, err);
+    }
+    bf_random_word(word, BF_API_KEY_MIN);
+    snprintf(key, sizeof(key), "bf-%s", word);
+    rc = commit_admin(t, db, key, now_ms, err);
+    if (!rc)
+        snprintf(made, 128, "%s", key);
+    bf_wipe(word, sizeof(word));
+    bf_wipe(key, sizeof(key));
+    return rc;
+}

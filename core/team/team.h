@@ -1,0 +1,149 @@
+/* team.h - who there is and what they own: entities, users, keys, integrations, secrets.
+ *
+ * CONCEPT.  The tables in the store are the truth; a directory in memory, made from them when the
+ * hub opens, is what requests are answered from.  Changes are written by the functions that take a
+ * database, on the engine's thread inside its transaction; once that is committed,
+ * bf_team_refresh() reads the changed rows again.  So the directory never shows what might still
+ * be undone, and a failed commit needs no repair.
+ *
+ * Secrets and literals are sealed with the master key (DATA/master.key, mode 0600), bound to their
+ * row.  Keys are kept as keyed hashes.  Neither can be read back through any API.
+ *
+ * Functions without a database: [any], behind a lock of their own held for lines. */
+#ifndef BF_TEAM_H
+#define BF_TEAM_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/arena.h"
+#include "core/base/error.h"
+#include "core/base/id.h"
+#include "core/store/store.h"
+
+#define BF_SECRET_MAX       65536       /* bytes of a secret's value */
+#define BF_SECRET_NAME_MAX  128         /* letters, digits, _ */
+#define BF_ENTITY_NAME_MAX  128         /* letters, digits, - _ . */
+#define BF_INTEGRATION_NAME_MAX 64
+#define BF_API_KEY_MIN      40          /* word characters behind the prefix: the client's rule */
+
+struct bf_team;
+
+/* Makes or updates the tables, reads the master key (making one in an empty data directory) and
+ * fills the directory.  db is the write connection, before the engine runs. */
+int bf_team_open(struct bf_db *db, const char *data_dir, struct bf_team **out,
+                 struct bf_error *err);
+void bf_team_close(struct bf_team *t);
+
+/* If there is no user yet: make `admin` with this key, or with a new one that is put into
+ * made[128] ("" if there was a user already). */
+int bf_team_first_admin(struct bf_team *t, struct bf_db *db, const char *given_key, int64_t now_ms,
+                        char made[128], struct bf_error *err);
+
+
+/* --- callers ---------------------------------------------------------------- */
+
+/* Whoever a key belongs to.  `pub` is what plugins see. */
+struct bf_identity {
+    struct bf_caller pub;
+    bool admin;                 /* of the hub: every right in every entity */
+    char key_id[BF_ID_LEN + 1];
+    char user[BF_ENTITY_NAME_MAX + 1];
+};
+
+/* The identity behind a key, into *out, which must not move afterwards; false if there is none
+ * (unknown and revoked alike, in the same time). */
+bool bf_team_authenticate(struct bf_team *t, const char *key, size_t len, struct bf_identity *out);
+bool bf_team_identity(struct bf_team *t, const char *key_id, struct bf_identity *out);
+/* All of `rights` (enum bf_right bits) in this entity, or in some entity if it is NULL. */
+bool bf_team_may(struct bf_team *t, const struct bf_identity *who, unsigned rights,
+                 const char *entity);
+
+
+/* --- entities --------------------------------------------------------------- */
+
+struct bf_entity {
+    char id[BF_ID_LEN + 1];
+    char name[BF_ENTITY_NAME_MAX + 1];
+    char kind[16];              /* "user", "team", "organization" */
+    int64_t created_ms;
+};
+/* Rows of a list in its order; false ends it. */
+typedef bool bf_entity_fn(void *arg, const struct bf_entity *entity);
+
+bool bf_team_exists(struct bf_team *t, const char *entity);
+bool bf_team_entity(struct bf_team *t, const char *entity, struct bf_entity *out);
+/* By name, those behind `after` ("": from the first).  Any connection. */
+int bf_team_list_entities(struct bf_db *db, const char *after, bf_entity_fn *fn, void *arg);
+bool bf_entity_name_ok(const char *name);
+/* BF_EEXIST if the name is an entity of another kind. */
+int bf_team_put_entity(struct bf_db *db, const char *name, const char *kind, int64_t now_ms,
+                       bool *made, struct bf_error *err);
+
+
+/* --- secrets ---------------------------------------------------------------- */
+
+bool bf_secret_name_ok(const char *name);
+bool bf_team_has_secret(struct bf_team *t, const char *entity, const char *name);
+/* The value, yours to bf_wipe() and free(); BF_ENOENT, or BF_EIO if the box does not open. */
+int bf_team_open_secret(struct bf_team *t, const char *entity, const char *name, char **value,
+                        size_t *len, struct bf_error *err);
+int bf_team_put_secret(struct bf_team *t, struct bf_db *db, const char *entity, const char *name,
+                       const char *value, size_t len, int64_t now_ms, bool *made,
+                       struct bf_error *err);
+int bf_team_delete_secret(struct bf_db *db, const char *entity, const char *name,
+                          struct bf_error *err);
+/* The names that users gave, behind `after`; false ends the list.  Any connection. */
+typedef bool bf_secret_fn(void *arg, const char *name, int64_t updated_ms);
+int bf_team_list_secrets(struct bf_db *db, const char *entity, const char *after, bf_secret_fn *fn,
+                         void *arg);
+
+
+/* --- integrations ------------------------------------------------------------ */
+
+/* Immutable: a change makes a new one.  `config` is the JSON object as saved, where a secret
+ * option is the name of a secret, or {"sealed":"…"} naming the row that a literal was sealed into
+ * (an entry of the entity's secrets whose name no user can write). */
+struct bf_integration {
+    atomic_uint refs;
+    char id[BF_ID_LEN + 1];
+    const char *entity;
+    const char *sink;           /* "webhook", "github.dispatch" */
+    const char *name;
+    const char *config;
+    uint64_t revision;          /* grows with every change of any integration */
+    int64_t created_ms;
+    bool disabled;
+};
+
+struct bf_integration *bf_team_integration(struct bf_team *t, const char *id); /* NULL, or a ref */
+void bf_integration_unref(struct bf_integration *i);
+/* BF_EEXIST if the entity has one of that name. */
+int bf_team_put_integration(struct bf_db *db, const char *id, const char *entity, const char *sink,
+                            const char *name, const char *config, int64_t now_ms,
+                            struct bf_error *err);
+int bf_team_disable_integration(struct bf_db *db, const char *id, const char *reason,
+                                int64_t now_ms, struct bf_error *err);
+/* Up to BF_INTEGRATION_NAME_MAX of letters, digits, - and _, with spaces only between them. */
+bool bf_integration_name_ok(const char *name);
+/* The ids of an entity's integrations, oldest first, behind `after`; false ends the list.  Any
+ * connection. */
+typedef bool bf_integration_fn(void *arg, const char *id);
+int bf_team_list_integrations(struct bf_db *db, const char *entity, const char *after,
+                              bf_integration_fn *fn, void *arg);
+
+
+/* After a commit: read again what `what` names ("entity", "key", "secret", "integration") by its
+ * key; NULL reads all of it, users and members too.  For a secret, id is "ENTITY/NAME". */
+int bf_team_refresh(struct bf_team *t, struct bf_db *db, const char *what, const char *id,
+                    struct bf_error *err);
+
+/* Tokens of bf_seal(): sealed with a key derived from the master key, url-safe. */
+const char *bf_team_seal_token(struct bf_team *t, struct bf_arena *a, const char *owner,
+                               const char *text, int64_t until_ms);
+const char *bf_team_unseal_token(struct bf_team *t, struct bf_arena *a, const char *owner,
+                                 const char *token, int64_t now_ms);
+
+#endif

@@ -1,0 +1,99 @@
+/* team_int.h - what the files of this room share: the directory and the keys of the hub. */
+#ifndef BF_TEAM_INT_H
+#define BF_TEAM_INT_H
+
+#include <pthread.h>
+#include <stdio.h>
+
+#include "core/base/base.h"
+#include "core/base/crypto.h"
+#include "core/base/map.h"
+#include "core/team/team.h"
+
+/* Letters and digits of a BLAKE2b-256 in hex, with the NUL. */
+#define KEY_HASH_TEXT 65
+#define ALL_RIGHTS (BF_INGEST | BF_READ | BF_EDIT | BF_ADMIN)
+
+struct user {
+    bool admin;                 /* of the hub */
+    unsigned somewhere;         /* rights of its best role */
+    struct bf_map *roles;       /* entity -> rights, as a uintptr_t that is never 0 */
+};
+
+struct key {
+    char id[BF_ID_LEN + 1];
+    char hash[KEY_HASH_TEXT];
+    char user[BF_ENTITY_NAME_MAX + 1];
+    unsigned rights;            /* at most these, whatever the user may */
+    bool admin;                 /* its user is the hub's admin, and the key has all rights */
+};
+
+struct secret {
+    size_t box_len;
+    uint8_t box[];
+};
+
+/* What the tables say, by what it is looked for.  Objects are never changed, only replaced. */
+struct directory {
+    struct bf_map *entities;    /* name -> struct bf_entity */
+    struct bf_map *users;       /* name -> struct user */
+    struct bf_map *keys;        /* hash -> struct key; not the revoked ones */
+    struct bf_map *keys_by_id;  /* id -> the same */
+    struct bf_map *secrets;     /* "ENTITY/NAME" -> struct secret */
+    struct bf_map *integrations;        /* id -> struct bf_integration, a reference */
+};
+
+struct bf_team {
+    uint8_t seal_key[BF_KEY_LEN];       /* of secrets; fixed after open, as the next two */
+    uint8_t hash_key[BF_KEY_LEN];       /* of API keys */
+    uint8_t token_key[BF_KEY_LEN];
+    pthread_rwlock_t lock;
+    struct directory *dir;      /* under lock */
+};
+
+/* A letter or digit of ASCII, or _. */
+static inline bool bf_is_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+static inline void bf_copy_text(char *out, size_t size, const char *text)
+{
+    snprintf(out, size, "%s", text ? text : "");
+}
+
+/* directory.c */
+struct directory *bf_directory_new(void);
+void bf_directory_free(struct directory *d);
+/* Read rows into it: all of them, or those that `what` and `id` name. */
+int bf_directory_load(struct directory *d, struct bf_db *db, const char *what, const char *id,
+                      struct bf_error *err);
+
+/* keys.c */
+void bf_key_hash(const struct bf_team *t, const char *key, size_t len, char out[KEY_HASH_TEXT]);
+/* Whether the wandb client takes it for a key; words say what one looks like. */
+int bf_key_check(const char *key, struct bf_error *err);
+int bf_key_insert(struct bf_db *db, const char *user, const char *name, const char *hash,
+                  unsigned rights, int64_t now_ms);
+unsigned bf_role_rights(const char *role);
+
+/* master.c */
+/* Read DATA/master.key; without one, make it if `may_make`, else refuse. */
+int bf_master_load(const char *data_dir, bool may_make, uint8_t out[BF_KEY_LEN],
+                   struct bf_error *err);
+
+/* integrations.c */
+struct bf_integration *bf_integration_from_row(struct bf_query *q);
+#define INTEGRATION_COLUMNS \
+    "id, entity, sink, name, config, revision, created, disabled FROM team_integrations"
+
+/* entities.c */
+void bf_entity_from_row(struct bf_query *q, struct bf_entity *e);
+
+/* secrets.c: what a box is bound to, "secret/ENTITY/NAME"; behind the prefix it is the name in the
+ * directory.  False if it does not fit. */
+#define SECRET_PLACE_PREFIX 7
+#define SECRET_PLACE_MAX (BF_ENTITY_NAME_MAX + BF_SECRET_NAME_MAX + 128)
+bool bf_secret_place(char out[SECRET_PLACE_MAX], const char *entity, const char *name);
+
+#endif

@@ -1,5 +1,7 @@
 # tests.mk - how the tests are built and run.  Included by the Makefile.
 
+include tests/plugin/plugin-tests.mk
+
 UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 UNIT_PROGRAMS := $(UNIT:%=$(B)/tests/unit/%)
 

@@ -1,0 +1,24 @@
+# plugin-tests.mk - the tests of plugins: plugins and skeletons linked in (BF_STATIC) with the fake
+# host, and nothing of core.  Included by tests.mk.
+
+PLUGIN_TESTS := $(patsubst tests/plugin/%.c,%,$(wildcard tests/plugin/test_*.c))
+FAKE_HOST    := $(patsubst %.c,$(B)/%.o,$(wildcard tests/plugin/fake_*.c) tests/test.c)
+STATIC_SRC   := $(wildcard plugins/*/*.c tests/abi/skeleton/*.c)
+STATIC_OBJ   := $(STATIC_SRC:%.c=$(B)/static/%.o)
+
+$(B)/static/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BF_CFLAGS) $(CFLAGS) $(CPPFLAGS) -DBF_STATIC -c $< -o $@
+
+$(B)/tests/plugin/libstatic.a: $(STATIC_OBJ)
+	@mkdir -p $(@D)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/tests/plugin/test_%: $(B)/tests/plugin/test_%.o $(FAKE_HOST) $(B)/tests/plugin/libstatic.a
+	$(Q)$(LINK) $^ -lsqlite3 -lsodium $(foreach p,$(PLUGINS),$(LDLIBS-$(p))) -o $@
+
+plugin-tests: $(PLUGIN_TESTS:%=$(B)/tests/plugin/%)
+	$(Q)scripts/run-tests.sh $(PLUGIN_TESTS:%=$(B)/tests/plugin/%)
+
+.SECONDARY: $(FAKE_HOST) $(PLUGIN_TESTS:%=$(B)/tests/plugin/%.o)
+.PHONY: plugin-tests

@@ -1,0 +1,147 @@
+/* test_webhook.c - what the webhook sink puts on the wire, and what it makes of the answer. */
+#include "tests/plugin/fake_host.h"
+#include "tests/test.h"
+
+extern const struct bf_plugin bf_plugin_v1_webhook;
+
+#define URL "https://hooks.example/a"
+
+static const char *sent_header(const struct fake *f, const char *name)
+{
+    for (const char *const *p = f->sent.headers; p && *p; p += 2) {
+        if (strcmp(p[0], name) == 0)
+            return p[1];
+    }
+    return NULL;
+}
+
+TEST(webhook_posts_an_empty_object_without_a_payload)
+{
+    struct fake f = fake_sink(&bf_plugin_v1_webhook, "url", URL, NULL);
+
+    CHECK_INT(fake_deliver(&f, "run.state", "{}"), BF_DELIVERED);
+    CHECK_STR(f.sent.method, "POST");
+    CHECK_STR(f.sent.url, URL);
+    CHECK_STR(f.sent.type, "application/json");
+    CHECK_STR(f.sent.body, "{}");
+    CHECK(sent_header(&f, "Authorization") == NULL);
+    CHECK(sent_header(&f, "X-Wandb-Signature") == NULL);
+    fake_close(&f);
+}
+
+TEST(webhook_signs_the_bytes_as_wandb_does)
+{
+    struct fake f = fake_sink(&bf_plugin_v1_webhook, "url", URL, "secret", "your_api_secret",
+                              "payload", "{\"key1\": \"value1\", \"key2\": \"value2\"}", NULL);
+
+    fake_deliver(&f, "run.state", "{}");
+    CHECK_STR(sent_header(&f, "X-Wandb-Signature"),
+              "4tKqnWHayH0Vdy0mtiM/LbZ7bOGK7h+UrHO5F40Uk8U=");
+    fake_close(&f);
+}
+
+TEST(webhook_signs_in_the_other_formats)
+{
+    static const struct { const char *format, *header, *value; } rows[] = {
+        { "hex", "X-Wandb-Signature",
+          "e2d2aa9d61dac87d15772d26b6233f2db67b6ce18aee1f94ac73b9178d1493c5" },
+        { "sha256=hex", "X-Wandb-Signature",
+          "sha256=e2d2aa9d61dac87d15772d26b6233f2db67b6ce18aee1f94ac73b9178d1493c5" },
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct fake f = fake_sink(&bf_plugin_v1_webhook, "url", URL, "secret", "your_api_secret",
+                                  "signature_format", rows[i].format,
+                                  "payload", "{\"key1\": \"value1\", \"key2\": \"value2\"}", NULL);
+
+        fake_deliver(&f, "run.state", "{}");
+        CHECK_STR(sent_header(&f, rows[i].header), rows[i].value);
+        fake_close(&f);
+    }
+}
+
+TEST(webhook_signs_for_standard_webhooks_in_their_own_headers)
+{
+    struct fake f = fake_sink(&bf_plugin_v1_webhook, "url", URL, "secret", "key",
+                              "signature_format", "standard-webhooks", NULL);
+
+    fake_deliver(&f, "run.state", "{}");
+    CHECK_STR(sent_header(&f, "webhook-id"), "ex-1");
+    CHECK_HAS(sent_header(&f, "webhook-signature"), "v1,");
+    CHECK(sent_header(&f, "X-Wandb-Signature") == NULL);
+    fake_close(&f);
+}
+
+TEST(webhook_sends_its_token_as_bearer)
+{
+    struct fake f = fake_sink(&bf_plugin_v1_webhook, "url", URL, "access_token", "t0ken", NULL);
+
+    fake_deliver(&f, "run.state", "{}");
+    CHECK_STR(sent_header(&f, "Authorization"), "Bearer t0ken");
+    fake_close(&f);
+}
+
+TEST(webhook_names_the_execution_so_that_repeats_can_be_told)
+{
+    struct fake f = fake_sink(&bf_plugin_v1_webhook, "url", URL, NULL);
+
+    fake_deliver(&f, "run.state", "{}");
+    CHECK_STR(sent_header(&f, "Idempotency-Key"), "ex-1");
+    CHECK_INT(bf_plugin_v1_webhook.sinks[0]->flags & BF_ONCE, 0);
+    fake_close(&f);
+}
+
+TEST(webhook_keeps_its_payload_json_whatever_a_run_is_called)
+{
+    struct fake f = fake_sink(&bf_plugin_v1_webhook, "url", URL,
+                              "payload", "{\"run\":\"${run_name}\"}", NULL);
+
+    fake_deliver(&f, "run.state", "{\"run\":{\"name\":\"a\\\"},{\\\"b\"}}");
+    CHECK_STR(f.sent.body, "{\"run\":\"a\\\"},{\\\"b\"}");
+    fake_close(&f);
+}
+
+TEST(webhook_puts_secrets_into_a_part_of_its_address_and_payload)
+{
+    struct fake f = fake_sink(&bf_plugin_v1_webhook, "url", URL "/${HOOK}",
+                              "payload", "{\"token\":\"${TOKEN}\"}", NULL);
+
+    fake_deliver(&f, "run.state", "{}");
+    CHECK_STR(f.sent.url, URL "/HOOK%27s");
+    CHECK_STR(f.sent.body, "{\"token\":\"TOKEN's\"}");
+    fake_close(&f);
+}
+
+TEST(webhook_judges_by_status)
+{
+    static const struct { int status, outcome; } rows[] = {
+        { 204, BF_DELIVERED }, { 302, BF_REJECTED }, { 404, BF_REJECTED },
+        { 429, BF_RETRY },     { 503, BF_RETRY },
+    };
+    struct fake f = fake_sink(&bf_plugin_v1_webhook, "url", URL, NULL);
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        fake_answer(&f, rows[i].status, "");
+        CHECK_INT(fake_deliver(&f, "run.state", "{}"), rows[i].outcome);
+    }
+    fake_answer_err(&f, BF_ETIMEDOUT, true);
+    CHECK_INT(fake_deliver(&f, "run.state", "{}"), BF_UNKNOWN);
+    fake_close(&f);
+}
+
+TEST(webhook_refuses_what_it_does_not_know)
+{
+    struct fake none = fake_sink(&bf_plugin_v1_webhook, NULL);
+    struct fake odd = fake_sink(&bf_plugin_v1_webhook, "url", URL, "signature_format", "md5", NULL);
+    struct fake broken = fake_sink(&bf_plugin_v1_webhook, "url", URL, "payload", "{", NULL);
+    struct fake typo = fake_sink(&bf_plugin_v1_webhook, "url", URL, "acces_token", "t", NULL);
+
+    CHECK_STR(none.refused, "url: required");
+    CHECK_STR(odd.refused, "signature_format: not one of the choices");
+    CHECK_STR(broken.refused, "payload: not JSON");
+    CHECK_STR(typo.refused, "acces_token: no such option");
+    fake_close(&none);
+    fake_close(&odd);
+    fake_close(&broken);
+    fake_close(&typo);
+}

@@ -1,0 +1,145 @@
+/* host_check.c - who is asking, and is it really them: signatures, callers, rights. */
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/base/crypto.h"
+#include "core/plugin/host.h"
+
+#define STALE_MS (5 * 60 * 1000)        /* a Standard Webhooks timestamp may be off by this */
+
+/* The value behind a stand-in of this call, or the text itself; close with bf_swap_fini(). */
+static int open_value(struct bf_ctx *ctx, const char *text, struct bf_swap *s, const char **value,
+                      size_t *len)
+{
+    struct bf_instance *i = bf_instance_from(ctx);
+    struct bf_call *c = bf_call_of(ctx);
+    struct bf_error err;
+    int rc;
+
+    *s = (struct bf_swap){
+        .team = i->plugins->rooms.team,
+        .sets = {&i->standins, c && c->attempt ? &c->attempt->standins : NULL}};
+    rc = bf_swap_value(s, text ? text : "", value, len, &err);
+    if (rc)
+        bf_complain_words(ctx, rc, NULL, "%s", err.words);
+    return rc;
+}
+
+const char *bf_host_reveal(struct bf_ctx *ctx, struct bf_arena *a, const char *secret)
+{
+    struct bf_swap s;
+    const char *value, *out = "";
+    size_t len;
+
+    if (!open_value(ctx, secret, &s, &value, &len))
+        out = bf_arena_ndup(a, value, len);
+    bf_swap_fini(&s);
+    return out;
+}
+
+int bf_host_hmac(struct bf_ctx *ctx, const char *secret, const void *data, size_t len,
+                 unsigned char out[32])
+{
+    struct bf_swap s;
+    const char *key;
+    size_t key_len;
+    int rc = open_value(ctx, secret, &s, &key, &key_len);
+
+    if (!rc)
+        bf_hmac_sha256_raw(key, key_len, data, len, out);
+    bf_swap_fini(&s);
+    return rc;
+}
+
+const char *bf_host_header(const char *const *headers, const char *name)
+{
+    for (; headers && headers[0]; headers += 2)
+        if (strcasecmp(headers[0], name) == 0)
+            return headers[1];
+    return NULL;
+}
+
+static bool fresh(const char *stamp, int64_t now_ms)
+{
+    long long seconds;
+    char *end;
+
+    errno = 0;
+    seconds = strtoll(stamp, &end, 10);
+    if (end == stamp || *end || errno || seconds < 0 || seconds > INT64_MAX / 1000)
+        return false;
+    return seconds * 1000 > now_ms - STALE_MS && seconds * 1000 < now_ms + STALE_MS;
+}
+
+/* The header holds several signatures, apart by spaces; one of them must be ours.  All are
+ * compared, so that time does not tell which. */
+static bool one_of(const char *list, const char *wanted, struct bf_arena *a)
+{
+    bool found = false;
+
+    while (*list) {
+        size_t n = strcspn(list, " ");
+
+        found |= bf_text_same(bf_arena_ndup(a, list, n), wanted);
+        list += n + strspn(list + n, " ");
+    }
+    return found;
+}
+
+static bool verify_standard(const struct bf_http_in *in, const char *key, size_t key_len,
+                            int64_t now_ms)
+{
+    const char *id = bf_host_header(in->headers, "webhook-id");
+    const char *stamp = bf_host_header(in->headers, "webhook-timestamp");
+    const char *given = bf_host_header(in->headers, "webhook-signature");
+
+    if (!id || !stamp || !given || !fresh(stamp, now_ms))
+        return false;
+    return one_of(given, bf_standard_signature(in->arena, key, key_len, id, stamp, in->body,
+                                               in->body_len), in->arena);
+}
+
+int bf_host_verify(struct bf_ctx *ctx, const struct bf_http_in *in, const char *header,
+                   const char *secret, int how)
+{
+    const char *given = header ? bf_host_header(in->headers, header) : NULL;
+    struct bf_swap s;
+    const char *key;
+    size_t key_len;
+    bool right = false;
+
+    /* Without a secret nobody can have signed: an unset option must not open the door. */
+    if (!open_value(ctx, secret, &s, &key, &key_len) && key_len) {
+        if (how == BF_SIGN_STANDARD)
+            right = verify_standard(in, key, key_len,
+                                    bf_wall_ms(bf_instance_from(ctx)->plugins->rooms.clock));
+        else if (given)
+            right = bf_text_same(given, bf_signature(in->arena, how, key, key_len, in->body,
+                                                     in->body_len));
+    }
+    bf_swap_fini(&s);
+    return right;
+}
+
+const struct bf_caller *bf_host_caller(struct bf_ctx *ctx, struct bf_arena *a, const char *id)
+{
+    struct bf_identity *who = bf_arena_new_of(a, struct bf_identity);
+
+    if (!who || !id ||
+        !bf_team_identity(bf_instance_from(ctx)->plugins->rooms.team, id, who))
+        return NULL;
+    return &who->pub;
+}
+
+int bf_host_may(struct bf_ctx *ctx, const struct bf_caller *who, unsigned right,
+                const char *entity, const char *project)
+{
+    struct bf_team *team = bf_instance_from(ctx)->plugins->rooms.team;
+    struct bf_identity now;
+
+    (void)project;      /* rights are the entity's */
+    if (!who || !who->id || !bf_team_identity(team, who->id, &now))
+        return 0;
+    return bf_team_may(team, &now, right, entity);
+}

@@ -1,0 +1,208 @@
+/* host_http.c - requests of plugins outside a delivery: over the loop's client, which is the only
+ * way out of the hub, and back to a callback or to a thread that waits. */
+#include <errno.h>
+#include <semaphore.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/plugin/host.h"
+
+#define HTTP_ARENA_MAX (64u * 1024 * 1024)      /* a request and its answer */
+
+/* A request on its way, with its answer.  Counted: a fetch that is given up leaves it to the
+ * loop. */
+struct bf_http_job {
+    struct bf_task task;
+    atomic_uint refs;
+    struct bf_instance *instance;       /* a reference */
+    struct bf_arena *arena;
+    struct bf_fetch_request http;
+    struct bf_wipe_list *wipe;
+    bf_http_fn fn;              /* NULL: somebody waits on `done` */
+    void *arg;
+    struct bf_http_out out;
+    sem_t done;
+    struct bf_http_job *next;   /* of the orphans */
+};
+
+static void unref_job(struct bf_http_job *j)
+{
+    if (atomic_fetch_sub_explicit(&j->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    bf_wipe_all(j->wipe);
+    sem_destroy(&j->done);
+    bf_instance_unref(j->instance);
+    bf_arena_free(j->arena);
+    free(j);
+}
+
+static const char *const *copy_headers(struct bf_arena *a, const char *const *headers)
+{
+    const char **out;
+    size_t n = 0;
+
+    while (headers && headers[n])
+        n++;
+    out = bf_arena_alloc(a, (n + 1) * sizeof(*out));
+    for (size_t i = 0; out && i < n; i++)
+        out[i] = bf_arena_dup(a, headers[i]);
+    return (const char *const *)out;
+}
+
+static void call_back(struct bf_http_job *j, enum bf_where where)
+{
+    struct bf_error why;
+    struct bf_call c;
+
+    if (!j->fn) {
+        sem_post(&j->done);
+        return;
+    }
+    bf_call_enter(&c, j->instance, where, j->arena, &why);
+    j->fn(&j->instance->ctx, j->arg, &j->out);
+    bf_call_leave(&c);
+}
+
+static void on_answer(void *arg, const struct bf_fetch_result *r)
+{
+    struct bf_http_job *j = arg;
+    const struct bf_instance *i = j->instance;
+    const char *body = r->body ? r->body : "";
+    size_t len = r->body_len;
+
+    bf_wipe_all(j->wipe);
+    j->wipe = NULL;
+    if (r->err)
+        bf_debugf(i->plugins->rooms.log, i->tag, "request failed: %s", r->words ? r->words : "");
+    if (i->standins.n && len)
+        body = bf_secrets_scrub(i->plugins->rooms.team, &i->standins, j->arena, body, len, &len);
+    else
+        body = bf_arena_ndup(j->arena, body, len);
+    j->out = (struct bf_http_out){.size = sizeof(j->out),
+                                  .sent = r->sent,
+                                  .err = r->err,
+                                  .status = r->status,
+                                  .body_len = len,
+                                  .body = body,
+                                  .headers = copy_headers(j->arena, r->headers),
+                                  .arena = j->arena};
+    call_back(j, BF_AT_LOOP);
+    unref_job(j);
+}
+
+static void on_loop(struct bf_task *t)
+{
+    struct bf_http_job *j = bf_container_of(t, struct bf_http_job, task);
+
+    if (!j->out.err && atomic_load(&j->instance->stopping))
+        j->out.err = BF_ECANCELED;
+    if (!j->out.err) {
+        bf_client_send(bf_loop_client(j->instance->plugins->rooms.loop), &j->http, on_answer, j);
+        return;
+    }
+    call_back(j, BF_AT_LOOP);
+    unref_job(j);
+}
+
+static struct bf_outbound *from(struct bf_request *r) { return (struct bf_outbound *)r; }
+
+static struct bf_http_job *new_job(struct bf_instance *i, struct bf_outbound *r, bf_http_fn fn,
+                                   void *arg)
+{
+    struct bf_http_job *j = bf_new(struct bf_http_job);
+    struct bf_error err;
+
+    atomic_init(&j->refs, 1);
+    sem_init(&j->done, 0, 0);
+    j->task.fn = on_loop;
+    j->instance = bf_instance_ref(i);
+    j->arena = bf_arena_new(HTTP_ARENA_MAX);
+    bf_arena_set_host(j->arena, &bf_plugin_host);
+    j->fn = fn;
+    j->arg = arg;
+    j->out = (struct bf_http_out){.size = sizeof(j->out), .body = "", .arena = j->arena};
+    j->out.headers = copy_headers(j->arena, NULL);
+    j->out.err = bf_outbound_seal(r, j->arena, true, &j->http, &j->wipe, &err);
+    if (j->out.err)
+        bf_warnf(i->plugins->rooms.log, i->tag, "request not sent: %s", err.words);
+    return j;
+}
+
+void bf_host_http_send(struct bf_ctx *ctx, struct bf_request *pub, bf_http_fn fn, void *arg)
+{
+    struct bf_instance *i = bf_instance_from(ctx);
+    struct bf_http_job *j = new_job(i, from(pub), fn, arg);
+
+    if (!bf_loop_post(i->plugins->rooms.loop, &j->task))
+        return;
+    /* The loop has stopped; its callback is still owed, and comes before destroy.  The job is the
+     * instance's now and must not keep it alive. */
+    j->out.err = BF_ECANCELED;
+    pthread_mutex_lock(&i->lock);
+    j->next = i->orphans;
+    i->orphans = j;
+    pthread_mutex_unlock(&i->lock);
+    j->instance = NULL;
+    bf_instance_unref(i);
+}
+
+void bf_orphans_end(struct bf_instance *i)
+{
+    while (i->orphans) {
+        struct bf_http_job *j = i->orphans;
+
+        i->orphans = j->next;
+        j->instance = i;
+        call_back(j, BF_AT_MAIN);
+        j->instance = NULL;
+        unref_job(j);
+    }
+}
+
+/* False if the instance began to stop first. */
+static bool wait_for(struct bf_http_job *j)
+{
+    for (;;) {
+        struct timespec until;
+
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += 100 * 1000 * 1000;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        if (sem_timedwait(&j->done, &until) == 0)
+            return true;
+        if (errno == ETIMEDOUT && atomic_load(&j->instance->stopping))
+            return false;
+    }
+}
+
+const struct bf_http_out *bf_host_fetch(struct bf_ctx *ctx, struct bf_request *pub)
+{
+    static const struct bf_http_out no_memory = {
+        .size = sizeof(no_memory), .err = BF_ENOMEM, .body = ""};
+    struct bf_arena *a = bf_outbound_arena(from(pub));
+    struct bf_http_out *out = bf_arena_new_of(a, struct bf_http_out);
+    enum bf_where where = bf_call_where(ctx);
+    struct bf_http_job *j;
+
+    if (!out)
+        return &no_memory;
+    *out = (struct bf_http_out){.size = sizeof(*out), .body = "", .arena = a};
+    out->headers = copy_headers(a, NULL);
+    out->err = BF_EINVAL;       /* waiting here would hold up everybody */
+    if (where != BF_AT_WORKER && where != BF_AT_OWN)
+        return out;
+    j = new_job(bf_instance_from(ctx), from(pub), NULL, NULL);
+    atomic_fetch_add(&j->refs, 1);
+    out->err = BF_ECANCELED;
+    if (bf_loop_post(bf_instance_from(ctx)->plugins->rooms.loop, &j->task)) {
+        unref_job(j);
+    } else if (wait_for(j)) {
+        *out = j->out;
+        out->arena = a;
+        out->body = bf_arena_ndup(a, j->out.body, j->out.body_len);
+        out->headers = copy_headers(a, j->out.headers);
+    }
+    unref_job(j);
+    return out;
+}

@@ -1,0 +1,329 @@
+/* inner.h - what the files of this room share; nobody else includes it.
+ *
+ * A plugin's thread is always inside at most one callback of ours at a time, or a stack of them.
+ * struct bf_call says which: the services of struct bf_host are handed only the instance, and
+ * learn from it what the request, the attempt or the transaction is. */
+#ifndef BF_PLUGIN_INNER_H
+#define BF_PLUGIN_INNER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "core/base/base.h"
+#include "core/base/json.h"
+#include "core/base/map.h"
+#include "core/event/template.h"
+#include "core/event/vars.h"
+#include "core/plugin/plugins.h"
+
+#define BF_STANDIN_LEN    40        /* letters and digits of a stand-in */
+#define BF_OPTIONS_MAX    64        /* options in one table */
+#define BF_KINDS_MAX      32        /* sources, and sinks, of one plugin */
+#define BF_ROUTES_MAX     128       /* routes of one kind */
+#define BF_LOADED_MAX     64        /* plugins in one hub */
+#define BF_HEADERS_MAX    64        /* headers a plugin may set on a request or reply */
+#define BF_ACTIONS_CACHED 4096      /* filled actions kept; a power of two */
+#define BF_STATEMENTS_MAX 1024      /* different SQL texts of all plugins together */
+#define BF_CALL_ARENA_MAX (64u * 1024 * 1024)   /* scratch memory of one callback */
+
+extern const struct bf_host bf_plugin_host;     /* host.c: the table handed to plugins */
+
+
+/* --- loader.c ---------------------------------------------------------------- */
+
+/* A plugin at this hub's sizes: everything `plugin` points to is a copy of ours, but for texts and
+ * functions, which are the object's. */
+struct bf_loaded {
+    struct bf_plugin plugin;
+    struct bf_arena *arena;
+};
+
+/* `file` is what the words call it, "slack.so". */
+int bf_loaded_check(const struct bf_plugin *raw, const char *file, struct bf_loaded **out,
+                    struct bf_error *err);
+int bf_loaded_open(const char *plugin_dir, const char *name, struct bf_loaded **out,
+                   struct bf_error *err);
+void bf_loaded_free(struct bf_loaded *l);
+
+
+/* --- options.c, help.c --------------------------------------------------------- */
+
+/* Whether a table can be filled at all: names, types, places in the struct, defaults. */
+int bf_options_check(const struct bf_option *table, size_t struct_size, unsigned flags_allowed,
+                     struct bf_error *err);
+/* Fill `into` (zeroed, of the struct's size) from a JSON object or NULL.  Secret options are
+ * checked for presence and left NULL: see secrets.c.  Errors name the field "config.url". */
+int bf_options_fill(const struct bf_option *table, void *into, const struct bf_json *object,
+                    struct bf_arena *a, struct bf_error *err);
+void bf_options_schema(const struct bf_option *table, struct bf_tree *out);
+const struct bf_option *bf_option_find(const struct bf_option *table, const char *name);
+void *bf_option_place(const struct bf_option *o, const void *in);
+
+/* Parse a config object; NULL, "" and white space are an empty one. */
+int bf_config_parse(struct bf_arena *a, const char *json, const struct bf_json **out,
+                    struct bf_error *err);
+
+
+/* --- secrets.c ------------------------------------------------------------------ */
+
+/* What a plugin sees in place of a secret, and where the value is. */
+struct bf_standin {
+    char text[BF_STANDIN_LEN + 1];
+    uint32_t offset;            /* of the option, in the integration's struct */
+    const char *option;
+    const char *entity;
+    const char *name;           /* of the entity's secrets; NULL: `literal` is the value */
+    const char *literal;
+    bool sealed;                /* `name` is a row that no user can name */
+};
+
+struct bf_standins {
+    struct bf_standin *items;
+    size_t n;
+};
+
+/* The secret options that a config sets, with fresh stand-ins put into the filled struct. */
+int bf_standins_make(const struct bf_option *table, const struct bf_json *config,
+                     const char *entity, void *filled, struct bf_arena *a,
+                     struct bf_standins *out, struct bf_error *err);
+/* Another text for the same secret, as every attempt gets for the names in its templates. */
+void bf_standin_fresh(struct bf_standin *s);
+const struct bf_standin *bf_standins_find(const struct bf_standins *s, const char *text);
+/* The one that ${NAME} stands for in a template; NULL if none is granted under that name. */
+const struct bf_standin *bf_standins_named(const struct bf_standins *s, const char *name);
+/* The value, yours to wipe and free; words name the secret and what to do. */
+int bf_standin_open(struct bf_team *team, const struct bf_standin *s, char **value, size_t *len,
+                    struct bf_error *err);
+
+/* Replaces stand-ins by values in the texts of one request.  Opened values live until fini. */
+enum bf_swap_where { BF_SWAP_URL, BF_SWAP_HEADER, BF_SWAP_JSON, BF_SWAP_FORM, BF_SWAP_RAW };
+struct bf_swap {
+    struct bf_team *team;
+    struct bf_arena *arena;     /* where swapped texts are made */
+    const struct bf_standins *sets[2];
+    struct bf_opened *opened;
+    struct bf_wipe_list *wipe;  /* what to overwrite once it has been sent */
+};
+struct bf_wipe_list {           /* in the arena of what it lists */
+    struct bf_wipe_list *next;
+    void *data;
+    size_t len;
+};
+/* *text is replaced if a stand-in was in it.  BF_EINVAL: "secret_mangled: …". */
+int bf_swap_text(struct bf_swap *s, enum bf_swap_where where, const char *what, const char **text,
+                 size_t *len, struct bf_error *err);
+/* The value behind a text that is a stand-in, else the text itself; good until fini. */
+int bf_swap_value(struct bf_swap *s, const char *text, const char **value, size_t *len,
+                  struct bf_error *err);
+void bf_swap_fini(struct bf_swap *s);
+void bf_wipe_all(struct bf_wipe_list *l);
+/* Secret values of 8 bytes and more in `text` become ${NAME}; NULL if there are none. */
+const char *bf_secrets_scrub(struct bf_team *team, const struct bf_standins *s,
+                             struct bf_arena *a, const char *text, size_t len, size_t *out_len);
+
+
+/* --- instance.c ----------------------------------------------------------------- */
+
+struct bf_compiled {            /* a template option, known by the address of its text */
+    const char *text;
+    struct bf_template *tmpl;
+};
+struct bf_compiled_set {
+    struct bf_compiled *items;
+    size_t n;
+};
+
+struct bf_timing;
+struct bf_stray;
+struct bf_http_job;
+
+/* A source, or an integration of a sink. */
+struct bf_instance {
+    struct bf_ctx ctx;          /* first: plugins know it by this */
+    atomic_uint refs;
+    struct bf_plugins *plugins;
+    const struct bf_plugin *plugin;
+    const struct bf_source *source;     /* one of these two */
+    const struct bf_sink *sink;
+    struct bf_arena *arena;     /* options and texts */
+    const char *name;
+    const char *tag;            /* for the log, "sink/ops"; and what it remembers by */
+    const char *entity;         /* of an integration */
+    uint64_t revision;
+    bool disabled;
+    bool created;
+    void *options;
+    void *self;
+    struct bf_standins standins;
+    const char *names;          /* that its templates may use, in words */
+    struct bf_compiled_set compiled;
+    const char *dir;            /* DATA/plugins/NAME */
+
+    pthread_t thread;           /* of run() */
+    bool has_thread;
+    bool started;
+    atomic_bool stopping;
+
+    pthread_mutex_t lock;
+    int stop_fd;                /* under lock, from here down; -1 until asked for */
+    struct bf_stray *strays;    /* scratch of threads that are not ours */
+    struct bf_http_job *orphans; /* requests the loop would not take any more */
+    struct bf_map *remembered;  /* what recall() gives before the commit is done */
+    struct bf_instance *next;   /* of the hub's sources */
+};
+
+/* An action's options and templates, for one revision of an automation and of its integration. */
+struct bf_filled {
+    atomic_uint refs;
+    uint32_t index;
+    uint64_t automation;        /* revision */
+    uint64_t integration;       /* revision */
+    struct bf_arena *arena;
+    void *options;
+    struct bf_compiled_set compiled;
+};
+
+struct bf_plugins {
+    struct bf_plugins_rooms rooms;
+    struct bf_courier *courier;
+    struct bf_loaded *loaded[BF_LOADED_MAX];
+    size_t n_loaded;
+    struct bf_instance *sources;        /* every one that was made */
+    atomic_ullong tickets;
+
+    pthread_mutex_t lock;
+    struct bf_map *integrations;        /* under lock, from here down: id to instance */
+    uint64_t changes;                   /* of integrations, so far */
+    struct bf_filled **actions;         /* BF_ACTIONS_CACHED places */
+    struct bf_map *statements;          /* SQL text to a copy that lives as long as the hub */
+    struct bf_reader *readers;          /* idle read-only connections */
+    struct bf_later *later;             /* attempts of sinks that settle by themselves */
+    struct bf_timing *timings;
+};
+
+const struct bf_sink *bf_plugins_sink(struct bf_plugins *p, const char *kind,
+                                      const struct bf_plugin **plugin);
+/* "slack, webhook": for the words of an error. */
+const char *bf_plugins_sink_names(struct bf_plugins *p, struct bf_arena *a);
+struct bf_instance *bf_instance_new(struct bf_plugins *p, const struct bf_plugin *plugin,
+                                    const struct bf_source *source, const struct bf_sink *sink,
+                                    const char *name);
+/* Fill the options and run create().  `config` as stored. */
+int bf_instance_make(struct bf_instance *i, const char *config, struct bf_error *err);
+struct bf_instance *bf_instance_ref(struct bf_instance *i);
+void bf_instance_unref(struct bf_instance *i);  /* NULL is fine; the last one runs destroy() */
+/* The instance of an integration, a reference; made now if it was not.  [any] */
+int bf_instance_of(struct bf_plugins *p, const char *integration, struct bf_instance **out,
+                   struct bf_error *err);
+/* An integration's instance that nobody else sees, from options that may not be saved yet. */
+int bf_instance_trial(struct bf_plugins *p, const struct bf_integration *integration,
+                      struct bf_instance **out, struct bf_error *err);
+int bf_filled_new(struct bf_instance *i, const char *config, struct bf_filled **out,
+                  struct bf_error *err);
+int bf_filled_of(struct bf_instance *i, const struct bf_execution *e, struct bf_filled **out,
+                 struct bf_error *err);
+void bf_filled_unref(struct bf_filled *f);
+/* The names a template of this instance may use. */
+struct bf_template_names bf_instance_names(struct bf_instance *i);
+
+
+/* --- call.c: which callback this thread is in -------------------------------------- */
+
+enum bf_where { BF_AT_MAIN, BF_AT_LOOP, BF_AT_ROUTE, BF_AT_WORKER, BF_AT_ENGINE, BF_AT_OWN };
+
+struct bf_try;
+struct bf_route_call;
+struct bf_statement;
+struct bf_reader;
+
+struct bf_call {
+    struct bf_call *outer;
+    struct bf_instance *instance;
+    enum bf_where where;
+    struct bf_arena *arena;     /* of the request or attempt; NULL: made when asked for */
+    struct bf_arena *scratch;
+    struct bf_try *attempt;     /* or NULL */
+    struct bf_route_call *route; /* or NULL */
+    struct bf_tx *tx;           /* on the engine */
+    bool store_failed;          /* there: not the plugin's fault, and the end of the batch */
+    struct bf_statement *statements;
+    struct bf_reader *reader;
+    struct bf_error *complaint; /* the last one's words go here */
+};
+
+void bf_call_enter(struct bf_call *c, struct bf_instance *i, enum bf_where where,
+                   struct bf_arena *arena, struct bf_error *complaint);
+void bf_call_leave(struct bf_call *c);
+struct bf_call *bf_call_current(void);          /* the innermost; NULL on a foreign thread */
+/* The innermost call if it is this instance's. */
+struct bf_call *bf_call_of(const struct bf_ctx *ctx);
+enum bf_where bf_call_where(const struct bf_ctx *ctx);
+struct bf_arena *bf_call_arena(struct bf_call *c);      /* internal use: lives until leave */
+static inline struct bf_instance *bf_instance_from(struct bf_ctx *ctx)
+{
+    return (struct bf_instance *)ctx;
+}
+int bf_complain_words(struct bf_ctx *ctx, int err, const char *field, const char *fmt, ...)
+    BF_FORMAT(4, 5);
+
+
+/* --- sink.c ---------------------------------------------------------------------- */
+
+/* One attempt, as this room sees it: hangs on bf_attempt.data. */
+struct bf_try {
+    struct bf_delivery delivery;        /* first: verdict() and expand() come back with it */
+    struct bf_event event;
+    struct bf_attempt *attempt;         /* NULL: only looked at (check) */
+    struct bf_instance *instance;
+    struct bf_filled *filled;
+    struct bf_standins standins;        /* those its templates asked for */
+    struct bf_vars vars;
+    struct bf_verdict verdict;
+    struct bf_wipe_list *wipe;
+    struct bf_error error;              /* a template or arena that failed; code 0: none */
+};
+
+/* Takes the references to the instance and the action. */
+void bf_try_fill(struct bf_try *t, struct bf_instance *i, struct bf_filled *f, struct bf_arena *a,
+                 const struct bf_envelope *event, const char *trigger);
+void bf_try_enter(struct bf_try *t, struct bf_call *c, struct bf_error *why);
+void bf_later_end(struct bf_plugins *p);        /* once nothing runs any more */
+
+
+/* --- request.c, host_http.c ------------------------------------------------------------ */
+
+struct bf_outbound;
+struct bf_outbound *bf_outbound_new(struct bf_instance *i, struct bf_arena *a, struct bf_try *t);
+struct bf_request *bf_outbound_pub(struct bf_outbound *r);
+struct bf_arena *bf_outbound_arena(const struct bf_outbound *r);
+/* Swap, check the size, sign: what really leaves, in `into`.  Texts without secrets are shared
+ * with the request unless `copy`. */
+int bf_outbound_seal(struct bf_outbound *r, struct bf_arena *into, bool copy,
+                     struct bf_fetch_request *out, struct bf_wipe_list **wipe,
+                     struct bf_error *err);
+void bf_orphans_end(struct bf_instance *i);     /* call back what was never sent.  [main] */
+
+
+/* --- route.c, host_bus.c, host_time.c ------------------------------------------------- */
+
+/* Register the routes of a kind on the listener. */
+int bf_routes_add(struct bf_instance *i, const struct bf_route *routes, struct bf_error *err);
+/* Add events to what the current request will commit; takes the references. */
+int bf_route_take(struct bf_route_call *rc, struct bf_envelope **events, size_t n);
+const struct bf_http_in *bf_route_in(const struct bf_route_call *rc);
+void bf_route_receipt(struct bf_route_call *rc, const struct bf_receipt *receipt);
+struct bf_db *bf_route_db(const struct bf_route_call *rc);      /* the loop thread's own */
+
+int bf_memory_open(struct bf_plugins *p, struct bf_error *err); /* belfry_plugin_memory */
+int bf_schema_check(const struct bf_plugin *plugin, struct bf_error *err);
+void bf_readers_free(struct bf_plugins *p);
+void bf_remembered_free(struct bf_instance *i);
+void bf_strays_free(struct bf_instance *i);
+void bf_statements_end(struct bf_call *c);
+struct bf_db *bf_call_db(struct bf_call *c);    /* to read with, or the engine's; NULL */
+
+/* All timers of an instance [loop]; or with NULL of everybody, once the loop is gone. */
+void bf_timings_end(struct bf_plugins *p, const struct bf_instance *of);
+void bf_instance_stop(struct bf_instance *i);   /* pauses end, run() is to return */
+
+#endif

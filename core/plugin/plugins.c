@@ -1,0 +1,348 @@
+/* plugins.c - the plugins of one hub: loading, sources, start and stop.
+ *
+ * Kinds are looked up by name among what was loaded; the lists are fixed once anything runs, so
+ * nothing here needs a lock but what instance.c keeps behind its own. */
+#include <semaphore.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "core/plugin/host.h"
+
+#define RUN_PAUSE_MS     1000           /* before run() is called again after an error */
+#define RUN_PAUSE_MAX_MS 60000
+
+struct bf_plugins *bf_plugins_new(const struct bf_plugins_rooms *rooms)
+{
+    struct bf_plugins *p = bf_new(struct bf_plugins);
+
+    p->rooms = *rooms;
+    pthread_mutex_init(&p->lock, NULL);
+    atomic_init(&p->tickets, 0);
+    p->integrations = bf_map_new();
+    p->statements = bf_map_new();
+    p->actions = bf_zalloc(BF_ACTIONS_CACHED * sizeof(*p->actions));
+    return p;
+}
+
+void bf_plugins_set_courier(struct bf_plugins *p, struct bf_courier *courier)
+{
+    p->courier = courier;
+}
+
+
+/* --- loading -------------------------------------------------------------------------- */
+
+static const struct bf_loaded *loaded_as(const struct bf_plugins *p, const char *name)
+{
+    for (size_t i = 0; i < p->n_loaded; i++)
+        if (strcmp(p->loaded[i]->plugin.name, name) == 0)
+            return p->loaded[i];
+    return NULL;
+}
+
+/* Its tables are made at once, so that whatever it does later finds them. */
+static int make_tables(struct bf_plugins *p, const struct bf_plugin *plugin, struct bf_error *err)
+{
+    char owner[128];
+
+    if (!plugin->schema || !plugin->schema[0])
+        return BF_OK;
+    snprintf(owner, sizeof(owner), "plugin/%s", plugin->name);
+    return bf_db_migrate(p->rooms.db, owner, plugin->schema, err);
+}
+
+static int keep(struct bf_plugins *p, struct bf_loaded *l, struct bf_error *err)
+{
+    int rc = p->n_loaded == BF_LOADED_MAX
+                 ? bf_error_set(err, BF_EFULL, "more than %d plugins", BF_LOADED_MAX)
+                 : bf_memory_open(p, err);
+
+    if (!rc)
+        rc = make_tables(p, &l->plugin, err);
+    if (rc) {
+        bf_loaded_free(l);
+        return rc;
+    }
+    p->loaded[p->n_loaded++] = l;
+    bf_infof(p->rooms.log, "plugin", "%s %s", l->plugin.name, l->plugin.version);
+    return BF_OK;
+}
+
+int bf_plugins_add(struct bf_plugins *p, const struct bf_plugin *plugin, struct bf_error *err)
+{
+    struct bf_loaded *l;
+    int rc = bf_loaded_check(plugin, "linked into the program", &l, err);
+
+    if (rc)
+        return rc;
+    if (!loaded_as(p, l->plugin.name))
+        return keep(p, l, err);
+    rc = bf_error_set(err, BF_EEXIST, "there are two plugins called %s", l->plugin.name);
+    bf_loaded_free(l);
+    return rc;
+}
+
+int bf_plugins_load(struct bf_plugins *p, const char *name, struct bf_error *err)
+{
+    struct bf_loaded *l;
+    int rc;
+
+    if (loaded_as(p, name))
+        return BF_OK;
+    rc = bf_loaded_open(p->rooms.plugin_dir, name, &l, err);
+    return rc ? rc : keep(p, l, err);
+}
+
+const struct bf_sink *bf_plugins_sink(struct bf_plugins *p, const char *kind,
+                                      const struct bf_plugin **plugin)
+{
+    for (size_t i = 0; i < p->n_loaded; i++) {
+        const struct bf_sink *const *s = p->loaded[i]->plugin.sinks;
+
+        for (; *s; s++) {
+            if (strcmp((*s)->name, kind) != 0)
+                continue;
+            if (plugin)
+                *plugin = &p->loaded[i]->plugin;
+            return *s;
+        }
+    }
+    return NULL;
+}
+
+const char *bf_plugins_sink_names(struct bf_plugins *p, struct bf_arena *a)
+{
+    const char *names = "";
+
+    for (size_t i = 0; i < p->n_loaded; i++)
+        for (const struct bf_sink *const *s = p->loaded[i]->plugin.sinks; *s; s++)
+            names = bf_arena_printf(a, "%s%s%s", names, *names ? ", " : "", (*s)->name);
+    return *names ? names : "none";
+}
+
+static const struct bf_source *find_source(struct bf_plugins *p, const char *kind,
+                                           const struct bf_plugin **plugin)
+{
+    for (size_t i = 0; i < p->n_loaded; i++) {
+        const struct bf_source *const *s = p->loaded[i]->plugin.sources;
+
+        for (; *s; s++) {
+            if (strcmp((*s)->name, kind) == 0) {
+                *plugin = &p->loaded[i]->plugin;
+                return *s;
+            }
+        }
+    }
+    return NULL;
+}
+
+
+/* --- sources ---------------------------------------------------------------------------- */
+
+static bool has_source(const struct bf_plugins *p, const struct bf_source *source)
+{
+    for (const struct bf_instance *i = p->sources; i; i = i->next)
+        if (i->source == source)
+            return true;
+    return false;
+}
+
+int bf_plugins_make_source(struct bf_plugins *p, const char *kind, const char *name,
+                           const char *options_json, struct bf_error *err)
+{
+    const struct bf_plugin *plugin;
+    const struct bf_source *source = find_source(p, kind, &plugin);
+    struct bf_instance *i;
+    int rc;
+
+    if (!source)
+        return bf_error_set(err, BF_ECONFIG, "there is no source \"%s\"; name its plugin in the "
+                            "setting plugins", kind);
+    i = bf_instance_new(p, plugin, source, NULL, name);
+    rc = bf_instance_make(i, options_json, err);
+    if (!rc)
+        rc = bf_routes_add(i, source->routes, err);
+    if (rc) {
+        bf_instance_unref(i);
+        return rc;
+    }
+    i->next = p->sources;
+    p->sources = i;
+    return BF_OK;
+}
+
+int bf_plugins_make_default_sources(struct bf_plugins *p, struct bf_error *err)
+{
+    int rc = BF_OK;
+
+    for (size_t k = 0; k < p->n_loaded; k++) {
+        const struct bf_source *const *s = p->loaded[k]->plugin.sources;
+
+        for (; *s && !rc; s++)
+            if (!has_source(p, *s))
+                rc = bf_plugins_make_source(p, (*s)->name, (*s)->name, NULL, err);
+    }
+    return rc;
+}
+
+
+/* --- start and stop ----------------------------------------------------------------------- */
+
+/* start() or stop() of one source, run on the loop while main waits. */
+struct turn {
+    struct bf_task task;
+    struct bf_instance *instance;
+    bool starting;
+    int rc;
+    struct bf_error why;
+    sem_t done;
+};
+
+static void take_turn(struct bf_task *task)
+{
+    struct turn *t = bf_container_of(task, struct turn, task);
+    struct bf_instance *i = t->instance;
+    struct bf_call c;
+
+    bf_call_enter(&c, i, BF_AT_LOOP, NULL, &t->why);
+    if (t->starting)
+        t->rc = i->source->start ? i->source->start(&i->ctx, i->self) : BF_OK;
+    else if (i->source->stop)
+        i->source->stop(&i->ctx, i->self);
+    bf_call_leave(&c);
+    if (!t->starting)
+        bf_timings_end(i->plugins, i);
+    sem_post(&t->done);
+}
+
+static int on_loop(struct bf_instance *i, bool starting, struct bf_error *err)
+{
+    struct turn t = {.task = {.fn = take_turn}, .instance = i, .starting = starting};
+    int rc;
+
+    sem_init(&t.done, 0, 0);
+    rc = bf_loop_post(i->plugins->rooms.loop, &t.task);
+    if (!rc) {
+        while (sem_wait(&t.done) != 0)
+            ;
+        rc = t.rc;
+    }
+    sem_destroy(&t.done);
+    if (!rc)
+        return BF_OK;
+    return bf_error_set(err, rc, "%s cannot start: %s", i->tag,
+                        t.why.words[0] ? t.why.words : bf_strerror(rc));
+}
+
+static void *run_source(void *arg)
+{
+    struct bf_instance *i = arg;
+    int64_t pause_ms = RUN_PAUSE_MS;
+    char name[16];
+
+    snprintf(name, sizeof(name), "bf-%.12s", i->name);
+    prctl(PR_SET_NAME, name);
+    while (!atomic_load(&i->stopping)) {
+        struct bf_error why;
+        struct bf_call c;
+        int rc;
+
+        bf_call_enter(&c, i, BF_AT_OWN, NULL, &why);
+        rc = i->source->run(&i->ctx, i->self);
+        bf_call_leave(&c);
+        if (atomic_load(&i->stopping))
+            break;
+        bf_warnf(i->plugins->rooms.log, i->tag, "run() ended: %s; again in %lld s",
+                 why.words[0] ? why.words : bf_strerror(rc), (long long)pause_ms / 1000);
+        bf_host_sleep(&i->ctx, pause_ms);
+        pause_ms = bf_min64(2 * pause_ms, RUN_PAUSE_MAX_MS);
+    }
+    return NULL;
+}
+
+static int start_one(struct bf_instance *i, struct bf_error *err)
+{
+    int rc = on_loop(i, true, err);
+
+    if (rc)
+        return rc;
+    i->started = true;
+    if (!i->source->run)
+        return BF_OK;
+    if (pthread_create(&i->thread, NULL, run_source, i) != 0)
+        return bf_error_set(err, BF_ENOMEM, "%s: cannot make its thread", i->tag);
+    i->has_thread = true;
+    return BF_OK;
+}
+
+int bf_plugins_start(struct bf_plugins *p, struct bf_error *err)
+{
+    int rc = BF_OK;
+
+    for (struct bf_instance *i = p->sources; i && !rc; i = i->next)
+        rc = start_one(i, err);
+    return rc;
+}
+
+void bf_plugins_stop(struct bf_plugins *p)
+{
+    struct bf_error err;
+
+    for (struct bf_instance *i = p->sources; i; i = i->next)
+        bf_instance_stop(i);
+    for (struct bf_instance *i = p->sources; i; i = i->next) {
+        if (i->has_thread)
+            pthread_join(i->thread, NULL);
+        i->has_thread = false;
+        if (i->started)
+            on_loop(i, false, &err);
+        i->started = false;
+    }
+}
+
+static void drop_integrations(struct bf_plugins *p)
+{
+    const char *id;
+    void *instance;
+    size_t at = 0;
+
+    while (bf_map_each(p->integrations, &at, &id, &instance))
+        bf_instance_unref(instance);
+    bf_map_free(p->integrations);
+}
+
+static void drop_statements(struct bf_plugins *p)
+{
+    const char *sql;
+    void *text;
+    size_t at = 0;
+
+    while (bf_map_each(p->statements, &at, &sql, &text))
+        free(text);
+    bf_map_free(p->statements);
+}
+
+void bf_plugins_free(struct bf_plugins *p)
+{
+    if (!p)
+        return;
+    bf_later_end(p);
+    bf_timings_end(p, NULL);
+    for (size_t i = 0; i < BF_ACTIONS_CACHED; i++)
+        bf_filled_unref(p->actions[i]);
+    drop_integrations(p);
+    while (p->sources) {
+        struct bf_instance *i = p->sources;
+
+        p->sources = i->next;
+        bf_instance_unref(i);
+    }
+    bf_readers_free(p);
+    drop_statements(p);
+    for (size_t i = 0; i < p->n_loaded; i++)
+        bf_loaded_free(p->loaded[i]);
+    free(p->actions);
+    pthread_mutex_destroy(&p->lock);
+    free(p);
+}

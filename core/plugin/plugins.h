@@ -1,0 +1,98 @@
+/* plugins.h - the plugins of a hub: found, checked, wired to the rooms that serve them.
+ *
+ * plugins.c   the plugins of one hub: loading, sources, start and stop
+ * loader.c    dlopen, the one symbol, the size rule: an older plugin's struct is read as zero
+ *             beyond its end, a newer one is accepted if what we do not know is zero
+ * options.c   option tables: fill a plugin's struct from JSON; help.c: help, JSON Schema
+ * secrets.c   stand-ins, and their swap for the values as the bytes leave
+ * instance.c  a source or an integration of a sink with its options, counted; filled actions
+ * sink.c      what the courier asks of a sink; check.c: the same before anything is saved
+ * request.c   the requests of plugins: swapped, measured, signed
+ * route.c     a source's routes on the listener; parking, the engine, workers
+ * call.c      which callback a thread is in; host.c, host_*.c: the services of struct bf_host
+ *
+ * A hub loads what its configuration names, and nothing else. */
+#ifndef BF_PLUGINS_H
+#define BF_PLUGINS_H
+
+#include "core/base/arena.h"
+#include "core/base/buf.h"
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "core/base/tree.h"
+#include "core/bus/bus.h"
+#include "core/delivery/courier.h"
+#include "core/net/guard.h"
+#include "core/net/listener.h"
+#include "core/team/team.h"
+
+struct bf_plugins;
+
+/* The rooms it serves from; all outlive it. */
+struct bf_plugins_rooms {
+    const char *plugin_dir;
+    const char *data_dir;       /* plugin directories are DATA/plugins/NAME */
+    const char *db_path;
+    const char *public_url;     /* no slash at the end */
+    const struct bf_clock *clock;
+    struct bf_log *log;
+    struct bf_db *db;           /* the engine's, for migrations while nothing runs */
+    struct bf_bus *bus;
+    struct bf_team *team;
+    struct bf_listener *listener;
+    struct bf_loop *loop;
+    struct bf_workers *workers;
+    const struct bf_guard *guard;
+};
+
+struct bf_plugins *bf_plugins_new(const struct bf_plugins_rooms *rooms);
+/* The courier is made with our ops, so it comes later.  Before anything runs. */
+void bf_plugins_set_courier(struct bf_plugins *p, struct bf_courier *courier);
+/* Linked into the program (BF_STATIC); checked like a loaded one.  Used instead of a file of the
+ * same name. */
+int bf_plugins_add(struct bf_plugins *p, const struct bf_plugin *plugin, struct bf_error *err);
+/* NAME.so from plugin_dir, which nobody but its owner and root may write to. */
+int bf_plugins_load(struct bf_plugins *p, const char *name, struct bf_error *err);
+/* One instance of every source that the loaded plugins have: options given as JSON, or NULL for
+ * the defaults; its routes go to the listener.  [main, before anything runs] */
+int bf_plugins_make_source(struct bf_plugins *p, const char *kind, const char *name,
+                           const char *options_json, struct bf_error *err);
+int bf_plugins_make_default_sources(struct bf_plugins *p, struct bf_error *err);
+/* start() of every source, on the loop; run() threads.  After the loop and engine run. */
+int bf_plugins_start(struct bf_plugins *p, struct bf_error *err);
+/* stop() of every source; own threads joined.  While loop and engine still run.  [main] */
+void bf_plugins_stop(struct bf_plugins *p);
+void bf_plugins_free(struct bf_plugins *p);     /* after everything has stopped */
+
+struct bf_courier_ops bf_plugins_courier_ops(struct bf_plugins *p);
+
+/* Check an integration's options as a person gave them.  *stored gets the JSON to save, in which
+ * literals of secret options are {"sealed":"integration/ID/OPTION"}; each is handed to `seal`
+ * first.  A literal address in a forbidden network is refused here already.  [listener] */
+typedef void bf_seal_fn(void *arg, const char *secret_name, const char *value);
+int bf_plugins_check_integration(struct bf_plugins *p, struct bf_arena *a, const char *entity,
+                                 const char *integration_id, const char *sink,
+                                 const char *config_json, const char **stored, bf_seal_fn *seal,
+                                 void *arg, struct bf_error *err);
+/* Check an action's options for an integration, templates included.  [listener] */
+int bf_plugins_check_action(struct bf_plugins *p, struct bf_arena *a,
+                            const struct bf_integration *integration, const char *event_type,
+                            const char *config_json, struct bf_error *err);
+/* The integration's options as REST shows them: {"set":true} for sealed literals. */
+int bf_plugins_show_config(struct bf_plugins *p, struct bf_arena *a,
+                           const struct bf_integration *integration, const char **json);
+/* An integration was saved: later attempts use the new options.  [any] */
+void bf_plugins_integration_changed(struct bf_plugins *p, const char *id);
+
+/* {"items":[{"name","version","kinds":[{"kind","type","summary","schema":…}]}]} */
+void bf_plugins_describe(struct bf_plugins *p, struct bf_tree *array);
+/* Text for `belfry help PLUGIN`. */
+void bf_plugin_help(const struct bf_plugin *plugin, struct bf_buf *out);
+/* Load one plugin just to look at it. */
+const struct bf_plugin *bf_plugin_open(const char *plugin_dir, const char *name,
+                                       struct bf_error *err);
+/* Gives back what bf_plugin_open() gave; NULL is fine. */
+void bf_plugin_close(const struct bf_plugin *plugin);
+
+#endif

@@ -1,0 +1,501 @@
+/* request.c - what plugins want to send, and what really leaves.
+ *
+ * A request is a list of texts until it is sealed: then stand-ins are swapped for values, the size
+ * is checked, and the final bytes are signed, in that order.  What a plugin did wrong on the way is
+ * kept and comes out when the request is sealed, so the calls themselves cannot fail. */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/base/crypto.h"
+#include "core/plugin/host.h"
+
+#define SIGNATURES_MAX 4
+#define BODY_MAX_DEFAULT ((size_t)BF_RENDERED_MAX)
+#define TOTAL_MS_MAX 300000                     /* longer than any service should take */
+#define OWN_HEADERS 8                           /* of ours beside the plugin's and signatures */
+
+struct signature {
+    const char *header;
+    const char *secret;
+    int how;
+};
+
+struct bf_outbound {
+    struct bf_request pub;      /* first: plugins know it by this */
+    struct bf_instance *instance;
+    struct bf_arena *arena;
+    struct bf_try *attempt;     /* or NULL */
+    const char *method;
+    const char *url;
+    const char *headers[2 * BF_HEADERS_MAX];
+    size_t n_headers;           /* pairs */
+    const char *basic_user;     /* NULL: no basic-auth */
+    const char *basic_password;
+    const char *type;
+    const char *body;
+    size_t body_len;
+    struct signature signatures[SIGNATURES_MAX];
+    size_t n_signatures;
+    const char *tls[3];         /* certificate, key, authorities */
+    int64_t total_ms;
+    size_t body_max;
+    struct bf_error error;      /* the first mistake; code 0: none */
+};
+
+struct bf_outbound *bf_outbound_new(struct bf_instance *i, struct bf_arena *a, struct bf_try *t)
+{
+    struct bf_outbound *r = bf_arena_new_of(a, struct bf_outbound);
+
+    if (!r)
+        return NULL;
+    r->pub.host = &bf_plugin_host;
+    r->instance = i;
+    r->arena = a;
+    r->attempt = t;
+    r->method = "POST";
+    r->url = "";
+    r->body = "";
+    return r;
+}
+
+struct bf_request *bf_outbound_pub(struct bf_outbound *r) { return r ? &r->pub : NULL; }
+
+struct bf_arena *bf_outbound_arena(const struct bf_outbound *r) { return r->arena; }
+
+static struct bf_outbound *from(struct bf_request *r) { return (struct bf_outbound *)r; }
+
+static void mistake(struct bf_outbound *r, int code, const char *fmt, ...) BF_FORMAT(3, 4);
+static void mistake(struct bf_outbound *r, int code, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (r->error.code)
+        return;
+    r->error.code = code;
+    va_start(ap, fmt);
+    vsnprintf(r->error.words, sizeof(r->error.words), fmt, ap);
+    va_end(ap);
+}
+
+
+/* --- what plugins say ------------------------------------------------------------- */
+
+struct bf_request *bf_host_request_new(struct bf_ctx *ctx, struct bf_arena *a)
+{
+    struct bf_call *c = bf_call_of(ctx);
+    struct bf_outbound *r =
+        bf_outbound_new(bf_instance_from(ctx), a, c ? c->attempt : NULL);
+
+    /* Past the arena's limit there is no request; one that cannot be sent stands in for it. */
+    if (!r) {
+        r = bf_outbound_new(bf_instance_from(ctx), bf_host_scratch(ctx), NULL);
+        bf_assert(r);
+        mistake(r, BF_ENOMEM, "the request has no memory left");
+    }
+    return &r->pub;
+}
+
+static bool is_word(const char *text)
+{
+    static const char others[] = "!#$%&'*+-.^_`|~";
+
+    if (!text || !*text)
+        return false;
+    for (; *text; text++) {
+        bool plain = (*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z') ||
+                     (*text >= '0' && *text <= '9');
+
+        if (!plain && !strchr(others, *text))
+            return false;
+    }
+    return true;
+}
+
+void bf_host_request_to(struct bf_request *pub, const char *method, const char *url)
+{
+    struct bf_outbound *r = from(pub);
+
+    if (!is_word(method))
+        mistake(r, BF_EINVAL, "the request has no method");
+    r->method = bf_arena_dup(r->arena, method);
+    r->url = bf_arena_dup(r->arena, url);
+}
+
+void bf_host_request_as(struct bf_request *pub, const struct bf_caller *as)
+{
+    (void)as;
+    mistake(from(pub), BF_ENOSYS, "this hub cannot send requests to itself yet");
+}
+
+void bf_host_request_header(struct bf_request *pub, const char *name, const char *value)
+{
+    struct bf_outbound *r = from(pub);
+
+    if (!value)
+        value = "";
+    if (!is_word(name))
+        mistake(r, BF_EINVAL, "\"%.64s\" is no name of a header", name ? name : "");
+    else if (strpbrk(value, "\r\n"))
+        mistake(r, BF_EINVAL, "the value of header %.64s holds a line end", name);
+    else if (r->n_headers == BF_HEADERS_MAX)
+        mistake(r, BF_EFULL, "the request has more than %d headers", BF_HEADERS_MAX);
+    if (r->error.code)
+        return;
+    r->headers[2 * r->n_headers] = bf_arena_dup(r->arena, name);
+    r->headers[2 * r->n_headers + 1] = bf_arena_dup(r->arena, value);
+    r->n_headers++;
+}
+
+void bf_host_request_basic(struct bf_request *pub, const char *user, const char *password)
+{
+    struct bf_outbound *r = from(pub);
+
+    r->basic_user = bf_arena_dup(r->arena, user);
+    r->basic_password = bf_arena_dup(r->arena, password);
+}
+
+void bf_host_request_bytes(struct bf_request *pub, const char *type, const void *data, size_t len)
+{
+    struct bf_outbound *r = from(pub);
+
+    r->type = type && *type ? bf_arena_dup(r->arena, type) : NULL;
+    r->body = len ? bf_arena_ndup(r->arena, data, len) : "";
+    r->body_len = len;
+}
+
+void bf_host_request_body(struct bf_request *pub, const char *type, const char *fmt, va_list ap)
+{
+    struct bf_outbound *r = from(pub);
+
+    r->type = type && *type ? bf_arena_dup(r->arena, type) : NULL;
+    r->body = bf_arena_vprintf(r->arena, fmt, ap);
+    r->body_len = strlen(r->body);
+}
+
+void bf_host_request_sign(struct bf_request *pub, const char *header, const char *secret, int how)
+{
+    struct bf_outbound *r = from(pub);
+
+    if (!secret || !*secret)
+        return;
+    if (r->n_signatures == SIGNATURES_MAX)
+        mistake(r, BF_EFULL, "the request has more than %d signatures", SIGNATURES_MAX);
+    else if (how < BF_SIGN_PLAIN || how > BF_SIGN_STANDARD)
+        mistake(r, BF_EINVAL, "this hub does not know signature %d", how);
+    else if (how != BF_SIGN_STANDARD && !is_word(header))
+        mistake(r, BF_EINVAL, "the signature has no header");
+    if (r->error.code)
+        return;
+    r->signatures[r->n_signatures++] = (struct signature){
+        bf_arena_dup(r->arena, header), bf_arena_dup(r->arena, secret), how};
+}
+
+void bf_host_request_tls(struct bf_request *pub, const char *cert, const char *key, const char *ca)
+{
+    struct bf_outbound *r = from(pub);
+    const char *given[] = {cert, key, ca};
+
+    for (size_t i = 0; i < BF_COUNT(given); i++)
+        r->tls[i] = given[i] && *given[i] ? bf_arena_dup(r->arena, given[i]) : NULL;
+}
+
+void bf_host_request_limit(struct bf_request *pub, int64_t ms, size_t body_max)
+{
+    struct bf_outbound *r = from(pub);
+
+    r->total_ms = ms > TOTAL_MS_MAX ? TOTAL_MS_MAX : ms;
+    r->body_max = body_max;
+}
+
+
+/* --- sealing ---------------------------------------------------------------------- */
+
+/* What sealing works with. */
+struct sealing {
+    struct bf_outbound *r;
+    struct bf_swap swap;
+    bool secrets;               /* there are stand-ins that may have to be swapped */
+    bool copy;
+    const char **headers;       /* the final ones */
+    size_t n;                   /* texts in it */
+    const char *body;
+    size_t body_len;
+    struct bf_error *err;
+};
+
+static int swap(struct sealing *s, enum bf_swap_where where, const char *what, const char **text,
+                size_t *len)
+{
+    const char *before = *text;
+    int rc = s->secrets ? bf_swap_text(&s->swap, where, what, text, len, s->err) : BF_OK;
+
+    if (!rc && s->copy && *text == before && before)
+        *text = bf_arena_ndup(s->swap.arena, before, *len);
+    return rc;
+}
+
+static int swap_string(struct sealing *s, enum bf_swap_where where, const char *what,
+                       const char **text)
+{
+    size_t len = *text ? strlen(*text) : 0;
+    int rc = *text ? swap(s, where, what, text, &len) : BF_OK;
+
+    if (!rc && *text && strlen(*text) != len)
+        rc = bf_error_set(s->err, BF_ECONFIG, "a secret in the %s holds a NUL byte", what);
+    return rc;
+}
+
+static void add_header(struct sealing *s, const char *name, const char *value)
+{
+    s->headers[s->n++] = name;
+    s->headers[s->n++] = value;
+}
+
+static int seal_headers(struct sealing *s)
+{
+    const struct bf_outbound *r = s->r;
+    struct bf_arena *a = s->swap.arena;
+
+    s->headers = bf_arena_alloc(a, 2 * (r->n_headers + OWN_HEADERS + 3 * SIGNATURES_MAX) *
+                                       sizeof(*s->headers));
+    if (!s->headers)
+        return bf_error_set(s->err, BF_ETOOBIG, "the request is too large");
+    for (size_t i = 0; i < r->n_headers; i++) {
+        const char *name = r->headers[2 * i], *value = r->headers[2 * i + 1];
+        int rc = swap_string(s, BF_SWAP_HEADER, "headers", &value);
+
+        if (rc)
+            return rc;
+        add_header(s, s->copy ? bf_arena_dup(a, name) : name, value);
+    }
+    if (r->type)
+        add_header(s, "Content-Type", s->copy ? bf_arena_dup(a, r->type) : r->type);
+    if (r->attempt)
+        add_header(s, "Belfry-Hops", bf_arena_printf(a, "%u", r->attempt->event.hops + 1));
+    return BF_OK;
+}
+
+static void remember_to_wipe(struct sealing *s, const char *text)
+{
+    struct bf_wipe_list *w = bf_arena_new_of(s->swap.arena, struct bf_wipe_list);
+
+    if (w) {
+        *w = (struct bf_wipe_list){s->swap.wipe, (char *)text, strlen(text)};
+        s->swap.wipe = w;
+    }
+}
+
+/* base64 of user:password: made here, because a stand-in would not survive it. */
+static int seal_basic(struct sealing *s)
+{
+    const struct bf_outbound *r = s->r;
+    struct bf_arena *a = s->swap.arena;
+    const char *user = r->basic_user, *password = r->basic_password, *pair, *encoded, *value;
+    int rc;
+
+    if (!user)
+        return BF_OK;
+    rc = swap_string(s, BF_SWAP_RAW, "user name", &user);
+    if (!rc)
+        rc = swap_string(s, BF_SWAP_RAW, "password", &password);
+    if (rc)
+        return rc;
+    pair = bf_arena_printf(a, "%s:%s", user, password);
+    encoded = bf_base64(a, pair, strlen(pair));
+    value = bf_arena_printf(a, "Basic %s", encoded);
+    if (s->secrets) {
+        remember_to_wipe(s, pair);
+        remember_to_wipe(s, encoded);
+        remember_to_wipe(s, value);
+    }
+    add_header(s, "Authorization", value);
+    return BF_OK;
+}
+
+static enum bf_swap_where body_escape(const char *type)
+{
+    size_t len = type ? strcspn(type, "; \t") : 0;
+
+    if (len == 33 && strncasecmp(type, "application/x-www-form-urlencoded", len) == 0)
+        return BF_SWAP_FORM;
+    if ((len == 16 && strncasecmp(type, "application/json", len) == 0) ||
+        (len > 5 && strncasecmp(type + len - 5, "+json", 5) == 0))
+        return BF_SWAP_JSON;
+    return BF_SWAP_RAW;
+}
+
+static int seal_body(struct sealing *s)
+{
+    const struct bf_outbound *r = s->r;
+    size_t max = r->body_max ? r->body_max : BODY_MAX_DEFAULT;
+    int rc;
+
+    s->body = r->body;
+    s->body_len = r->body_len;
+    rc = swap(s, body_escape(r->type), "body", &s->body, &s->body_len);
+    if (rc)
+        return rc;
+    if (s->body_len > max)
+        return bf_error_set(s->err, BF_ETOOBIG, "the body has %zu bytes, the service takes %zu; "
+                            "shorten the payload", s->body_len, max);
+    return BF_OK;
+}
+
+
+/* --- signing ---------------------------------------------------------------------- */
+
+/* The key of a Standard Webhooks secret: behind "whsec_" it is base64. */
+static void standard_key(struct bf_arena *a, const char *secret, size_t secret_len,
+                         const void **key, size_t *len)
+{
+    *key = secret;
+    *len = secret_len;
+    if (strncmp(secret, "whsec_", 6) == 0 && !bf_base64_decode(a, secret + 6, key, len)) {
+        *key = secret;
+        *len = secret_len;
+    }
+}
+
+const char *bf_signature(struct bf_arena *a, int how, const char *key, size_t key_len,
+                         const void *data, size_t len)
+{
+    uint8_t mac[32];
+
+    if (how == BF_SIGN_PLAIN)
+        return bf_arena_ndup(a, key, key_len);
+    bf_hmac_sha256_raw(key, key_len, data, len, mac);
+    switch (how) {
+    case BF_SIGN_HEX: return bf_hex(a, mac, sizeof(mac));
+    case BF_SIGN_SHA256_HEX: return bf_arena_printf(a, "sha256=%s", bf_hex(a, mac, sizeof(mac)));
+    default: return bf_base64(a, mac, sizeof(mac));
+    }
+}
+
+const char *bf_standard_signature(struct bf_arena *a, const char *secret, size_t secret_len,
+                                  const char *id, const char *stamp, const void *body, size_t len)
+{
+    const char *head = bf_arena_printf(a, "%s.%s.", id, stamp);
+    size_t head_len = strlen(head), key_len;
+    char *message = bf_arena_alloc(a, head_len + len + 1);
+    const void *key;
+
+    if (!message)
+        return "";
+    memcpy(message, head, head_len);
+    memcpy(message + head_len, body, len);
+    standard_key(a, secret, secret_len, &key, &key_len);
+    return bf_arena_printf(a, "v1,%s", bf_signature(a, BF_SIGN_BASE64, key, key_len, message,
+                                                    head_len + len));
+}
+
+static void add_standard(struct sealing *s, const char *signatures, const char *id,
+                         const char *stamp)
+{
+    add_header(s, "webhook-id", id);
+    add_header(s, "webhook-timestamp", stamp);
+    add_header(s, "webhook-signature", signatures);
+}
+
+static int sign(struct sealing *s)
+{
+    const struct bf_outbound *r = s->r;
+    struct bf_arena *a = s->swap.arena;
+    const char *standard = "", *id = NULL, *stamp = NULL;
+    char made[BF_ID_LEN + 1];
+
+    for (size_t i = 0; i < r->n_signatures; i++) {
+        const struct signature *g = &r->signatures[i];
+        int64_t now = bf_wall_ms(r->instance->plugins->rooms.clock);
+        const char *key, *text;
+        size_t key_len;
+        int rc = bf_swap_value(&s->swap, g->secret, &key, &key_len, s->err);
+
+        if (rc)
+            return rc;
+        if (g->how != BF_SIGN_STANDARD) {
+            text = bf_signature(a, g->how, key, key_len, s->body, s->body_len);
+            if (strpbrk(text, "\r\n"))
+                return bf_error_set(s->err, BF_ECONFIG, "the secret of header %s holds a line end; "
+                                    "store it again without", g->header);
+            if (g->how == BF_SIGN_PLAIN)
+                remember_to_wipe(s, text);
+            add_header(s, s->copy ? bf_arena_dup(a, g->header) : g->header, text);
+            continue;
+        }
+        if (!id) {
+            bf_id_random(made, now);
+            id = bf_arena_dup(a, r->attempt && r->attempt->delivery.id ? r->attempt->delivery.id
+                                                                       : made);
+            stamp = bf_arena_printf(a, "%lld", (long long)(now / 1000));
+        }
+        text = bf_standard_signature(a, key, key_len, id, stamp, s->body, s->body_len);
+        standard = bf_arena_printf(a, "%s%s%s", standard, *standard ? " " : "", text);
+    }
+    if (id)
+        add_standard(s, standard, id, stamp);
+    return BF_OK;
+}
+
+static int seal(struct sealing *s, struct bf_fetch_request *out)
+{
+    struct bf_outbound *r = s->r;
+    const char *url = r->url, *tls[3] = {r->tls[0], r->tls[1], r->tls[2]};
+    int rc = swap_string(s, BF_SWAP_URL, "URL", &url);
+
+    if (!rc)
+        rc = seal_headers(s);
+    if (!rc)
+        rc = seal_basic(s);
+    if (!rc)
+        rc = seal_body(s);
+    for (size_t i = 0; i < 3 && !rc; i++)
+        rc = swap_string(s, BF_SWAP_RAW, "TLS settings", &tls[i]);
+    if (!rc)
+        rc = sign(s);
+    if (!rc && !bf_arena_ok(s->swap.arena))
+        rc = bf_error_set(s->err, BF_ETOOBIG, "the request is too large");
+    if (rc)
+        return rc;
+    *out = (struct bf_fetch_request){
+        .method = s->copy ? bf_arena_dup(s->swap.arena, r->method) : r->method,
+        .url = url,
+        .headers = s->headers,
+        .body = s->body,
+        .body_len = s->body_len,
+        .total_ms = r->total_ms,
+        .tls_cert = tls[0],
+        .tls_key = tls[1],
+        .tls_ca = tls[2],
+        .once = r->instance->sink && (r->instance->sink->flags & BF_ONCE),
+    };
+    return BF_OK;
+}
+
+int bf_outbound_seal(struct bf_outbound *r, struct bf_arena *into, bool copy,
+                     struct bf_fetch_request *out, struct bf_wipe_list **wipe,
+                     struct bf_error *err)
+{
+    const struct bf_instance *i = r->instance;
+    struct sealing s = {
+        .r = r,
+        .swap = {.team = i->plugins->rooms.team,
+                 .arena = into,
+                 .sets = {&i->standins, r->attempt ? &r->attempt->standins : NULL}},
+        .copy = copy,
+        .err = err,
+    };
+    int rc;
+
+    if (r->error.code)
+        return bf_error_set(err, r->error.code, "%s", r->error.words);
+    if (!*r->url)
+        return bf_error_set(err, BF_EINVAL, "the request has no URL");
+    s.secrets = i->standins.n || (r->attempt && r->attempt->standins.n);
+    rc = seal(&s, out);
+    bf_swap_fini(&s.swap);
+    *wipe = s.swap.wipe;
+    if (rc)
+        bf_wipe_all(s.swap.wipe);
+    return rc;
+}

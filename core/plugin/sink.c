@@ -1,0 +1,561 @@
+/* sink.c - what the courier asks of a sink.
+ *
+ * An attempt (struct bf_try) joins what is known of one execution: its instance, its action's
+ * options, its event, and what the plugin said of the outcome.  It lives in the attempt's arena;
+ * only a sink that settles by itself gets an arena of its own, because its `d` must outlive the
+ * deadline.
+ *
+ * Whatever goes wrong here becomes an outcome with words: what may pass by itself is tried again,
+ * what will not is rejected. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/plugin/host.h"
+
+#define STANDINS_MAX 32         /* secrets named in the templates of one attempt */
+#define LATER_BYTES_MAX (64u * 1024 * 1024)
+
+static int outcome_of(int err)
+{
+    switch (err) {
+    case BF_EIO: case BF_ETIMEDOUT: case BF_EFULL: case BF_ENOMEM: case BF_ECANCELED:
+        return BF_RETRY;
+    default:
+        return BF_REJECTED;
+    }
+}
+
+static enum bf_step settled(struct bf_attempt *at, int outcome, int64_t after_ms,
+                            const char *words)
+{
+    at->verdict = (struct bf_verdict){outcome, after_ms, words};
+    return BF_STEP_SETTLED;
+}
+
+static enum bf_step failed(struct bf_attempt *at, const struct bf_error *err)
+{
+    return settled(at, outcome_of(err->code), -1, bf_arena_dup(at->arena, err->words));
+}
+
+
+/* --- the attempt ------------------------------------------------------------------- */
+
+static void describe_event(struct bf_event *ev, const struct bf_envelope *e)
+{
+    *ev = (struct bf_event){
+        .size = sizeof(*ev),
+        .hops = e->hops,
+        .time_ms = e->time_ms,
+        .received_ms = e->received_ms,
+        .payload_len = e->text_len,
+        .id = e->id,
+        .key = e->key,
+        .type = e->type,
+        .source = e->source,
+        .author = e->author,
+        .cause = e->cause,
+        .entity = e->entity,
+        .project = e->project,
+        .collection = e->collection,
+        .payload = e->text,
+    };
+}
+
+/* Takes the references to the instance and the action. */
+void bf_try_fill(struct bf_try *t, struct bf_instance *i, struct bf_filled *f, struct bf_arena *a,
+                 const struct bf_envelope *event, const char *trigger)
+{
+    t->instance = i;
+    t->filled = f;
+    describe_event(&t->event, event);
+    t->vars = (struct bf_vars){.arena = a,
+                               .event = event,
+                               .trigger = trigger,
+                               .public_url = i->plugins->rooms.public_url};
+    t->delivery = (struct bf_delivery){.size = sizeof(t->delivery),
+                                       .attempt = 1,
+                                       .action = f->options,
+                                       .ctx = &i->ctx,
+                                       .arena = a,
+                                       .event = &t->event};
+    t->verdict.after_ms = -1;
+    bf_arena_set_host(a, &bf_plugin_host);
+}
+
+static struct bf_try *new_try(struct bf_attempt *at, struct bf_instance *i, struct bf_filled *f,
+                              struct bf_arena *a)
+{
+    const struct bf_execution *x = at->execution;
+    struct bf_try *t = bf_arena_new_of(a, struct bf_try);
+
+    if (!t)
+        return NULL;
+    bf_try_fill(t, i, f, a, x->event, x->trigger);
+    t->attempt = at;
+    t->vars.automation = x->automation->name;
+    t->vars.execution_id = x->id;
+    t->delivery.attempt = at->number;
+    t->delivery.ticket = at->ticket;
+    t->delivery.deadline_ms = at->deadline_ms;
+    t->delivery.id = x->id;
+    t->delivery.automation = x->automation->name;
+    return t;
+}
+
+void bf_try_enter(struct bf_try *t, struct bf_call *c, struct bf_error *why)
+{
+    struct bf_loop *loop = t->instance->plugins->rooms.loop;
+
+    bf_call_enter(c, t->instance, bf_loop_is_current(loop) ? BF_AT_LOOP : BF_AT_WORKER,
+                  t->delivery.arena, why);
+    c->attempt = t;
+}
+
+/* What a callback returned, as a verdict.  0 is BF_DELIVERED. */
+static void conclude(struct bf_try *t, int rc, const struct bf_error *why)
+{
+    struct bf_attempt *at = t->attempt;
+    struct bf_arena *a = at->arena;
+
+    if (t->error.code) {
+        failed(at, &t->error);
+    } else if (rc > BF_ACCEPTED) {
+        settled(at, BF_REJECTED, -1, bf_arena_printf(a, "sink %s returned %d, which is no outcome",
+                                                     t->instance->sink->name, rc));
+    } else if (rc < 0) {
+        settled(at, outcome_of(rc), -1,
+                why->words[0] ? bf_arena_dup(a, why->words)
+                              : bf_arena_printf(a, "sink %s failed: %s", t->instance->sink->name,
+                                                bf_strerror(rc)));
+    } else {
+        settled(at, rc, t->verdict.after_ms, t->verdict.words);
+    }
+}
+
+
+/* --- templates ----------------------------------------------------------------------- */
+
+/* Another stand-in at every attempt for a secret that a template names. */
+static const struct bf_standin *granted(struct bf_try *t, const char *name)
+{
+    const struct bf_standin *from = bf_standins_named(&t->instance->standins, name);
+    struct bf_standins *mine = &t->standins;
+
+    for (size_t i = 0; from && i < mine->n; i++)
+        if (mine->items[i].offset == from->offset)
+            return &mine->items[i];
+    if (!from || mine->n == STANDINS_MAX)
+        return NULL;
+    if (!mine->items)
+        mine->items = bf_arena_alloc(t->delivery.arena, STANDINS_MAX * sizeof(*mine->items));
+    if (!mine->items)
+        return NULL;
+    mine->items[mine->n] = *from;
+    bf_standin_fresh(&mine->items[mine->n]);
+    return &mine->items[mine->n++];
+}
+
+static const char *value_of(void *arg, const char *name, bool typed)
+{
+    struct bf_try *t = arg;
+    const struct bf_standin *s;
+    const char *value;
+
+    if (!t->vars.root)
+        t->vars.root = bf_json_parse(t->vars.arena, t->event.payload, t->event.payload_len, NULL);
+    value = typed ? bf_var_json(&t->vars, name) : bf_var_text(&t->vars, name);
+    if (value)
+        return value;
+    s = granted(t, name);
+    if (!s)
+        return NULL;
+    return typed ? bf_arena_printf(t->delivery.arena, "\"%s\"", s->text) : s->text;
+}
+
+static const struct bf_template *compiled(const struct bf_compiled_set *set, const char *text)
+{
+    for (size_t i = 0; i < set->n; i++)
+        if (set->items[i].text == text)
+            return set->items[i].tmpl;
+    return NULL;
+}
+
+/* Options were compiled when they were filled; anything else a plugin makes up is compiled now. */
+static const struct bf_template *template_of(struct bf_try *t, const char *text, bool json)
+{
+    const struct bf_template *known = compiled(&t->filled->compiled, text);
+    struct bf_template_names names = bf_instance_names(t->instance);
+    struct bf_template *made;
+
+    if (!known)
+        known = compiled(&t->instance->compiled, text);
+    if (known)
+        return known;
+    if (json ? bf_template_compile_json(t->delivery.arena, text, strlen(text), &names, &made,
+                                        &t->error)
+             : bf_template_compile_text(t->delivery.arena, text, &names, &made, &t->error))
+        return NULL;
+    return made;
+}
+
+static const char *render(const struct bf_delivery *d, const char *text, bool json,
+                          enum bf_template_escape escape)
+{
+    struct bf_try *t = (struct bf_try *)d;
+    const struct bf_template *tmpl = text ? template_of(t, text, json) : NULL;
+    const char *out = "";
+    struct bf_buf b;
+
+    if (!tmpl)
+        return "";
+    bf_buf_init(&b, BF_RENDERED_MAX + 1);
+    if (!bf_template_render(tmpl, escape, value_of, t, &b, &t->error))
+        out = bf_arena_ndup(d->arena, bf_buf_text(&b), b.len);
+    bf_buf_fini(&b);
+    return out;
+}
+
+const char *bf_sink_expand(const struct bf_delivery *d, const char *tmpl, int escape)
+{
+    static const enum bf_template_escape how[] = {
+        [BF_ESC_NONE] = BF_TEMPLATE_PLAIN,
+        [BF_ESC_XML] = BF_TEMPLATE_XML,
+        [BF_ESC_URL] = BF_TEMPLATE_URL,
+    };
+
+    return render(d, tmpl, false,
+                  escape >= 0 && escape <= BF_ESC_URL ? how[escape] : BF_TEMPLATE_PLAIN);
+}
+
+const char *bf_sink_render(const struct bf_delivery *d, const char *json_tmpl)
+{
+    return render(d, json_tmpl, true, BF_TEMPLATE_PLAIN);
+}
+
+
+/* --- judging ------------------------------------------------------------------------- */
+
+int bf_sink_verdict(const struct bf_delivery *d, int outcome, int64_t after_ms, const char *fmt,
+                    va_list ap)
+{
+    struct bf_try *t = (struct bf_try *)d;
+
+    t->verdict = (struct bf_verdict){outcome, after_ms, bf_arena_vprintf(d->arena, fmt, ap)};
+    return outcome;
+}
+
+int bf_sink_default(const struct bf_delivery *d, const struct bf_http_out *out)
+{
+    struct bf_try *t = (struct bf_try *)d;
+    struct bf_fetch_result r = {.err = out->err,
+                                .sent = out->sent != 0,
+                                .status = out->status,
+                                .words = out->err ? bf_strerror(out->err) : NULL,
+                                .body = out->body,
+                                .body_len = out->body_len,
+                                .headers = out->headers};
+    const char *words = "";
+
+    t->verdict.after_ms = -1;
+    t->verdict.outcome = bf_judge_default(&r, bf_wall_ms(t->instance->plugins->rooms.clock),
+                                          &t->verdict.after_ms, d->arena, &words);
+    t->verdict.words = words;
+    return t->verdict.outcome;
+}
+
+/* Nobody gets to see a secret that a receiver sent back: not the plugin, not the history. */
+static void scrub(struct bf_try *t, struct bf_fetch_result *r)
+{
+    const struct bf_instance *i = t->instance;
+
+    if (i->standins.n && r->body_len)
+        r->body = bf_secrets_scrub(i->plugins->rooms.team, &i->standins, t->delivery.arena,
+                                   r->body, r->body_len, &r->body_len);
+}
+
+static int ask_plugin(struct bf_try *t, const struct bf_fetch_result *r, struct bf_error *why)
+{
+    struct bf_http_out out = {.size = sizeof(out),
+                              .status = r->status,
+                              .body_len = r->body_len,
+                              .body = r->body ? r->body : "",
+                              .headers = r->headers,
+                              .arena = t->delivery.arena};
+    struct bf_call c;
+    int rc;
+
+    bf_try_enter(t, &c, why);
+    rc = t->instance->sink->judge(t->instance->self, &t->delivery, &out);
+    bf_call_leave(&c);
+    return rc;
+}
+
+static void judge(void *arg, struct bf_attempt *at, struct bf_fetch_result *result)
+{
+    struct bf_plugins *p = arg;
+    struct bf_try *t = at->data;
+    struct bf_error why;
+
+    scrub(t, result);
+    if (!result->err && t->instance->sink->judge) {
+        int rc = ask_plugin(t, result, &why);
+
+        conclude(t, rc, &why);
+        return;
+    }
+    at->verdict.after_ms = -1;
+    at->verdict.outcome = bf_judge_default(result, bf_wall_ms(p->rooms.clock),
+                                           &at->verdict.after_ms, at->arena, &at->verdict.words);
+}
+
+
+/* --- preparing ----------------------------------------------------------------------- */
+
+static enum bf_step prepare_request(struct bf_try *t)
+{
+    struct bf_attempt *at = t->attempt;
+    struct bf_outbound *r = bf_outbound_new(t->instance, at->arena, t);
+    struct bf_error why;
+    struct bf_call c;
+    int rc;
+
+    bf_try_enter(t, &c, &why);
+    rc = t->instance->sink->request(t->instance->self, &t->delivery, bf_outbound_pub(r));
+    bf_call_leave(&c);
+    if (!rc && !t->error.code && bf_arena_ok(at->arena)) {
+        rc = bf_outbound_seal(r, at->arena, false, &at->out.http, &t->wipe, &t->error);
+        if (!rc)
+            return BF_STEP_SEND;
+    }
+    if (!bf_arena_ok(at->arena))
+        return settled(at, BF_REJECTED, -1, "what is to be sent takes more memory than an attempt "
+                                            "may have");
+    conclude(t, rc, &why);
+    return BF_STEP_SETTLED;
+}
+
+static enum bf_step prepare_blocking(struct bf_try *t)
+{
+    struct bf_error why;
+    struct bf_call c;
+    int rc;
+
+    bf_try_enter(t, &c, &why);
+    rc = t->instance->sink->deliver_blocking(t->instance->self, &t->delivery);
+    bf_call_leave(&c);
+    conclude(t, rc, &why);
+    return BF_STEP_SETTLED;
+}
+
+
+/* --- sinks that settle by themselves -------------------------------------------------- */
+
+/* `d` and its arena live until the plugin settles, even if the hub has given up before. */
+struct bf_later {
+    struct bf_later *next;
+    struct bf_arena *arena;
+    struct bf_execution *execution;
+    struct bf_try *attempt;
+    uint64_t ticket;
+};
+
+static void free_later(struct bf_later *l)
+{
+    bf_filled_unref(l->attempt->filled);
+    bf_instance_unref(l->attempt->instance);
+    bf_execution_unref(l->execution);
+    bf_arena_free(l->arena);
+    free(l);
+}
+
+static struct bf_later *take_later(struct bf_plugins *p, uint64_t ticket)
+{
+    struct bf_later *l = NULL;
+
+    pthread_mutex_lock(&p->lock);
+    for (struct bf_later **at = &p->later; *at; at = &(*at)->next) {
+        if ((*at)->ticket == ticket) {
+            l = *at;
+            *at = l->next;
+            break;
+        }
+    }
+    pthread_mutex_unlock(&p->lock);
+    return l;
+}
+
+static enum bf_step prepare_later(struct bf_attempt *at, struct bf_instance *i,
+                                  struct bf_filled *f)
+{
+    struct bf_plugins *p = i->plugins;
+    struct bf_later *l = bf_new(struct bf_later);
+    struct bf_error why;
+    struct bf_call c;
+
+    l->arena = bf_arena_new(LATER_BYTES_MAX);
+    l->execution = bf_execution_ref(at->execution);
+    l->ticket = at->ticket;
+    l->attempt = new_try(at, i, f, l->arena);
+    l->attempt->attempt = NULL;
+    bf_instance_ref(i);         /* the plugin may settle, and end both, before it returns */
+    pthread_mutex_lock(&p->lock);
+    l->next = p->later;
+    p->later = l;
+    pthread_mutex_unlock(&p->lock);
+    bf_call_enter(&c, i, BF_AT_LOOP, NULL, &why);
+    i->sink->deliver(i->self, &l->attempt->delivery);
+    bf_call_leave(&c);
+    bf_instance_unref(i);
+    return BF_STEP_LATER;
+}
+
+int bf_sink_settle(struct bf_ctx *ctx, bf_ticket ticket, int outcome)
+{
+    struct bf_plugins *p = bf_instance_from(ctx)->plugins;
+    struct bf_later *l = take_later(p, ticket);
+    const struct bf_try *t;
+    int rc;
+
+    if (!l)
+        return BF_ENOENT;
+    t = l->attempt;
+    if (t->error.code)
+        rc = bf_courier_settle(p->courier, ticket, outcome_of(t->error.code), -1,
+                               t->error.words);
+    else if (outcome < 0)
+        rc = bf_courier_settle(p->courier, ticket, outcome_of(outcome), -1,
+                               bf_strerror(outcome));
+    else
+        rc = bf_courier_settle(p->courier, ticket, outcome, t->verdict.after_ms,
+                               t->verdict.words);
+    free_later(l);
+    return rc;
+}
+
+void bf_later_end(struct bf_plugins *p)
+{
+    while (p->later) {
+        struct bf_later *l = p->later;
+
+        p->later = l->next;
+        free_later(l);
+    }
+}
+
+
+/* --- the courier's table -------------------------------------------------------------- */
+
+static bool destination(void *arg, const char *integration, struct bf_destination_info *out,
+                        struct bf_error *err)
+{
+    struct bf_instance *i;
+
+    if (bf_instance_of(arg, integration, &i, err))
+        return false;
+    *out = (struct bf_destination_info){
+        .quick = i->sink->deliver || (i->sink->request && (i->sink->flags & BF_QUICK)),
+        .once = (i->sink->flags & BF_ONCE) != 0,
+        .settles = i->sink->deliver != NULL,
+        .disabled = i->disabled,
+        .max_parallel = i->sink->max_parallel,
+    };
+    bf_instance_unref(i);
+    return true;
+}
+
+static enum bf_step prepare(void *arg, struct bf_attempt *at)
+{
+    struct bf_error err = {0};
+    struct bf_instance *i;
+    struct bf_filled *f;
+    struct bf_try *t;
+
+    if (bf_instance_of(arg, bf_execution_integration(at->execution), &i, &err))
+        return failed(at, &err);
+    if (bf_filled_of(i, at->execution, &f, &err)) {
+        bf_instance_unref(i);
+        return failed(at, &err);
+    }
+    if (i->sink->deliver)
+        return prepare_later(at, i, f);
+    t = new_try(at, i, f, at->arena);
+    if (!t) {
+        bf_filled_unref(f);
+        bf_instance_unref(i);
+        return settled(at, BF_RETRY, -1, "the attempt has used up its memory");
+    }
+    at->data = t;
+    return i->sink->request ? prepare_request(t) : prepare_blocking(t);
+}
+
+static void forget(void *arg, struct bf_attempt *at)
+{
+    struct bf_try *t = at->data;
+
+    (void)arg;
+    if (!t)
+        return;
+    bf_wipe_all(t->wipe);
+    bf_filled_unref(t->filled);
+    bf_instance_unref(t->instance);
+    at->data = NULL;
+}
+
+struct disabling {
+    struct bf_work work;
+    struct bf_plugins *plugins;
+    char integration[BF_ID_LEN + 1];
+    char reason[256];
+};
+
+static int apply_disable(struct bf_work *w, struct bf_tx *tx, struct bf_error *err)
+{
+    struct disabling *d = bf_container_of(w, struct disabling, work);
+
+    return bf_team_disable_integration(tx->db, d->integration, d->reason, tx->now_ms, err);
+}
+
+static void disable_done(struct bf_work *w, int rc, const struct bf_error *err)
+{
+    struct disabling *d = bf_container_of(w, struct disabling, work);
+    struct bf_plugins *p = d->plugins;
+    struct bf_error why;
+
+    if (!rc)
+        rc = bf_team_refresh(p->rooms.team, bf_bus_db(p->rooms.bus), "integration",
+                             d->integration, &why);
+    else
+        why = *err;
+    bf_plugins_integration_changed(p, d->integration);
+    if (rc)
+        bf_warnf(p->rooms.log, "sink", "integration %s could not be disabled: %s", d->integration,
+                 why.words);
+    else
+        bf_errorf(p->rooms.log, "sink", "integration %s is disabled: %s; save it again to enable "
+                  "it", d->integration, d->reason);
+    free(d);
+}
+
+static void disable(void *arg, const char *integration, const char *reason)
+{
+    struct bf_plugins *p = arg;
+    struct disabling *d = bf_new(struct disabling);
+
+    d->work = (struct bf_work){
+        .always = true, .may_fail = true, .apply = apply_disable, .done = disable_done};
+    d->plugins = p;
+    snprintf(d->integration, sizeof(d->integration), "%s", integration);
+    snprintf(d->reason, sizeof(d->reason), "%s", reason ? reason : "");
+    if (bf_bus_post(p->rooms.bus, &d->work))
+        free(d);        /* the hub is stopping; it will fail again and come back here */
+}
+
+struct bf_courier_ops bf_plugins_courier_ops(struct bf_plugins *p)
+{
+    return (struct bf_courier_ops){.destination = destination,
+                                   .prepare = prepare,
+                                   .judge = judge,
+                                   .forget = forget,
+                                   .disable = disable,
+                                   .arg = p};
+}

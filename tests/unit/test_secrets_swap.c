@@ -1,0 +1,308 @@
+/* Stand-ins: swapped in every place, whole or not at all, before the size is checked and the body
+ * signed. */
+#include <strings.h>
+
+#include "tests/unit/plugin_rig.h"
+
+struct where {
+    const char *url;
+    const char *token;
+    const char *key;
+    const char *trick;
+};
+
+struct what {
+    const char *payload;
+};
+
+static const struct bf_option where_options[] = {
+    BF_STRING(struct where, url, .flags = BF_REQUIRED | BF_SECRET, .help = "address"),
+    BF_STRING(struct where, token, .flags = BF_SECRET, .help = "token"),
+    BF_STRING(struct where, key, .flags = BF_SECRET, .help = "signing key"),
+    BF_STRING(struct where, trick, .help = "what to do with the token"),
+    BF_OPTIONS_END
+};
+
+static const struct bf_option what_options[] = {
+    BF_JSON(struct what, payload, .def = "{}", .help = "body"),
+    BF_OPTIONS_END
+};
+
+static char seen_token[64];     /* what the plugin saw; each test is a process of its own */
+
+static void play_trick(const struct where *to, const struct bf_delivery *d, struct bf_request *req)
+{
+    const char *trick = to->trick;
+
+    if (strcmp(trick, "header") == 0)
+        bf_request_header(req, "X-Token", bf_printf(d->arena, "Bearer %s", to->token));
+    else if (strcmp(trick, "basic") == 0)
+        bf_request_basic(req, "user", to->token);
+    else if (strcmp(trick, "query") == 0)
+        bf_request_to(req, "POST", bf_printf(d->arena, "https://a.example/?t=%s", to->token));
+    else if (strcmp(trick, "json") == 0)
+        bf_request_body(req, "application/json", "{\"t\":\"%s\"}", to->token);
+    else if (strcmp(trick, "form") == 0)
+        bf_request_body(req, "application/x-www-form-urlencoded", "t=%s&u=1", to->token);
+    else if (strcmp(trick, "cut") == 0)
+        bf_request_body(req, "text/plain", "%.20s", to->token);
+    else if (strcmp(trick, "tail") == 0)
+        bf_request_body(req, "text/plain", "%s", to->token + 20);
+    else if (strcmp(trick, "fold") == 0) {
+        char folded[64];
+
+        snprintf(folded, sizeof(folded), "%s", to->token);
+        for (char *c = folded; *c; c++)
+            if (*c >= 'a' && *c <= 'z')
+                *c = (char)(*c - 32);
+        bf_request_body(req, "text/plain", "%s", folded);
+    } else if (strcmp(trick, "small") == 0) {
+        bf_request_body(req, "text/plain", "%s", to->token);
+        bf_request_limit(req, 0, 45);
+    }
+}
+
+static int request(void *self, const struct bf_delivery *d, struct bf_request *req)
+{
+    const struct where *to = self;
+    const struct what *say = d->action;
+
+    bf_request_to(req, "POST", to->url);
+    bf_request_body(req, "application/json", "%s", bf_render(d, say->payload));
+    if (to->token)
+        snprintf(seen_token, sizeof(seen_token), "%s", to->token);
+    if (to->trick)
+        play_trick(to, d, req);
+    bf_request_sign(req, "X-Wandb-Signature", to->key, BF_SIGN_BASE64);
+    return 0;
+}
+
+static const struct bf_sink sink = {
+    BF_SINK("swap", "Put secrets everywhere"),
+    BF_INTEGRATION(struct where, where_options),
+    BF_ACTION(struct what, what_options),
+    .request = request,
+    .flags = BF_QUICK,
+};
+
+static const struct bf_plugin plugin = {
+    .size = sizeof(plugin), .name = "swap", .version = "1", BF_SINKS(&sink)};
+
+static void open_with(struct rig *r, struct rig_attempt *t, const char *token, const char *trick)
+{
+    char config[256];
+
+    rig_open(r, &plugin);
+    rig_secret(r, "URL", "https://hooks.example/T0/B0?x=1");
+    rig_secret(r, "TOKEN", token);
+    rig_secret(r, "KEY", "your_api_secret");
+    snprintf(config, sizeof(config),
+             "{\"url\":\"URL\",\"token\":\"TOKEN\",\"key\":\"KEY\",\"trick\":\"%s\"}", trick);
+    rig_integration(r, "swap", config);
+    rig_attempt(t, "{}");
+}
+
+static void close_all(struct rig *r, struct rig_attempt *t)
+{
+    rig_attempt_end(r, t);
+    rig_close(r);
+}
+
+TEST(a_whole_url_is_swapped_as_it_is)
+{
+    struct rig r;
+    struct rig_attempt t;
+
+    open_with(&r, &t, "s3cret", "");
+    CHECK_INT(rig_prepare(&r, &t), BF_STEP_SEND);
+    CHECK_STR(t.at.out.http.url, "https://hooks.example/T0/B0?x=1");
+    close_all(&r, &t);
+}
+
+TEST(the_plugin_sees_forty_letters_and_digits)
+{
+    struct rig r;
+    struct rig_attempt t;
+
+    open_with(&r, &t, "s3cret", "");
+    rig_prepare(&r, &t);
+    CHECK_INT(strlen(seen_token), 40);
+    CHECK_INT(strspn(seen_token, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"),
+              40);
+    close_all(&r, &t);
+}
+
+TEST(a_secret_is_escaped_for_its_place)
+{
+    static const struct {
+        const char *trick, *token, *url, *header, *value, *body;
+    } rows[] = {
+        {"header", "a b", NULL, "X-Token", "Bearer a b", "{}"},
+        {"basic", "s3cret", NULL, "Authorization", "Basic dXNlcjpzM2NyZXQ=", "{}"},
+        {"query", "a/b c&", "https://a.example/?t=a%2Fb%20c%26", NULL, NULL, "{}"},
+        {"json", "say \"hi\"\n", NULL, NULL, NULL, "{\"t\":\"say \\\"hi\\\"\\n\"}"},
+        {"form", "a=b&c", NULL, NULL, NULL, "t=a%3Db%26c&u=1"},
+    };
+
+    for (size_t i = 0; i < BF_COUNT(rows); i++) {
+        struct rig r;
+        struct rig_attempt t;
+
+        open_with(&r, &t, rows[i].token, rows[i].trick);
+        if (rig_prepare(&r, &t) != BF_STEP_SEND)
+            test_failed(__FILE__, __LINE__, "%s: %s", rows[i].trick, t.at.verdict.words);
+        if (rows[i].url)
+            CHECK_STR(t.at.out.http.url, rows[i].url);
+        if (rows[i].header)
+            CHECK_STR(rig_header(&t, rows[i].header), rows[i].value);
+        CHECK_STR(t.at.out.http.body, rows[i].body);
+        CHECK_INT(t.at.out.http.body_len, strlen(rows[i].body));
+        close_all(&r, &t);
+    }
+}
+
+TEST(a_line_end_in_a_header_secret_is_refused)
+{
+    struct rig r;
+    struct rig_attempt t;
+
+    open_with(&r, &t, "a\r\nEvil: 1", "header");
+    CHECK_INT(rig_prepare(&r, &t), BF_STEP_SETTLED);
+    CHECK_INT(t.at.verdict.outcome, BF_REJECTED);
+    CHECK_HAS(t.at.verdict.words, "token");
+    CHECK(!strstr(t.at.verdict.words, "Evil"));
+    close_all(&r, &t);
+}
+
+TEST(a_mangled_stand_in_fails_the_attempt)
+{
+    static const char *const tricks[] = {"cut", "tail", "fold"};
+
+    for (size_t i = 0; i < BF_COUNT(tricks); i++) {
+        struct rig r;
+        struct rig_attempt t;
+
+        open_with(&r, &t, "s3cret", tricks[i]);
+        CHECK_INT(rig_prepare(&r, &t), BF_STEP_SETTLED);
+        CHECK_INT(t.at.verdict.outcome, BF_REJECTED);
+        CHECK_HAS(t.at.verdict.words, "secret_mangled");
+        close_all(&r, &t);
+    }
+}
+
+TEST(the_size_is_checked_after_the_swap)
+{
+    struct rig r;
+    struct rig_attempt t;
+
+    /* The stand-in has 40 bytes and would fit. */
+    open_with(&r, &t, "0123456789012345678901234567890123456789012345", "small");
+    CHECK_INT(rig_prepare(&r, &t), BF_STEP_SETTLED);
+    CHECK_INT(t.at.verdict.outcome, BF_REJECTED);
+    CHECK_HAS(t.at.verdict.words, "46 bytes, the service takes 45");
+    close_all(&r, &t);
+}
+
+TEST(what_is_signed_is_what_leaves)
+{
+    struct rig r;
+    struct rig_attempt t;
+
+    open_with(&r, &t, "s3cret", "json");
+    CHECK_INT(rig_prepare(&r, &t), BF_STEP_SEND);
+    CHECK_STR(t.at.out.http.body, "{\"t\":\"s3cret\"}");
+    CHECK(bf_signature_ok(rig_header(&t, "X-Wandb-Signature"), "your_api_secret",
+                          t.at.out.http.body, t.at.out.http.body_len));
+    close_all(&r, &t);
+}
+
+TEST(the_signature_is_the_documented_one)
+{
+    struct rig r;
+    struct rig_attempt t;
+
+    open_with(&r, &t, "s3cret", "");
+    rig_attempt_end(&r, &t);
+    rig_attempt(&t, "{\"payload\":{\"key1\": \"value1\", \"key2\": \"value2\"}}");
+    CHECK_INT(rig_prepare(&r, &t), BF_STEP_SEND);
+    CHECK_STR(t.at.out.http.body, "{\"key1\": \"value1\", \"key2\": \"value2\"}");
+    CHECK_STR(rig_header(&t, "X-Wandb-Signature"),
+              "4tKqnWHayH0Vdy0mtiM/LbZ7bOGK7h+UrHO5F40Uk8U=");
+    close_all(&r, &t);
+}
+
+TEST(a_template_may_name_what_the_integration_was_granted)
+{
+    struct rig r;
+    struct rig_attempt t;
+
+    open_with(&r, &t, "s3cret\"", "");
+    rig_attempt_end(&r, &t);
+    rig_attempt(&t, "{\"payload\":{\"a\":\"${alias}\",\"t\":\"${TOKEN}\"}}");
+    CHECK_INT(rig_prepare(&r, &t), BF_STEP_SEND);
+    CHECK_STR(t.at.out.http.body, "{\"a\":\"production\",\"t\":\"s3cret\\\"\"}");
+    close_all(&r, &t);
+}
+
+TEST(a_template_may_not_name_other_secrets)
+{
+    struct rig r;
+    struct rig_attempt t;
+
+    open_with(&r, &t, "s3cret", "");
+    rig_secret(&r, "OTHER", "other");
+    rig_attempt_end(&r, &t);
+    rig_attempt(&t, "{\"payload\":{\"t\":\"${OTHER}\"}}");
+    CHECK_INT(rig_prepare(&r, &t), BF_STEP_SETTLED);
+    CHECK_INT(t.at.verdict.outcome, BF_REJECTED);
+    CHECK_HAS(t.at.verdict.words, "OTHER");
+    close_all(&r, &t);
+}
+
+TEST(a_deleted_secret_fails_the_attempt_by_name)
+{
+    struct rig r;
+    struct rig_attempt t;
+
+    open_with(&r, &t, "s3cret", "header");
+    rig_delete_secret(&r, "TOKEN");
+    CHECK_INT(rig_prepare(&r, &t), BF_STEP_SETTLED);
+    CHECK_INT(t.at.verdict.outcome, BF_REJECTED);
+    CHECK_HAS(t.at.verdict.words, "TOKEN");
+    close_all(&r, &t);
+}
+
+TEST(values_are_wiped_once_the_attempt_is_over)
+{
+    struct rig r;
+    struct rig_attempt t;
+    struct bf_courier_ops ops;
+    const char *body;
+
+    open_with(&r, &t, "s3cret", "json");
+    rig_prepare(&r, &t);
+    body = t.at.out.http.body;
+    CHECK_HAS(body, "s3cret");
+    ops = bf_plugins_courier_ops(r.plugins);
+    ops.forget(ops.arg, &t.at);
+    CHECK_STR(body, "");
+    close_all(&r, &t);
+}
+
+TEST(an_echoed_secret_is_taken_out_of_the_answer)
+{
+    struct rig r;
+    struct rig_attempt t;
+    struct bf_courier_ops ops;
+    struct bf_fetch_result answer = {.status = 200, .body = "you sent long-enough-secret, and x"};
+
+    open_with(&r, &t, "long-enough-secret", "header");
+    rig_prepare(&r, &t);
+    ops = bf_plugins_courier_ops(r.plugins);
+    answer.body_len = strlen(answer.body);
+    ops.judge(ops.arg, &t.at, &answer);
+    CHECK_INT(t.at.verdict.outcome, BF_DELIVERED);
+    CHECK_STR(answer.body, "you sent ${TOKEN}, and x");
+    CHECK_INT(answer.body_len, strlen(answer.body));
+    close_all(&r, &t);
+}

@@ -1,0 +1,399 @@
+/* What the courier asks of sinks, and what is checked before anything is saved. */
+#include <time.h>
+
+#include "tests/unit/plugin_rig.h"
+
+struct where {
+    const char *url;
+    const char *token;
+    const char *mode;
+};
+
+struct what {
+    const char *text;
+    const char *payload;
+};
+
+static const struct bf_option where_options[] = {
+    BF_STRING(struct where, url, .flags = BF_REQUIRED, .help = "address"),
+    BF_STRING(struct where, token, .flags = BF_SECRET),
+    BF_STRING(struct where, mode, .def = ""),
+    BF_OPTIONS_END
+};
+
+static const struct bf_option what_options[] = {
+    BF_STRING(struct what, text, .flags = BF_TEMPLATE, .def = "${alias}"),
+    BF_JSON(struct what, payload, .def = "{\"v\":\"${artifact_version_string}\"}"),
+    BF_OPTIONS_END
+};
+
+/* Each test is a process of its own. */
+static int n_created, n_destroyed;
+static const struct bf_delivery *left_with_us;
+
+static int create(struct bf_ctx *ctx, const void *options, void **self)
+{
+    const struct where *w = options;
+
+    if (strcmp(w->mode, "bad") == 0)
+        return bf_refuse(ctx, "mode", "mode must not be bad");
+    n_created++;
+    *self = (void *)options;
+    return 0;
+}
+
+static void destroy(void *self)
+{
+    (void)self;
+    n_destroyed++;
+}
+
+static int request(void *self, const struct bf_delivery *d, struct bf_request *req)
+{
+    const struct where *to = self;
+    const struct what *say = d->action;
+
+    if (strcmp(to->mode, "retry") == 0)
+        return bf_retry(d, 1234, "not now, %s", d->id);
+    if (strcmp(to->mode, "fail") == 0)
+        return bf_fail(d->ctx, BF_EIO, "no route");
+    if (strcmp(say->text, "refuse me") == 0)
+        return bf_refuse(d->ctx, "text", "text is refused");
+    bf_request_to(req, "POST", to->url);
+    bf_request_header(req, "X-Text", bf_expand(d, say->text, BF_ESC_XML));
+    bf_request_body(req, "application/json", "%s", bf_render(d, say->payload));
+    return 0;
+}
+
+static int judge(void *self, const struct bf_delivery *d, const struct bf_http_out *out)
+{
+    (void)self;
+    if (strcmp(out->body, "no") == 0)
+        return bf_reject(d, "the service said no");
+    return bf_default(d, out);
+}
+
+static int deliver_blocking(void *self, const struct bf_delivery *d)
+{
+    (void)self;
+    return bf_accept(d, "taken by %s", d->event->type);
+}
+
+static void deliver(void *self, const struct bf_delivery *d)
+{
+    (void)self;
+    left_with_us = d;
+}
+
+static const struct bf_sink asks = {
+    BF_SINK("t", "Ask for a request"), BF_INTEGRATION(struct where, where_options),
+    BF_ACTION(struct what, what_options), .create = create, .destroy = destroy,
+    .request = request, .judge = judge, .flags = BF_QUICK};
+static const struct bf_sink blocks = {
+    BF_SINK("t.blocks", "Block"), BF_INTEGRATION(struct where, where_options),
+    BF_ACTION(struct what, what_options), .deliver_blocking = deliver_blocking,
+    .flags = BF_ONCE, .max_parallel = 3};
+static const struct bf_sink settles = {
+    BF_SINK("t.settles", "Settle later"), BF_INTEGRATION(struct where, where_options),
+    BF_ACTION(struct what, what_options), .deliver = deliver};
+static const struct bf_plugin plugin = {
+    .size = sizeof(plugin), .name = "t", .version = "1", BF_SINKS(&asks, &blocks, &settles)};
+
+static void open_with(struct rig *r, const char *sink, const char *config)
+{
+    rig_open(r, &plugin);
+    rig_integration(r, sink, config);
+}
+
+TEST(a_request_is_what_the_sink_says)
+{
+    struct rig r;
+    struct rig_attempt t;
+
+    open_with(&r, "t", "{\"url\":\"https://a.example/x\"}");
+    rig_attempt(&t, "{\"text\":\"<${alias}> by ${event_author}\"}");
+    CHECK_INT(rig_prepare(&r, &t), BF_STEP_SEND);
+    CHECK_STR(t.at.out.http.url, "https://a.example/x");
+    CHECK_STR(t.at.out.http.method, "POST");
+    CHECK_STR(rig_header(&t, "X-Text"), "<production> by ana");
+    CHECK_STR(rig_header(&t, "Content-Type"), "application/json");
+    CHECK_STR(rig_header(&t, "Belfry-Hops"), "1");
+    CHECK_STR(t.at.out.http.body, "{\"v\":\"acme/vision/resnet:production\"}");
+    rig_attempt_end(&r, &t);
+    rig_close(&r);
+}
+
+TEST(an_instance_is_made_once_and_again_after_a_change)
+{
+    struct rig r;
+    struct rig_attempt t;
+
+    open_with(&r, "t", "{\"url\":\"https://a.example\"}");
+    for (int i = 0; i < 3; i++) {
+        rig_attempt(&t, "{}");
+        rig_prepare(&r, &t);
+        rig_attempt_end(&r, &t);
+    }
+    CHECK_INT(n_created, 1);
+    rig_attempt(&t, "{}");
+    rig_prepare(&r, &t);
+    rig_integration(&r, "t", "{\"url\":\"https://b.example\"}");
+    CHECK_INT(n_destroyed, 0);          /* an attempt is under way with it */
+    rig_attempt_end(&r, &t);
+    CHECK_INT(n_destroyed, 1);
+    rig_attempt(&t, "{}");
+    rig_prepare(&r, &t);
+    CHECK_STR(t.at.out.http.url, "https://b.example");
+    rig_attempt_end(&r, &t);
+    rig_close(&r);
+    CHECK_INT(n_destroyed, n_created);
+}
+
+TEST(outcomes_and_errors_of_request_settle_the_attempt)
+{
+    static const struct {
+        const char *config, *action;
+        int outcome;
+        long long after_ms;
+        const char *words;
+    } rows[] = {
+        {"{\"url\":\"https://a.example\",\"mode\":\"retry\"}", "{}", BF_RETRY, 1234,
+         "not now, 01EXECUTION"},
+        {"{\"url\":\"https://a.example\",\"mode\":\"fail\"}", "{}", BF_RETRY, -1, "no route"},
+        {"{\"url\":\"https://a.example\"}", "{\"text\":\"refuse me\"}", BF_REJECTED, -1,
+         "text is refused"},
+        {"{\"url\":\"https://a.example\"}", "{\"nope\":1}", BF_REJECTED, -1, "\"nope\""},
+        {"{\"url\":\"https://a.example\"}", "{\"text\":\"${nope}\"}", BF_REJECTED, -1, "nope"},
+        {"{\"url\":\"https://a.example\",\"mode\":\"bad\"}", "{}", BF_REJECTED, -1,
+         "must not be bad"},
+    };
+
+    for (size_t i = 0; i < BF_COUNT(rows); i++) {
+        struct rig r;
+        struct rig_attempt t;
+
+        open_with(&r, "t", rows[i].config);
+        rig_attempt(&t, rows[i].action);
+        CHECK_INT(rig_prepare(&r, &t), BF_STEP_SETTLED);
+        CHECK_INT(t.at.verdict.outcome, rows[i].outcome);
+        CHECK_INT(t.at.verdict.after_ms, rows[i].after_ms);
+        CHECK_HAS(t.at.verdict.words, rows[i].words);
+        rig_attempt_end(&r, &t);
+        rig_close(&r);
+    }
+}
+
+TEST(the_sink_judges_first_and_the_default_after_it)
+{
+    static const struct {
+        struct bf_fetch_result answer;
+        int outcome;
+    } rows[] = {
+        {{.status = 200, .body = "ok", .body_len = 2}, BF_DELIVERED},
+        {{.status = 200, .body = "no", .body_len = 2}, BF_REJECTED},
+        {{.status = 503, .body = "", .body_len = 0}, BF_RETRY},
+        {{.err = BF_EIO, .sent = true, .words = "cut", .body = ""}, BF_UNKNOWN},
+        {{.err = BF_EIO, .words = "refused", .body = ""}, BF_RETRY},
+    };
+
+    for (size_t i = 0; i < BF_COUNT(rows); i++) {
+        struct bf_fetch_result answer = rows[i].answer;
+        struct bf_courier_ops ops;
+        struct rig r;
+        struct rig_attempt t;
+
+        open_with(&r, "t", "{\"url\":\"https://a.example\"}");
+        ops = bf_plugins_courier_ops(r.plugins);
+        rig_attempt(&t, "{}");
+        rig_prepare(&r, &t);
+        ops.judge(ops.arg, &t.at, &answer);
+        CHECK_INT(t.at.verdict.outcome, rows[i].outcome);
+        rig_attempt_end(&r, &t);
+        rig_close(&r);
+    }
+}
+
+TEST(a_blocking_sink_is_settled_when_it_returns)
+{
+    struct rig r;
+    struct rig_attempt t;
+
+    open_with(&r, "t.blocks", "{\"url\":\"x\"}");
+    rig_attempt(&t, "{}");
+    CHECK_INT(rig_prepare(&r, &t), BF_STEP_SETTLED);
+    CHECK_INT(t.at.verdict.outcome, BF_ACCEPTED);
+    CHECK_STR(t.at.verdict.words, "taken by artifact.alias.add");
+    rig_attempt_end(&r, &t);
+    rig_close(&r);
+}
+
+TEST(what_a_sink_keeps_outlives_the_attempt)
+{
+    struct rig r;
+    struct rig_attempt t;
+
+    open_with(&r, "t.settles", "{\"url\":\"x\"}");
+    rig_attempt(&t, "{}");
+    CHECK_INT(rig_prepare(&r, &t), BF_STEP_LATER);
+    rig_attempt_end(&r, &t);            /* as after the deadline */
+    CHECK_STR(left_with_us->event->type, "artifact.alias.add");
+    CHECK_STR(bf_expand(left_with_us, "${alias}", BF_ESC_NONE), "production");
+    rig_close(&r);                      /* gives it back, though it was never settled */
+}
+
+TEST(a_destination_is_what_its_sink_declares)
+{
+    struct bf_destination_info info;
+    struct bf_courier_ops ops;
+    struct bf_error err = {0};
+    struct rig r;
+
+    open_with(&r, "t.blocks", "{\"url\":\"x\"}");
+    ops = bf_plugins_courier_ops(r.plugins);
+    CHECK(ops.destination(ops.arg, RIG_INTEGRATION, &info, &err));
+    CHECK(!info.quick);
+    CHECK(info.once);
+    CHECK_INT(info.max_parallel, 3);
+    rig_integration(&r, "t", "{\"url\":\"x\"}");
+    CHECK(ops.destination(ops.arg, RIG_INTEGRATION, &info, &err));
+    CHECK(info.quick);
+    CHECK(!info.once);
+    CHECK(!ops.destination(ops.arg, "01NOSUCHINTEGRATION0000000", &info, &err));
+    CHECK_HAS(err.words, "01NOSUCHINTEGRATION0000000");
+    rig_close(&r);
+}
+
+struct sealed {
+    char name[128];
+    char value[128];
+    int n;
+};
+
+static void on_seal(void *arg, const char *name, const char *value)
+{
+    struct sealed *s = arg;
+
+    snprintf(s->name, sizeof(s->name), "%s", name);
+    snprintf(s->value, sizeof(s->value), "%s", value);
+    s->n++;
+}
+
+static int check(struct rig *r, struct bf_arena *a, const char *config, const char **stored,
+                 struct sealed *s, struct bf_error *err)
+{
+    *s = (struct sealed){0};
+    *err = (struct bf_error){0};
+    *stored = NULL;
+    return bf_plugins_check_integration(r->plugins, a, "acme", "ID", "t", config, stored, on_seal,
+                                        s, err);
+}
+
+TEST(an_integration_is_checked_and_its_literals_are_sealed)
+{
+    struct bf_arena *a = bf_arena_new(1024 * 1024);
+    struct bf_error err;
+    struct sealed s;
+    const char *stored;
+    struct rig r;
+
+    rig_open(&r, &plugin);
+    rig_secret(&r, "TOKEN", "v");
+    CHECK_INT(check(&r, a, "{\"url\":\"https://a.example\",\"token\":\"TOKEN\"}", &stored, &s,
+                    &err), 0);
+    CHECK_STR(stored, "{\"url\":\"https://a.example\",\"token\":\"TOKEN\"}");
+    CHECK_INT(s.n, 0);
+    CHECK_INT(check(&r, a, "{\"url\":\"https://a.example\",\"token\":\"tk-1\"}", &stored, &s,
+                    &err), 0);
+    CHECK_STR(stored, "{\"url\":\"https://a.example\",\"token\":"
+                      "{\"sealed\":\"integration/ID/token\"}}");
+    CHECK_STR(s.name, "integration/ID/token");
+    CHECK_STR(s.value, "tk-1");
+    CHECK_INT(check(&r, a, "{\"url\":\"https://a.example\",\"token\":{\"value\":\"WORD\"}}",
+                    &stored, &s, &err), 0);
+    CHECK_STR(s.value, "WORD");
+    rig_close(&r);
+    bf_arena_free(a);
+}
+
+TEST(an_integration_is_refused_with_the_field_and_the_way_out)
+{
+    static const struct {
+        const char *config, *field, *words;
+    } rows[] = {
+        {"{}", "config.url", "required"},
+        {"{\"url\":\"https://a.example\",\"token\":\"NOPE\"}", "config.token",
+         "no secret \"NOPE\" in team acme; store it with PUT /api/v1/teams/acme/secrets/NOPE"},
+        {"{\"url\":\"https://a.example\",\"token\":{\"set\":true}}", "config.token", "not set yet"},
+        {"{\"url\":\"http://127.0.0.1/x\"}", "config.url", "127.0.0"},
+        {"{\"url\":\"https://a.example\",\"token\":\"http://169.254.169.254/\"}", "config.token",
+         "169.254"},
+        {"{\"url\":\"https://a.example\",\"mode\":\"bad\"}", "config.mode", "must not be bad"},
+    };
+    struct rig r;
+
+    rig_open(&r, &plugin);
+    for (size_t i = 0; i < BF_COUNT(rows); i++) {
+        struct bf_arena *a = bf_arena_new(1024 * 1024);
+        struct bf_error err;
+        struct sealed s;
+        const char *stored;
+
+        CHECK(check(&r, a, rows[i].config, &stored, &s, &err) != 0);
+        CHECK_STR(err.field, rows[i].field);
+        CHECK_HAS(err.words, rows[i].words);
+        bf_arena_free(a);
+    }
+    rig_close(&r);
+}
+
+TEST(rest_shows_that_a_literal_is_set_and_no_more)
+{
+    struct bf_arena *a = bf_arena_new(65536);
+    struct bf_integration *i;
+    const char *json;
+    struct rig r;
+
+    open_with(&r, "t", "{\"url\":\"https://a.example\",\"token\":"
+                       "{\"sealed\":\"integration/ID/token\"}}");
+    i = bf_team_integration(r.team, RIG_INTEGRATION);
+    CHECK_INT(bf_plugins_show_config(r.plugins, a, i, &json), 0);
+    CHECK_STR(json, "{\"url\":\"https://a.example\",\"token\":{\"set\":true}}");
+    bf_integration_unref(i);
+    rig_close(&r);
+    bf_arena_free(a);
+}
+
+TEST(an_action_is_tried_on_a_made_up_event)
+{
+    static const struct {
+        const char *config, *field, *words;
+    } rows[] = {
+        {"{\"text\":\"${alias} ok\"}", NULL, NULL},
+        {"{\"text\":\"${token_of_others}\"}", "config.text", "token_of_others"},
+        {"{\"payload\":{\"a\":\"${nope}\"}}", "config.payload", "nope"},
+        {"{\"text\":\"refuse me\"}", "config.text", "text is refused"},
+        {"{\"txt\":\"x\"}", "config.txt", "text, payload"},
+    };
+    struct bf_arena *a = bf_arena_new(65536);
+    struct bf_integration *in;
+    struct rig r;
+
+    open_with(&r, "t", "{\"url\":\"https://a.example\"}");
+    in = bf_team_integration(r.team, RIG_INTEGRATION);
+    for (size_t i = 0; i < BF_COUNT(rows); i++) {
+        struct bf_error err = {0};
+        int rc = bf_plugins_check_action(r.plugins, a, in, "ADD_ARTIFACT_ALIAS", rows[i].config,
+                                         &err);
+
+        if (!rows[i].field) {
+            rig_ok(rc, &err);
+            continue;
+        }
+        CHECK(rc != 0);
+        CHECK_HAS(err.field, rows[i].field);
+        CHECK_HAS(err.words, rows[i].words);
+    }
+    bf_integration_unref(in);
+    rig_close(&r);
+    bf_arena_free(a);
+}

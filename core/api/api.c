@@ -1,0 +1,89 @@
+/* api.c - the routes of the API on the listener, and who may call them.
+ *
+ * Before a body is read, the caller is known and may do what the route's table says.  What belongs
+ * to a team one cannot read does not exist for one: 404, with the words that a missing team gets.
+ * Only who may read but not do is told 403. */
+#include "core/api/api_int.h"
+
+#include <string.h>
+
+#include "core/base/base.h"
+
+static const struct bf_api_route *const tables[] = {
+    bf_api_team_routes,      bf_api_secret_routes, bf_api_integration_routes,
+    bf_api_automation_routes, bf_api_execution_routes, bf_api_event_routes,
+    bf_api_status_routes,
+};
+
+bool bf_api_may_read(struct bf_api *api, struct bf_exchange *x, const char *entity)
+{
+    return bf_team_may(api->team, bf_auth_who(x), BF_READ, entity);
+}
+
+int bf_api_require(struct bf_api *api, struct bf_exchange *x, unsigned rights, const char *entity)
+{
+    if (entity && (!bf_team_exists(api->team, entity) || !bf_api_may_read(api, x, entity)))
+        return bf_exchange_fail(x, 404, "not_found", NULL, "team \"%s\" does not exist; make it"
+                                " with PUT /api/v1/teams/%s", entity, entity);
+    if (!bf_team_may(api->team, bf_auth_who(x), rights, entity))
+        return bf_exchange_fail(x, 403, "forbidden", NULL, "this key may not do that%s%s; ask an"
+                                " admin of the team", entity ? " in " : "", entity ? entity : "");
+    return 0;
+}
+
+int bf_api_require_filter(struct bf_exchange *x, const char *filter, const char *name)
+{
+    if (filter || bf_auth_who(x)->admin)
+        return 0;
+    return bf_exchange_fail(x, 400, "invalid", name, "say which: only an admin of the hub may list"
+                            " without ?%s=", name);
+}
+
+static int admit(struct bf_exchange *x, void *arg)
+{
+    struct bf_api *api = arg;
+    const struct bf_web_route *route = bf_exchange_route(x);
+    const char *team = NULL;
+    int status = bf_auth_admit(api->team, x, route->needs & BF_PUBLIC, NULL);
+
+    if (status || (route->needs & BF_PUBLIC))
+        return status;
+    if (route->needs & BF_API_HUB_ADMIN) {
+        if (bf_auth_who(x)->admin)
+            return 0;
+        return bf_exchange_fail(x, 403, "forbidden", NULL, "only an admin of the hub may do that");
+    }
+    if (strstr(route->path, "{team}")) {
+        team = bf_exchange_param(x, "team");
+        if (!team)
+            return bf_api_missing(x, "team", "of that name");
+    }
+    return bf_api_require(api, x, route->needs, team);
+}
+
+static int register_route(struct bf_api *api, const struct bf_api_route *r, struct bf_error *err)
+{
+    struct bf_web_route route = {
+        .method = r->method,
+        .path = r->path,
+        .handler = r->handler,
+        .admit = admit,
+        .arg = api,
+        .needs = r->needs,
+    };
+
+    return bf_listener_route(api->listener, &route, err);
+}
+
+int bf_api_register(struct bf_api *api, struct bf_error *err)
+{
+    for (size_t i = 0; i < BF_COUNT(tables); i++) {
+        for (const struct bf_api_route *r = tables[i]; r->method; r++) {
+            int rc = register_route(api, r, err);
+
+            if (rc)
+                return rc;
+        }
+    }
+    return BF_OK;
+}

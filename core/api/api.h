@@ -1,0 +1,42 @@
+/* api.h - the REST interface: parse, authorise, call a room, print JSON.
+ *
+ * One file per noun: teams.c, secrets.c, integrations.c, automations.c, executions.c, events.c,
+ * status.c, each with its table of routes; what they share stands in answer.c, input.c, page.c and
+ * write.c.  A handler that writes checks everything it can on the listener's thread, posts one
+ * piece of work to the engine and parks the request; the answer leaves after the commit.  Reads use
+ * the loop thread's own read-only connection.
+ *
+ * Errors are {"error":{"code","message","field"}}; lists {"items":[…],"next":CURSOR or null} with
+ * ?limit= (1 to 1,000, default 100) and ?cursor=. */
+#ifndef BF_API_H
+#define BF_API_H
+
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "core/bus/bus.h"
+#include "core/delivery/courier.h"
+#include "core/net/listener.h"
+#include "core/plugin/plugins.h"
+#include "core/team/team.h"
+
+/* The rooms it calls; lives as long as the listener. */
+struct bf_api {
+    const struct bf_clock *clock;
+    struct bf_log *log;
+    struct bf_bus *bus;
+    struct bf_team *team;
+    struct bf_plugins *plugins;
+    struct bf_courier *courier;
+    struct bf_listener *listener;
+    const char *public_url;
+    /* Whether the hub can take events now; false puts the reason into words. */
+    bool (*ready)(void *arg, char *words, size_t len);
+    void *ready_arg;
+};
+
+/* Every route of the API.  Before the listener starts.  A loop thread's bf_exchange_local() is a
+ * read-only struct bf_db. */
+int bf_api_register(struct bf_api *api, struct bf_error *err);
+
+#endif

@@ -1,0 +1,113 @@
+/* api_int.h - what the handlers share: routes as data, input, pages, writes. */
+#ifndef BF_API_INT_H
+#define BF_API_INT_H
+
+#include "core/api/api.h"
+#include "core/base/json.h"
+#include "core/base/tree.h"
+#include "core/team/auth.h"
+
+/* Of a route's needs, beside enum bf_right and BF_PUBLIC: the admin of the hub. */
+#define BF_API_HUB_ADMIN 512u
+
+/* A right in `needs` is needed in the entity that {team} names, or else in any: then the handler
+ * asks again once it knows whose thing it is.  Tables end with a NULL method. */
+struct bf_api_route {
+    const char *method;
+    const char *path;
+    unsigned needs;
+    bf_handler_fn *handler;     /* its arg is the struct bf_api */
+};
+extern const struct bf_api_route bf_api_team_routes[];
+extern const struct bf_api_route bf_api_secret_routes[];
+extern const struct bf_api_route bf_api_integration_routes[];
+extern const struct bf_api_route bf_api_automation_routes[];
+extern const struct bf_api_route bf_api_execution_routes[];
+extern const struct bf_api_route bf_api_event_routes[];
+extern const struct bf_api_route bf_api_status_routes[];
+
+/* 0, or the error filled in and its status: 404 where the caller may not even read, as if there
+ * was nothing, else 403. */
+int bf_api_require(struct bf_api *api, struct bf_exchange *x, unsigned rights, const char *entity);
+/* The same without an answer. */
+bool bf_api_may_read(struct bf_api *api, struct bf_exchange *x, const char *entity);
+/* For lists over all entities: those are the hub admin's.  Else an entity must be named. */
+int bf_api_require_filter(struct bf_exchange *x, const char *filter, const char *name);
+
+
+/* --- answers (answer.c) ------------------------------------------------------- */
+
+/* These give the status they answer with, so that failing is one line. */
+int bf_api_answer(struct bf_exchange *x, int status, struct bf_tree *tree); /* frees the tree */
+int bf_api_fail(struct bf_exchange *x, int rc, const struct bf_error *err); /* what a room said */
+/* The same where the request's content was checked: all but the hub's own troubles is 400. */
+int bf_api_invalid(struct bf_exchange *x, int rc, const struct bf_error *err);
+int bf_api_unreadable(struct bf_exchange *x);   /* the store does not answer */
+int bf_api_missing(struct bf_exchange *x, const char *noun, const char *name);
+/* "created": "2026-…", or null for 0. */
+void bf_api_time(struct bf_tree *t, const char *name, int64_t ms);
+
+
+/* --- input (input.c) ------------------------------------------------------------ */
+
+struct bf_api_member {
+    const char *name;
+    enum bf_json_type type;     /* BF_JSON_STRING or BF_JSON_OBJECT */
+    bool required;
+    const struct bf_json **out; /* NULL where absent */
+};
+
+/* Check an object against its members: unknown, missing and wrong ones are refused by name. */
+int bf_api_members(const struct bf_json *object, const struct bf_api_member *members, size_t n,
+                   struct bf_error *err);
+/* The request's body, one JSON value, whatever its Content-Type: curl -d says it is a form, and a
+ * page of another site cannot send our Authorization header.  0, or the error filled in and its status. */
+int bf_api_body(struct bf_exchange *x, const struct bf_json **out);
+/* The same for an object with these members; no body is as good as {}. */
+int bf_api_body_members(struct bf_exchange *x, const struct bf_api_member *members, size_t n);
+
+
+/* --- pages (page.c) ---------------------------------------------------------------- */
+
+struct bf_api_page {
+    struct bf_api *api;
+    struct bf_exchange *x;
+    struct bf_tree *root;
+    struct bf_tree *items;
+    const char *cursor;         /* "" for the first page */
+    unsigned limit;
+    unsigned taken;
+    bool more;
+    char last[BF_ENTITY_NAME_MAX + 1];  /* cursor of the last item taken */
+};
+
+/* Reads ?limit= and ?cursor=.  0, or the error filled in and its status. */
+int bf_api_page_begin(struct bf_api_page *p, struct bf_api *api, struct bf_exchange *x);
+/* Room for an item whose cursor this is?  If not, there is a next page. */
+bool bf_api_page_take(struct bf_api_page *p, const char *cursor);
+/* {"items":[…],"next":…}; rc is what reading the rows gave. */
+int bf_api_page_answer(struct bf_api_page *p, int rc);
+/* The cursor as an event's or execution's number, 0 for the first page. */
+int bf_api_page_number(const struct bf_api_page *p, uint64_t *number);
+int bf_api_limit_parse(const char *text, unsigned *limit);      /* NULL: the default */
+
+
+/* --- writes (write.c) --------------------------------------------------------------- */
+
+/* One piece of work for the engine, in the exchange's arena.  Fill work.apply, answer and perhaps
+ * release; the exchange stays parked meanwhile. */
+struct bf_api_write {
+    struct bf_work work;
+    struct bf_api *api;
+    struct bf_exchange *x;
+    int64_t now_ms;             /* of the transaction; apply keeps it here if answer needs it */
+    int (*answer)(struct bf_api_write *w);      /* after the commit: gives the status  [engine] */
+    void (*release)(struct bf_api_write *w);    /* at the end, however it ended; may be NULL */
+};
+
+/* Gives what the handler returns. */
+int bf_api_post(struct bf_api *api, struct bf_exchange *x, struct bf_api_write *w);
+/* bf_team_refresh() after a commit; a failure is logged, as the change itself is on disk. */
+void bf_api_refresh(struct bf_api *api, const char *what, const char *id);
+
+#endif

@@ -1,0 +1,131 @@
+/* events.c - /api/v1/events, as the journal holds them.  Sending them is a source's: the route that
+ * takes them belongs to a plugin. */
+#include "core/api/api_int.h"
+
+#include <string.h>
+
+#include "core/base/base.h"
+#include "core/base/buf.h"
+#include "core/bus/journal_list.h"
+#include "core/event/envelope.h"
+
+#define SCRATCH_MAX    (64 * 1024 * 1024)       /* to parse one envelope again */
+#define SHOWN_MAX      (BF_EVENT_MAX + 4096)    /* the sender's bytes and what we add */
+#define PAGE_BYTES_MAX (8 * 1024 * 1024)        /* of events on one page; then it ends early */
+
+/* A reference to the event, or NULL with rc. */
+static int read_event(struct bf_api *api, struct bf_db *db, uint64_t seq, struct bf_envelope **out)
+{
+    struct bf_arena *scratch = bf_arena_new(SCRATCH_MAX);
+    struct bf_error err;
+    int rc = bf_journal_read(db, bf_bus_hub(api->bus), seq, scratch, out, &err);
+
+    bf_arena_free(scratch);
+    return rc;
+}
+
+static int answer_event(struct bf_exchange *x, const struct bf_envelope *e)
+{
+    struct bf_buf b;
+
+    bf_buf_init(&b, SHOWN_MAX);
+    bf_envelope_print(e, &b);
+    bf_exchange_reply(x, "application/json", b.data, b.len);
+    bf_buf_fini(&b);
+    return 200;
+}
+
+static int on_get(struct bf_exchange *x, void *arg)
+{
+    struct bf_api *api = arg;
+    const char *id = bf_exchange_param(x, "id");
+    struct bf_envelope *e = NULL;
+    int64_t ms;
+    uint64_t seq;
+    int rc = BF_ENOENT, status;
+
+    if (!bf_exchange_local(x))
+        return bf_api_unreadable(x);
+    if (id && bf_id_parse(id, bf_bus_hub(api->bus), &ms, &seq))
+        rc = read_event(api, bf_exchange_local(x), seq, &e);
+    if (rc && rc != BF_ENOENT)
+        return bf_api_unreadable(x);
+    if (e && e->received_ms == ms && bf_api_may_read(api, x, e->entity))
+        status = answer_event(x, e);
+    else
+        status = bf_api_missing(x, "event", id ? id : "");
+    bf_envelope_unref(e);
+    return status;
+}
+
+struct listing {
+    struct bf_api_page page;
+    size_t bytes;
+    int rc;                     /* why reading an event ended the list */
+};
+
+static bool on_row(void *arg, uint64_t seq)
+{
+    struct listing *l = arg;
+    struct bf_envelope *e;
+    struct bf_buf b;
+
+    if (l->page.taken == l->page.limit || l->bytes >= PAGE_BYTES_MAX)
+        return false;
+    l->rc = read_event(l->page.api, bf_exchange_local(l->page.x), seq, &e);
+    if (l->rc)
+        return false;
+    bf_buf_init(&b, SHOWN_MAX);
+    bf_envelope_print(e, &b);
+    bf_tree_raw(l->page.items, NULL, b.data, b.len);
+    l->bytes += b.len;
+    l->page.taken++;
+    bf_buf_fini(&b);
+    bf_envelope_unref(e);
+    return true;
+}
+
+static int answer_list(struct listing *l, const char *entity)
+{
+    struct bf_api_page *p = &l->page;
+    uint64_t before, next = 0;
+    int rc = bf_api_page_number(p, &before);
+
+    if (!rc)
+        rc = bf_journal_list(bf_exchange_local(p->x), entity, before, on_row, l, &next);
+    if (!rc && l->rc)
+        rc = BF_EIO;
+    if (!rc && next) {
+        bf_id_number(p->last, 0, bf_bus_hub(p->api->bus), next);
+        p->more = true;
+    }
+    return bf_api_page_answer(p, rc);
+}
+
+static int on_list(struct bf_exchange *x, void *arg)
+{
+    struct listing l = {.bytes = 0};
+    const char *entity = bf_exchange_query_param(x, "entity");
+    int status = bf_api_require_filter(x, entity, "entity");
+
+    if (!status && entity)
+        status = bf_api_require(arg, x, BF_READ, entity);
+    if (!status)
+        status = bf_api_page_begin(&l.page, arg, x);
+    return status ? status : answer_list(&l, entity);
+}
+
+static int on_schema(struct bf_exchange *x, void *arg)
+{
+    (void)arg;
+    bf_exchange_reply_static(x, "application/schema+json", bf_envelope_schema,
+                             strlen(bf_envelope_schema));
+    return 200;
+}
+
+const struct bf_api_route bf_api_event_routes[] = {
+    {"GET", "/api/v1/events", BF_READ, on_list},
+    {"GET", "/api/v1/events/{id}", BF_READ, on_get},
+    {"GET", "/api/v1/schemas/envelope", 0, on_schema},
+    {NULL, NULL, 0, NULL},
+};

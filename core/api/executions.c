@@ -1,0 +1,241 @@
+/* executions.c - /api/v1/executions: what became of what fired. */
+#include "core/api/api_int.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/base.h"
+#include "core/base/buf.h"
+#include "core/bus/journal_list.h"
+#include "core/outbox/history.h"
+
+#define RESPONSE_SHOWN_MAX (6 * 64 * 1024 + 2)  /* 64 KiB, were each byte escaped */
+
+static const char *const outcomes[] = {
+    [BF_DELIVERED] = "delivered", [BF_RETRY] = "retry",       [BF_REJECTED] = "rejected",
+    [BF_UNKNOWN] = "unknown",     [BF_ACCEPTED] = "accepted",
+};
+
+/* The automation last shown: rows of one automation often follow each other. */
+struct named {
+    char id[BF_ID_LEN + 1];
+    char name[BF_AUTOMATION_NAME_MAX * 4 + 1];
+};
+
+static bool on_name(void *arg, const struct bf_automation_row *row)
+{
+    struct named *n = arg;
+
+    snprintf(n->name, sizeof(n->name), "%s", row->name);
+    return false;
+}
+
+static const char *name_of(struct bf_db *db, struct named *n, const char *automation)
+{
+    if (strcmp(n->id, automation) != 0) {
+        snprintf(n->id, sizeof(n->id), "%s", automation);
+        n->name[0] = '\0';
+        if (bf_automation_find(db, automation, on_name, n))
+            n->id[0] = '\0';
+    }
+    return n->name;
+}
+
+static struct bf_tree *show(struct bf_api *api, struct bf_db *db, struct named *n,
+                            const struct bf_history_row *row)
+{
+    uint16_t hub = bf_bus_hub(api->bus);
+    struct bf_tree *t = bf_tree_object();
+    char id[BF_ID_LEN + 1];
+
+    bf_id_number(id, row->created_ms, hub, row->number);
+    bf_tree_str(t, "id", id);
+    bf_tree_str(t, "automation", row->automation);
+    bf_tree_str(t, "automation_name", name_of(db, n, row->automation));
+    bf_tree_int(t, "revision", (int64_t)row->revision);
+    bf_id_number(id, row->created_ms, hub, row->event);
+    bf_tree_str(t, "event", id);
+    bf_tree_str(t, "trigger", row->trigger);
+    bf_tree_str(t, "integration", row->integration);
+    bf_tree_int(t, "action", row->action);
+    bf_tree_str(t, "status", bf_status_name(row->status));
+    bf_tree_int(t, "attempts", row->attempts);
+    bf_api_time(t, "created", row->created_ms);
+    if (row->status == BF_PENDING)
+        bf_api_time(t, "due", row->due_ms);
+    if (row->finished_ms)
+        bf_api_time(t, "finished", row->finished_ms);
+    return t;
+}
+
+
+/* --- the list -------------------------------------------------------------------------- */
+
+struct listing {
+    struct bf_api_page page;
+    struct named named;
+};
+
+static bool is_visible(void *arg, const char *entity)
+{
+    struct listing *l = arg;
+
+    return bf_api_may_read(l->page.api, l->page.x, entity);
+}
+
+static void on_row(void *arg, const struct bf_history_row *row)
+{
+    struct listing *l = arg;
+    struct bf_api_page *p = &l->page;
+
+    bf_tree_add(p->items, NULL, show(p->api, bf_exchange_local(p->x), &l->named, row));
+}
+
+static int read_status(struct bf_exchange *x, int *status)
+{
+    const char *text = bf_exchange_query_param(x, "status");
+    char known[200] = "";
+    size_t len = 0;
+
+    *status = -1;
+    if (!text || bf_status_parse(text, status))
+        return 0;
+    for (int s = BF_PENDING; s <= BF_CANCELLED; s++)
+        len += (size_t)snprintf(known + len, sizeof(known) - len, "%s%s", s ? ", " : "",
+                                bf_status_name(s));
+    return bf_exchange_fail(x, 400, "invalid", "status", "unknown status \"%s\"; known: %s", text,
+                            known);
+}
+
+static int read_since(struct bf_api *api, struct bf_exchange *x, int64_t *since_ms)
+{
+    const char *text = bf_exchange_query_param(x, "since");
+    int64_t ago_ms;
+
+    *since_ms = 0;
+    if (!text || bf_time_parse(text, since_ms))
+        return 0;
+    if (!bf_duration_parse(text, &ago_ms))
+        return bf_exchange_fail(x, 400, "invalid", "since", "since must be a time like"
+                                " 2026-11-23T12:00:00Z or a duration like 7d");
+    *since_ms = bf_wall_ms(api->clock) - ago_ms;
+    return 0;
+}
+
+/* Rows that end a page early leave its cursor to the history. */
+static int answer_list(struct listing *l, const struct bf_history_query *query)
+{
+    struct bf_api_page *p = &l->page;
+    uint64_t next;
+    int rc = bf_history_list(bf_exchange_local(p->x), query, &next);
+
+    if (!rc && next) {
+        bf_id_number(p->last, 0, bf_bus_hub(p->api->bus), next);
+        p->more = true;
+    }
+    return bf_api_page_answer(p, rc);
+}
+
+static int on_list(struct bf_exchange *x, void *arg)
+{
+    struct listing l = {.named = {.id = ""}};
+    struct bf_history_query query = {.row = on_row, .arg = &l};
+    int status = read_status(x, &query.status);
+    int rc;
+
+    if (!status)
+        status = read_since(arg, x, &query.since_ms);
+    if (!status)
+        status = bf_api_page_begin(&l.page, arg, x);
+    if (status)
+        return status;
+    query.automation = bf_exchange_query_param(x, "automation");
+    query.limit = l.page.limit;
+    query.visible = bf_auth_who(x)->admin ? NULL : is_visible;
+    rc = bf_api_page_number(&l.page, &query.before);
+    return rc ? bf_api_page_answer(&l.page, rc) : answer_list(&l, &query);
+}
+
+
+/* --- one -------------------------------------------------------------------------------- */
+
+struct one {
+    struct bf_api *api;
+    struct bf_exchange *x;
+    int64_t created_ms;         /* what the id says */
+    struct bf_tree *tree;
+    struct bf_tree *attempts;
+};
+
+static void on_one(void *arg, const struct bf_history_row *row)
+{
+    struct one *o = arg;
+    struct named named = {.id = ""};
+
+    if (row->created_ms == o->created_ms && bf_api_may_read(o->api, o->x, row->entity))
+        o->tree = show(o->api, bf_exchange_local(o->x), &named, row);
+}
+
+/* A receiver's answer may hold any bytes; shown is text. */
+static void add_response(struct bf_tree *t, const struct bf_attempt_record *r)
+{
+    struct bf_buf b;
+
+    if (!r->response) {
+        bf_tree_str(t, "response", NULL);
+        return;
+    }
+    bf_buf_init(&b, RESPONSE_SHOWN_MAX);
+    bf_buf_addc(&b, '"');
+    bf_buf_json_chars(&b, r->response, r->response_len);
+    bf_buf_addc(&b, '"');
+    bf_tree_raw(t, "response", b.data, b.len);
+    bf_buf_fini(&b);
+}
+
+static void on_attempt(void *arg, const struct bf_attempt_record *r)
+{
+    struct one *o = arg;
+    struct bf_tree *t = bf_tree_add_object(o->attempts, NULL);
+
+    bf_tree_int(t, "attempt", r->attempt);
+    bf_tree_str(t, "outcome",
+                (size_t)r->outcome < BF_COUNT(outcomes) ? outcomes[r->outcome] : NULL);
+    if (r->http_status)
+        bf_tree_int(t, "http_status", r->http_status);
+    else
+        bf_tree_str(t, "http_status", NULL);
+    bf_api_time(t, "started", r->started_ms);
+    bf_tree_int(t, "duration_ms", r->duration_ms);
+    bf_tree_str(t, "reason", r->words);
+    add_response(t, r);
+}
+
+static int on_get(struct bf_exchange *x, void *arg)
+{
+    struct one o = {.api = arg, .x = x};
+    struct bf_db *db = bf_exchange_local(x);
+    const char *id = bf_exchange_param(x, "id");
+    uint64_t number;
+    int rc = BF_ENOENT;
+
+    if (!db)
+        return bf_api_unreadable(x);
+    if (id && bf_id_parse(id, bf_bus_hub(o.api->bus), &o.created_ms, &number))
+        rc = bf_history_read(db, number, on_one, &o);
+    if (!rc && o.tree) {
+        o.attempts = bf_tree_add_array(o.tree, "attempt_records");
+        rc = bf_history_attempts(db, number, on_attempt, &o);
+    }
+    if (!rc && o.tree)
+        return bf_api_answer(x, 200, o.tree);
+    bf_tree_free(o.tree);
+    return rc && rc != BF_ENOENT ? bf_api_unreadable(x)
+                                 : bf_api_missing(x, "execution", id ? id : "");
+}
+
+const struct bf_api_route bf_api_execution_routes[] = {
+    {"GET", "/api/v1/executions", BF_READ, on_list},
+    {"GET", "/api/v1/executions/{id}", BF_READ, on_get},
+    {NULL, NULL, 0, NULL},
+};

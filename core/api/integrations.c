@@ -1,0 +1,219 @@
+/* integrations.c - integrations of a team: a sink with its options.
+ *
+ * Secret options given as literals are sealed in the same transaction as the integration, so there
+ * is never one without the other. */
+#include "core/api/api_int.h"
+
+#include <string.h>
+
+#include "core/base/base.h"
+#include "core/base/crypto.h"
+
+static struct bf_tree *show(struct bf_api *api, struct bf_arena *a, const struct bf_integration *i)
+{
+    struct bf_tree *t = bf_tree_object();
+    const char *config;
+
+    bf_tree_str(t, "id", i->id);
+    bf_tree_str(t, "entity", i->entity);
+    bf_tree_str(t, "sink", i->sink);
+    bf_tree_str(t, "name", i->name);
+    if (bf_plugins_show_config(api->plugins, a, i, &config) == 0)
+        bf_tree_raw(t, "config", config, strlen(config));
+    else
+        bf_tree_str(t, "config", NULL);         /* its plugin is not loaded (any more) */
+    bf_api_time(t, "created", i->created_ms);
+    bf_tree_bool(t, "disabled", i->disabled);
+    return t;
+}
+
+
+/* --- making one ------------------------------------------------------------------ */
+
+struct literal {
+    struct literal *next;
+    const char *name;           /* "integration/ID/OPTION" */
+    const char *place;          /* "ENTITY/" and the name */
+    char *value;
+};
+
+struct make_integration {
+    struct bf_api_write write;
+    struct bf_arena *arena;
+    const char *entity;
+    const char *sink;
+    const char *name;
+    const char *given;          /* its options, as the body has them */
+    const char *config;         /* as they are saved */
+    struct literal *literals;
+    char id[BF_ID_LEN + 1];
+};
+
+static void keep_literal(void *arg, const char *secret_name, const char *value)
+{
+    struct make_integration *m = arg;
+    struct literal *l = bf_arena_new_of(m->arena, struct literal);
+
+    if (!l)
+        return;         /* the arena is marked, and asked before anything is saved */
+    l->name = bf_arena_dup(m->arena, secret_name);
+    l->place = bf_arena_printf(m->arena, "%s/%s", m->entity, secret_name);
+    l->value = bf_arena_dup(m->arena, value);
+    l->next = m->literals;
+    m->literals = l;
+}
+
+static void wipe_literals(struct bf_api_write *w)
+{
+    struct make_integration *m = bf_container_of(w, struct make_integration, write);
+
+    for (struct literal *l = m->literals; l; l = l->next)
+        bf_wipe(l->value, strlen(l->value));
+}
+
+static int apply_make(struct bf_work *work, struct bf_tx *tx, struct bf_error *err)
+{
+    struct make_integration *m = bf_container_of(work, struct make_integration, write.work);
+    bool made;
+    int rc = bf_team_put_integration(tx->db, m->id, m->entity, m->sink, m->name, m->config,
+                                     tx->now_ms, err);
+
+    for (struct literal *l = m->literals; l && !rc; l = l->next)
+        rc = bf_team_put_secret(m->write.api->team, tx->db, m->entity, l->name, l->value,
+                                strlen(l->value), tx->now_ms, &made, err);
+    return rc;
+}
+
+static int answer_one(struct bf_api *api, struct bf_exchange *x, int status, const char *id)
+{
+    struct bf_integration *i = bf_team_integration(api->team, id);
+
+    if (!i)
+        return bf_api_unreadable(x);
+    status = bf_api_answer(x, status, show(api, bf_exchange_arena(x), i));
+    bf_integration_unref(i);
+    return status;
+}
+
+static int answer_make(struct bf_api_write *w)
+{
+    struct make_integration *m = bf_container_of(w, struct make_integration, write);
+
+    for (struct literal *l = m->literals; l; l = l->next)
+        bf_api_refresh(w->api, "secret", l->place);
+    bf_api_refresh(w->api, "integration", m->id);
+    bf_plugins_integration_changed(w->api->plugins, m->id);
+    return answer_one(w->api, w->x, 201, m->id);
+}
+
+static int read_body(struct bf_exchange *x, struct make_integration *m)
+{
+    const struct bf_json *sink, *name, *options;
+    const struct bf_api_member members[] = {{"sink", BF_JSON_STRING, true, &sink},
+                                            {"name", BF_JSON_STRING, true, &name},
+                                            {"config", BF_JSON_OBJECT, false, &options}};
+    int status = bf_api_body_members(x, members, BF_COUNT(members));
+    const char *raw = "{}";
+    size_t len = 2;
+
+    if (status)
+        return status;
+    m->sink = bf_json_str(m->arena, sink);
+    m->name = bf_json_str(m->arena, name);
+    if (!bf_integration_name_ok(m->name))
+        return bf_exchange_fail(x, 400, "invalid", "name", "an integration's name has 1 to %d"
+                                " letters, digits, - and _, with spaces only between them",
+                                BF_INTEGRATION_NAME_MAX);
+    if (options)
+        raw = bf_json_raw(options, &len);
+    m->given = bf_arena_ndup(m->arena, raw, len);
+    return 0;
+}
+
+static int check(struct bf_api *api, struct bf_exchange *x, struct make_integration *m)
+{
+    struct bf_error err;
+    int rc = bf_plugins_check_integration(api->plugins, m->arena, m->entity, m->id, m->sink,
+                                          m->given, &m->config, keep_literal, m, &err);
+
+    if (rc)
+        return bf_api_invalid(x, rc, &err);
+    return bf_arena_ok(m->arena) ? 0 : bf_api_fail(x, BF_EFULL, NULL);
+}
+
+static int on_make(struct bf_exchange *x, void *arg)
+{
+    struct bf_api *api = arg;
+    struct bf_arena *a = bf_exchange_arena(x);
+    struct make_integration *m = bf_arena_new_of(a, struct make_integration);
+    int status;
+
+    if (!m)
+        return bf_api_fail(x, BF_EFULL, NULL);
+    m->arena = a;
+    m->entity = bf_exchange_param(x, "team");
+    bf_id_random(m->id, bf_wall_ms(api->clock));
+    status = read_body(x, m);
+    if (!status)
+        status = check(api, x, m);
+    if (status) {
+        wipe_literals(&m->write);
+        return status;
+    }
+    m->write.work.apply = apply_make;
+    m->write.answer = answer_make;
+    m->write.release = wipe_literals;
+    return bf_api_post(api, x, &m->write);
+}
+
+
+/* --- reading ------------------------------------------------------------------------ */
+
+static bool on_row(void *arg, const char *id)
+{
+    struct bf_api_page *p = arg;
+    struct bf_integration *i = bf_team_integration(p->api->team, id);
+    bool taken;
+
+    if (!i)
+        return true;
+    taken = bf_api_page_take(p, id);
+    if (taken)
+        bf_tree_add(p->items, NULL, show(p->api, bf_exchange_arena(p->x), i));
+    bf_integration_unref(i);
+    return taken;
+}
+
+static int on_list(struct bf_exchange *x, void *arg)
+{
+    struct bf_api_page page;
+    int status = bf_api_page_begin(&page, arg, x);
+
+    if (status)
+        return status;
+    return bf_api_page_answer(&page, bf_team_list_integrations(bf_exchange_local(x),
+                                                               bf_exchange_param(x, "team"),
+                                                               page.cursor, on_row, &page));
+}
+
+static int on_get(struct bf_exchange *x, void *arg)
+{
+    struct bf_api *api = arg;
+    const char *id = bf_exchange_param(x, "id");
+    struct bf_integration *i = id ? bf_team_integration(api->team, id) : NULL;
+    int status;
+
+    if (i && bf_api_may_read(api, x, i->entity))
+        status = bf_api_answer(x, 200, show(api, bf_exchange_arena(x), i));
+    else
+        status = bf_api_missing(x, "integration", id ? id : "");
+    bf_integration_unref(i);
+    return status;
+}
+
+const struct bf_api_route bf_api_integration_routes[] = {
+    {"POST", "/api/v1/teams/{team}/integrations", BF_ADMIN, on_make},
+    {"GET", "/api/v1/teams/{team}/integrations", BF_READ, on_list},
+    {"GET", "/api/v1/integrations/{id}", BF_READ, on_get},
+    {NULL, NULL, 0, NULL},
+};

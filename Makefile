@@ -21,10 +21,13 @@ LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -ldl -lm -pthread
 BF_CFLAGS += $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LINK     = $(CC) $(BF_CFLAGS) $(CFLAGS) $(LDFLAGS)
 
-CORE    := $(wildcard core/*.c core/*/*.c)
+CORE    := $(filter-out core/main.c $(wildcard core/cli/*.c),$(wildcard core/*.c core/*/*.c))
+CLI     := core/main.c $(wildcard core/cli/*.c)
+PLUGINS := $(patsubst plugins/%/,%,$(wildcard plugins/*/))
 obj      = $(patsubst %.c,$(B)/%.o,$(1))
 
-all: $(B)/libbelfry.a
+all: $(B)/belfry $(B)/libbelfry.a $(B)/libbelfry.so $(B)/belfry.pc $(B)/belfry-plugin.pc \
+     $(PLUGINS:%=$(B)/plugins/%.so)
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
@@ -33,14 +36,88 @@ $(B)/%.o: %.c
 $(B)/libbelfry.a: $(call obj,$(CORE))
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
+$(B)/libbelfry.so: $(call obj,$(CORE))
+	$(Q)$(LINK) -shared -Wl,-soname,libbelfry.so.0 $^ $(LIBS) -o $@
+
+$(B)/belfry: $(call obj,$(CLI)) $(B)/libbelfry.a
+	$(Q)$(LINK) $^ $(LIBS) -o $@
+
+# A new plugin is a new directory; plugin.mk sets LDLIBS-NAME if it needs a library.
+-include $(wildcard plugins/*/plugin.mk)
+define plugin_rule
+$(B)/plugins/$(1).so: $(call obj,$(wildcard plugins/$(1)/*.c))
+	$$(Q)$$(LINK) -shared $(if $(SANITIZE),,-Wl$(comma)-z$(comma)defs) $$^ $$(LDLIBS-$(1)) -o $$@
+endef
+$(foreach p,$(PLUGINS),$(eval $(call plugin_rule,$(p))))
+
+# pkg-config files: belfry for programs that embed a hub, belfry-plugin for plugins, which link to
+# nothing of ours.
+define belfry_pc
+prefix=$(PREFIX)
+Name: belfry
+Description: embed a Belfry automation hub
+Version: $(VERSION)
+Cflags: -I$${prefix}/include
+Libs: -L$${prefix}/lib -lbelfry
+Requires.private: $(PKGS)
+endef
+define belfry_plugin_pc
+prefix=$(PREFIX)
+plugin_dir=$${prefix}/lib/belfry/plugins
+Name: belfry-plugin
+Description: write a plugin for a Belfry automation hub
+Version: $(VERSION)
+Cflags: -I$${prefix}/include
+endef
+$(B)/belfry.pc: Makefile
+	@mkdir -p $(@D)
+	$(file >$@,$(belfry_pc))
+$(B)/belfry-plugin.pc: Makefile
+	@mkdir -p $(@D)
+	$(file >$@,$(belfry_plugin_pc))
+
+# Build what is needed, then run a hub with an example automation.
+run:
+	$(Q)scripts/deps.sh run
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)scripts/run.sh $(B)
+
+DEST = $(DESTDIR)$(PREFIX)
+
+install: all
+	install -d $(DEST)/bin $(DEST)/include/belfry $(DEST)/lib/pkgconfig $(DEST)/lib/belfry/plugins
+	install -m 755 $(B)/belfry $(DEST)/bin/
+	install -m 644 include/belfry/belfry.h include/belfry/plugin.h $(DEST)/include/belfry/
+	install -m 644 $(B)/libbelfry.a $(DEST)/lib/
+	install -m 755 $(B)/libbelfry.so $(DEST)/lib/libbelfry.so.0
+	ln -sf libbelfry.so.0 $(DEST)/lib/libbelfry.so
+	install -m 644 $(B)/belfry.pc $(B)/belfry-plugin.pc $(DEST)/lib/pkgconfig/
+	install -m 755 $(PLUGINS:%=$(B)/plugins/%.so) $(DEST)/lib/belfry/plugins/
+
+uninstall:
+	rm -f $(DEST)/bin/belfry $(DEST)/include/belfry/belfry.h $(DEST)/include/belfry/plugin.h
+	rm -f $(DEST)/lib/libbelfry.a $(DEST)/lib/libbelfry.so $(DEST)/lib/libbelfry.so.0
+	rm -f $(DEST)/lib/pkgconfig/belfry.pc $(DEST)/lib/pkgconfig/belfry-plugin.pc
+	rm -f $(PLUGINS:%=$(DEST)/lib/belfry/plugins/%.so)
+
+dist:
+	@mkdir -p $(BUILD)
+	git archive --prefix=belfry-$(VERSION)/ -o $(BUILD)/belfry-$(VERSION).tar.gz HEAD
+
 clean:
 	rm -rf $(BUILD)
 
 help:
-	@echo 'make            build the library into $(BUILD)'
-	@echo 'make unit       the unit tests; T=word runs those whose name holds it'
-	@echo 'make clean      removes $(BUILD)'
-	@echo 'Variables: BUILD, CFLAGS, SANITIZE=address,undefined, V=1'
+	@echo 'make            build everything into $(BUILD)'
+	@echo 'make run        build, and run a hub with an example automation'
+	@echo 'make test       all tests that fit into a quarter of an hour, sanitizers included'
+	@echo 'make unit       the unit tests alone; T=word runs those whose name holds it'
+	@echo 'make e2e        the end-to-end tests alone'
+	@echo 'make fault      the long fault runs: 100 kills, 100,000 waiting deliveries'
+	@echo 'make bench      measure against bare programs of the same libraries; prints ratios'
+	@echo 'make install    into $$DESTDIR$$PREFIX ($(PREFIX)); make uninstall takes it away'
+	@echo 'make dist       a source archive;  make clean removes $(BUILD)'
+	@echo 'Variables: BUILD, PREFIX, DESTDIR, CFLAGS, SANITIZE=address,undefined, V=1'
 
 # An .incbin is nothing the compiler tells about.
 $(B)/core/event/schema.o: core/event/envelope.schema.json
@@ -49,4 +126,4 @@ include tests/tests.mk
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
-.PHONY: all clean help
+.PHONY: all run install uninstall dist clean help

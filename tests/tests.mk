@@ -1,16 +1,60 @@
 # tests.mk - how the tests are built and run.  Included by the Makefile.
+#
+# `make test` is everything that fits into a quarter of an hour: the unit and plugin tests plain
+# and under the sanitizers, the public headers, the layers, end to end, and the short fault runs.
+
+UNIT  := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+TOOLS := load receive sql
+E2E   := $(wildcard tests/e2e/[!l]*.sh)
+FAULT := $(wildcard tests/fault/*.sh)
 
 include tests/plugin/plugin-tests.mk
 
-UNIT := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
-UNIT_PROGRAMS := $(UNIT:%=$(B)/tests/unit/%)
-
 # One program per file in tests/unit, against the static library: tests see core's own headers.
-$(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/test.o $(B)/libbelfry.a
-	$(Q)$(LINK) $^ $(LIBS) -o $@
+# Plugins are linked in as an embedding program would.
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/test.o $(B)/tests/plugin/libstatic.a \
+                   $(B)/libbelfry.a
+	$(Q)$(LINK) $(filter %.o,$^) $(B)/tests/plugin/libstatic.a $(B)/libbelfry.a $(LIBS) -o $@
+
+$(B)/tests/tools/%: $(B)/tests/tools/%.o $(B)/tests/tools/tool.o
+	$(Q)$(LINK) $^ -lsqlite3 -lsodium -lm -o $@
+
+UNIT_PROGRAMS   := $(UNIT:%=$(B)/tests/unit/%)
+PLUGIN_PROGRAMS := $(PLUGIN_TESTS:%=$(B)/tests/plugin/%)
+TOOL_PROGRAMS   := $(TOOLS:%=$(B)/tests/tools/%)
+
 
 unit: $(UNIT_PROGRAMS)
 	$(Q)scripts/run-tests.sh $(UNIT_PROGRAMS)
 
+e2e: all $(TOOL_PROGRAMS)
+	$(Q)B=$(B) scripts/run-tests.sh $(E2E)
+
+test-programs: all $(UNIT_PROGRAMS) $(PLUGIN_PROGRAMS) $(TOOL_PROGRAMS)
+
+# The long forms.
+fault: test-programs
+	$(Q)B=$(B) KILL_ROUNDS=100 PENDING=100000 TEST_TIMEOUT=3000 scripts/run-tests.sh $(FAULT)
+
+# Everything, once its packages are there; in another make, for ours may have begun without them.
+test:
+	$(Q)scripts/deps.sh test
+	$(Q)$(MAKE) --no-print-directory test-here
+
+ASAN := $(BUILD)/address-undefined
+TSAN := $(BUILD)/thread
+in    = $(patsubst $(B)/%,$(1)/%,$(2))
+
+test-here: test-programs
+	$(Q)$(MAKE) --no-print-directory SANITIZE=address,undefined CFLAGS='-O1 -g' test-programs
+	$(Q)$(MAKE) --no-print-directory SANITIZE=thread CFLAGS='-O1 -g' test-programs
+	$(Q)scripts/run-tests.sh scripts/layers.sh tests/abi/headers.sh \
+	    $(UNIT_PROGRAMS) $(PLUGIN_PROGRAMS) \
+	    $(foreach t,$(E2E) $(FAULT),'B=$(B) $(t)') \
+	    $(call in,$(ASAN),$(UNIT_PROGRAMS) $(PLUGIN_PROGRAMS)) \
+	    $(foreach t,$(E2E) tests/fault/receivers.sh,'SANITIZED=1 B=$(ASAN) $(t)') \
+	    $(call in,$(TSAN),$(UNIT_PROGRAMS)) \
+	    $(foreach t,tests/e2e/way.sh tests/fault/receivers.sh,'SANITIZED=1 B=$(TSAN) $(t)')
+
 .SECONDARY:
-.PHONY: unit
+.PHONY: all unit e2e fault test test-here test-programs

@@ -35,14 +35,29 @@ static void back_to_loop(struct item *i, void (*fn)(struct bf_task *t))
 
 /* --- judging ----------------------------------------------------------------- */
 
+static void keep_response(struct item *i, const struct bf_fetch_result *r)
+{
+    i->record.http_status = r->status;
+    i->record.response_len = r->body_len;
+    i->record.response = r->body_len ? bf_arena_ndup(i->at.arena, r->body, r->body_len) : NULL;
+}
+
+/* What is kept of an answer is what the sink leaves of it: it takes secrets out. */
+static void judge(struct item *i, struct bf_fetch_result *r)
+{
+    struct bf_courier *c = courier_of(i);
+
+    c->ops.judge(c->ops.arg, &i->at, r);
+    keep_response(i, r);
+}
+
 static void on_judged(struct bf_task *t) { attempt_settled(bf_container_of(t, struct item, task)); }
 
 static void judge_on_worker(struct bf_job *j)
 {
     struct item *i = bf_container_of(j, struct item, job);
-    struct bf_courier *c = courier_of(i);
 
-    c->ops.judge(c->ops.arg, &i->at, i->answer);
+    judge(i, i->answer);
     back_to_loop(i, on_judged);
 }
 
@@ -72,28 +87,20 @@ static struct bf_fetch_result *copy_answer(struct bf_arena *a, const struct bf_f
     return bf_arena_ok(a) ? copy : NULL;
 }
 
-static void keep_response(struct item *i, const struct bf_fetch_result *r)
-{
-    i->record.http_status = r->status;
-    i->record.response_len = r->body_len;
-    i->record.response = r->body_len ? bf_arena_ndup(i->at.arena, r->body, r->body_len) : NULL;
-}
-
 static void on_answer(void *arg, const struct bf_fetch_result *r)
 {
     struct item *i = arg;
-    struct bf_courier *c = courier_of(i);
+    struct bf_fetch_result mine = *r;
 
     i->record.duration_ms = r->duration_ms;
-    keep_response(i, r);
     if (i->dest->info.quick) {
-        c->ops.judge(c->ops.arg, &i->at, r);
+        judge(i, &mine);
         attempt_settled(i);
         return;
     }
     i->job.fn = judge_on_worker;
     i->answer = copy_answer(i->at.arena, r);
-    if (!i->answer || bf_workers_add(c->workers, &i->job))
+    if (!i->answer || bf_workers_add(courier_of(i)->workers, &i->job))
         settle(i, r->err && !r->sent ? BF_RETRY : BF_UNKNOWN, -1,
                "there was no room to read the answer");
 }

@@ -68,9 +68,9 @@ struct bf_courier_ops {
                         struct bf_error *err);
     /* [loop] if the destination is quick, else [worker] */
     enum bf_step (*prepare)(void *arg, struct bf_attempt *at);
-    /* Fills the verdict from a complete or failed transfer, and may edit what is kept of the
-     * answer (secrets).  [as prepare] */
-    void (*judge)(void *arg, struct bf_attempt *at, const struct bf_fetch_result *result);
+    /* Fills the verdict from a complete or failed transfer.  May point `body` elsewhere: what it
+     * leaves there, in the attempt's arena, is kept in the history.  [as prepare] */
+    void (*judge)(void *arg, struct bf_attempt *at, struct bf_fetch_result *result);
     /* The attempt is over: give back what hangs on `data`.  [loop] */
     void (*forget)(void *arg, struct bf_attempt *at);
     /* The endpoint said it is gone for good (410), or failed for 120 h: disable it.  [loop] */

@@ -44,7 +44,7 @@ static enum bf_step on_prepare(void *arg, struct bf_attempt *at)
     return h->step;
 }
 
-static void on_judge(void *arg, struct bf_attempt *at, const struct bf_fetch_result *r)
+static void on_judge(void *arg, struct bf_attempt *at, struct bf_fetch_result *r)
 {
     (void)arg;
     (void)at;

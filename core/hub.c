@@ -1,0 +1,394 @@
+/* hub.c - the composition root: opens the rooms in order, fills the tables by which lower rooms
+ * call upwards, runs, and takes everything down again in the opposite order.
+ *
+ * Nothing else knows all rooms.  The order of stopping is what keeps the promises: first no new
+ * requests, then sources, then the attempts under way and their records, then the engine. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/base.h"
+#include "core/base/crypto.h"
+#include "core/hub_int.h"
+
+#define WORKERS_MAX      8
+#define WORKER_QUEUE_MAX 1024
+#define DRAIN_MS         20000  /* from stop to the end, in all */
+
+/* --- what lower rooms call -------------------------------------------------- */
+
+static void on_change(void *arg, const struct bf_execution *e) { hub_notify(arg, e); }
+
+static void on_enqueued(void *arg, struct bf_execution *const *executions, size_t n)
+{
+    struct bf_hub *hub = arg;
+
+    bf_courier_offer(hub->courier, executions, n);
+    for (size_t i = 0; i < n; i++)
+        hub_notify(hub, executions[i]);
+}
+
+static void on_batch(void *arg, bool begin)
+{
+    struct bf_hub *hub = arg;
+
+    if (begin)
+        bf_listener_hold(hub->listener);
+    else
+        bf_listener_release(hub->listener);
+}
+
+static void on_health(void *arg, bool ok, const char *words)
+{
+    struct bf_hub *hub = arg;
+
+    pthread_mutex_lock(&hub->lock);
+    hub->store_ok = ok;
+    snprintf(hub->store_words, sizeof(hub->store_words), "%s", words);
+    pthread_mutex_unlock(&hub->lock);
+}
+
+static bool is_ready(void *arg, char *words, size_t len)
+{
+    struct bf_hub *hub = arg;
+    bool ok;
+
+    pthread_mutex_lock(&hub->lock);
+    ok = hub->store_ok;
+    snprintf(words, len, "%s", hub->store_words);
+    pthread_mutex_unlock(&hub->lock);
+    return ok;
+}
+
+/* Each loop of the listener reads by a connection of its own. */
+static void *open_reader(void *arg)
+{
+    struct bf_hub *hub = arg;
+    struct bf_db *db;
+    struct bf_error err;
+
+    if (bf_db_open(hub->db_path, BF_DB_READ, &db, &err)) {
+        bf_errorf(hub->log, "hub", "%s", err.words);
+        return NULL;
+    }
+    return db;
+}
+
+static void close_reader(void *arg, void *db)
+{
+    (void)arg;
+    bf_db_close(db);
+}
+
+
+/* --- opening ----------------------------------------------------------------- */
+
+static int log_level(const char *name)
+{
+    static const char *const names[] = {"error", "warn", "info", "debug"};
+    int level = 0;
+
+    while (level < (int)BF_COUNT(names) - 1 && strcmp(names[level], name) != 0)
+        level++;
+    return level;
+}
+
+/* An error of a room that does not know what our settings are called. */
+static int blame(int rc, const char *setting, struct bf_error *err)
+{
+    if (rc && !err->field[0])
+        snprintf(err->field, sizeof(err->field), "%s", setting);
+    return rc;
+}
+
+/* One hub per data directory: two would number their records alike. */
+static int lock_data(struct bf_hub *hub, struct bf_error *err)
+{
+    char path[4096];
+
+    if (mkdir(hub->settings.data, 0700) && errno != EEXIST)
+        return bf_error_field(err, BF_EIO, "data", "cannot make the data directory %s: %s",
+                              hub->settings.data, strerror(errno));
+    snprintf(path, sizeof(path), "%s/lock", hub->settings.data);
+    hub->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (hub->lock_fd < 0)
+        return bf_error_field(err, BF_EIO, "data", "cannot write to the data directory %s: %s",
+                              hub->settings.data, strerror(errno));
+    if (flock(hub->lock_fd, LOCK_EX | LOCK_NB))
+        return bf_error_field(err, BF_EEXIST, "data", "another hub is running in %s; stop it, or"
+                              " choose another directory with --data", hub->settings.data);
+    snprintf(hub->db_path, sizeof(hub->db_path), "%s/belfry.db", hub->settings.data);
+    return BF_OK;
+}
+
+static int open_store(struct bf_hub *hub, struct bf_error *err)
+{
+    int rc = lock_data(hub, err);
+
+    if (!rc)
+        rc = bf_db_open(hub->db_path, BF_DB_WRITE, &hub->db, err);
+    if (!rc)
+        rc = bf_team_open(hub->db, hub->settings.data, &hub->team, err);
+    if (!rc)
+        rc = blame(bf_team_first_admin(hub->team, hub->db, hub->settings.admin_key,
+                                       bf_wall_ms(hub->clock), hub->first_key, err),
+                   "admin_key", err);
+    return rc;
+}
+
+static int open_net(struct bf_hub *hub, struct bf_error *err)
+{
+    struct bf_listener_options o = {
+        .listen = hub->settings.listen,
+        .n_threads = (unsigned)strtoul(hub->settings.threads, NULL, 10),
+        .spool_dir = hub->settings.data,
+        .log = hub->log,
+        .local_new = open_reader,
+        .local_free = close_reader,
+        .arg = hub,
+    };
+    int rc = blame(bf_guard_new(hub->settings.allow_addresses, &hub->guard, err),
+                   "allow_addresses", err);
+
+    if (!rc)
+        rc = blame(bf_listener_open(&o, &hub->listener, err), "listen", err);
+    if (rc)
+        return rc;
+    bf_guard_own(hub->guard, bf_listener_sockaddr(hub->listener));
+    hub->public_url = bf_strdup(hub->settings.public_url);
+    if (!hub->public_url) {
+        const char *address = bf_listener_address(hub->listener);
+
+        hub->public_url = bf_zalloc(strlen(address) + 8);
+        sprintf(hub->public_url, "http://%s", address);
+    }
+    return BF_OK;
+}
+
+static int open_bus(struct bf_hub *hub, struct bf_error *err)
+{
+    struct bf_bus_hooks hooks = {on_enqueued, on_batch, on_health, hub};
+    int rc = bf_bus_open(hub->db, hub->clock, hub->log, &hooks, &hub->bus, err);
+
+    if (!rc)
+        rc = bf_loop_new(hub->guard, "belfry/" BF_VERSION, hub->clock, hub->log, &hub->loop, err);
+    if (!rc && hub->settings.ca_file)
+        rc = blame(bf_client_trust(bf_loop_client(hub->loop), hub->settings.ca_file, err),
+                   "ca_file", err);
+    if (!rc)
+        hub->workers = bf_workers_new(WORKERS_MAX, WORKER_QUEUE_MAX);
+    return rc;
+}
+
+/* The names in the setting `plugins`, apart by spaces or commas. */
+static int load_named_plugins(struct bf_hub *hub, struct bf_error *err)
+{
+    char *names = bf_strdup(hub->settings.plugins), *save = NULL;
+    int rc = BF_OK;
+
+    for (char *n = strtok_r(names, " ,", &save); n && !rc; n = strtok_r(NULL, " ,", &save))
+        rc = blame(bf_plugins_load(hub->plugins, n, err), "plugins", err);
+    free(names);
+    return rc;
+}
+
+static int open_plugins(struct bf_hub *hub, const struct bf_plugin *const *linked,
+                        struct bf_error *err)
+{
+    struct bf_plugins_rooms rooms = {
+        .plugin_dir = hub->settings.plugin_dir,
+        .data_dir = hub->settings.data,
+        .db_path = hub->db_path,
+        .public_url = hub->public_url,
+        .clock = hub->clock,
+        .log = hub->log,
+        .db = hub->db,
+        .bus = hub->bus,
+        .team = hub->team,
+        .listener = hub->listener,
+        .loop = hub->loop,
+        .workers = hub->workers,
+        .guard = hub->guard,
+    };
+    int rc = BF_OK;
+
+    hub->plugins = bf_plugins_new(&rooms);
+    for (; !rc && linked && *linked; linked++)
+        rc = bf_plugins_add(hub->plugins, *linked, err);
+    if (!rc)
+        rc = load_named_plugins(hub, err);
+    if (!rc)
+        rc = bf_plugins_make_default_sources(hub->plugins, err);
+    return rc;
+}
+
+static int open_courier(struct bf_hub *hub, struct bf_error *err)
+{
+    struct bf_courier_ops ops = bf_plugins_courier_ops(hub->plugins);
+    int rc = bf_courier_new(hub->loop, hub->workers, hub->bus, hub->db_path, &ops, hub->clock,
+                            hub->log, &hub->courier, err);
+
+    if (rc)
+        return rc;
+    bf_courier_on_change(hub->courier, on_change, hub);
+    bf_plugins_set_courier(hub->plugins, hub->courier);
+    return BF_OK;
+}
+
+static int open_api(struct bf_hub *hub, struct bf_error *err)
+{
+    hub->api = (struct bf_api){
+        .clock = hub->clock,
+        .log = hub->log,
+        .bus = hub->bus,
+        .team = hub->team,
+        .plugins = hub->plugins,
+        .courier = hub->courier,
+        .listener = hub->listener,
+        .public_url = hub->public_url,
+        .ready = is_ready,
+        .ready_arg = hub,
+    };
+    return bf_api_register(&hub->api, err);
+}
+
+static int open_rooms(struct bf_hub *hub, const struct bf_hub_options *o, struct bf_error *err)
+{
+    int rc = open_store(hub, err);
+
+    if (!rc)
+        rc = open_net(hub, err);
+    if (!rc)
+        rc = open_bus(hub, err);
+    if (!rc)
+        rc = open_plugins(hub, o->plugins, err);
+    if (!rc)
+        rc = open_courier(hub, err);
+    if (!rc)
+        rc = open_api(hub, err);
+    return rc;
+}
+
+int bf_hub_open(const struct bf_hub_options *o, struct bf_hub **out, struct bf_error *err)
+{
+    struct bf_hub *hub = bf_new(struct bf_hub);
+    int rc = bf_crypto_init(err);
+
+    hub->clock = bf_clock_system();
+    hub->lock_fd = -1;
+    hub->stop_fd = eventfd(0, EFD_CLOEXEC);
+    hub->store_ok = true;
+    pthread_mutex_init(&hub->lock, NULL);
+    if (!rc && hub->stop_fd < 0)
+        rc = bf_error_set(err, BF_EIO, "cannot make an eventfd: %s", strerror(errno));
+    if (!rc)
+        rc = bf_settings_init(&hub->settings, o, err);
+    if (!rc) {
+        hub->log = bf_log_new(log_level(hub->settings.log_level), o->log, o->log_arg);
+        rc = open_rooms(hub, o, err);
+    }
+    if (rc)
+        bf_hub_close(hub);
+    else
+        *out = hub;
+    return rc;
+}
+
+
+/* --- running ----------------------------------------------------------------- */
+
+static int start(struct bf_hub *hub, struct bf_error *err)
+{
+    int rc = bf_bus_start(hub->bus, err);
+
+    if (!rc)
+        rc = bf_courier_start(hub->courier, err);
+    if (!rc)
+        rc = bf_loop_start(hub->loop, err);
+    if (!rc)
+        rc = bf_plugins_start(hub->plugins, err);
+    if (!rc)
+        rc = bf_listener_start(hub->listener, err);
+    return rc;
+}
+
+static void stop(struct bf_hub *hub)
+{
+    int64_t until = bf_mono_ms(hub->clock) + DRAIN_MS;
+
+    bf_listener_drain(hub->listener, DRAIN_MS / 2);
+    bf_plugins_stop(hub->plugins);
+    bf_courier_drain(hub->courier, bf_max64(until - bf_mono_ms(hub->clock), 0));
+    bf_bus_stop(hub->bus);
+    bf_workers_stop(hub->workers);
+    bf_loop_stop(hub->loop);
+}
+
+int bf_hub_run(struct bf_hub *hub, struct bf_error *err)
+{
+    int rc = start(hub, err);
+    uint64_t count;
+
+    if (!rc) {
+        bf_infof(hub->log, "hub", "listening on %s, %zu automations",
+                 bf_listener_address(hub->listener), bf_bus_automations(hub->bus));
+        while (read(hub->stop_fd, &count, sizeof(count)) < 0 && errno == EINTR)
+            ;
+        bf_infof(hub->log, "hub", "stopping");
+    }
+    stop(hub);
+    if (!rc)
+        bf_infof(hub->log, "hub", "stopped");
+    return rc;
+}
+
+/* write() and nothing else: this runs in signal handlers. */
+void bf_hub_stop(struct bf_hub *hub)
+{
+    uint64_t one = 1;
+    ssize_t n = write(hub->stop_fd, &one, sizeof(one));
+
+    (void)n;    /* fails only when it was written very often: then it is readable */
+}
+
+/* Takes a hub that was opened half. */
+void bf_hub_close(struct bf_hub *hub)
+{
+    if (!hub)
+        return;
+    bf_loop_free(hub->loop);    /* ends transfers, which tell the courier and plugins */
+    bf_listener_close(hub->listener);
+    bf_courier_free(hub->courier);
+    bf_plugins_free(hub->plugins);
+    bf_workers_free(hub->workers);
+    bf_bus_close(hub->bus);
+    bf_guard_free(hub->guard);
+    bf_team_close(hub->team);
+    bf_db_close(hub->db);
+    if (hub->lock_fd >= 0)
+        close(hub->lock_fd);
+    if (hub->stop_fd >= 0)
+        close(hub->stop_fd);
+    while (hub->subscriptions)
+        bf_hub_unsubscribe(hub, hub->subscriptions->number);
+    bf_wipe(hub->first_key, sizeof(hub->first_key));
+    bf_settings_fini(&hub->settings);
+    bf_log_free(hub->log);
+    pthread_mutex_destroy(&hub->lock);
+    free(hub->public_url);
+    free(hub);
+}
+
+const char *bf_hub_address(const struct bf_hub *hub) { return bf_listener_address(hub->listener); }
+
+const char *bf_hub_first_key(const struct bf_hub *hub)
+{
+    return *hub->first_key ? hub->first_key : NULL;
+}
+
+const char *bf_version(void) { return BF_VERSION; }

@@ -1,0 +1,56 @@
+/* hub_int.h - a hub, as hub.c and publish.c share it. */
+#ifndef BF_HUB_INT_H
+#define BF_HUB_INT_H
+
+#include <belfry/belfry.h>
+
+#include <pthread.h>
+
+#include "core/api/api.h"
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/bus/bus.h"
+#include "core/delivery/courier.h"
+#include "core/net/guard.h"
+#include "core/net/listener.h"
+#include "core/plugin/plugins.h"
+#include "core/settings.h"
+#include "core/team/team.h"
+
+struct subscription {
+    struct subscription *next;
+    int number;
+    bf_execution_fn *fn;
+    void *arg;
+};
+
+struct bf_hub {
+    struct bf_settings settings;
+    const struct bf_clock *clock;
+    struct bf_log *log;
+    int stop_fd;                /* eventfd: written by bf_hub_stop() */
+    int lock_fd;
+    char db_path[4096];
+    char *public_url;
+    char first_key[128];
+    struct bf_db *db;
+    struct bf_team *team;
+    struct bf_guard *guard;
+    struct bf_listener *listener;
+    struct bf_bus *bus;
+    struct bf_loop *loop;
+    struct bf_workers *workers;
+    struct bf_plugins *plugins;
+    struct bf_courier *courier;
+    struct bf_api api;
+    pthread_mutex_t lock;
+    struct subscription *subscriptions; /* under lock, from here down */
+    int last_subscription;
+    bool store_ok;
+    char store_words[200];
+};
+
+/* Tell the subscribers.  [engine] */
+void hub_notify(struct bf_hub *hub, const struct bf_execution *e);
+
+#endif

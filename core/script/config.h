@@ -1,0 +1,20 @@
+/* config.h - the configuration file: Lua, evaluated in an empty environment.
+ *
+ *   listen = "0.0.0.0:8320"
+ *   allow_addresses = { "10.1.0.0/16", "127.0.0.0/8" }
+ *
+ * Every global the file sets is a setting: a string, a number, a boolean, or a list of strings,
+ * which counts as these joined by spaces. */
+#ifndef BF_CONFIG_H
+#define BF_CONFIG_H
+
+#include "core/base/error.h"
+
+/* Called for each setting, in no order; a negative return stops the reading. */
+typedef int bf_config_fn(void *arg, const char *name, const char *value, struct bf_error *err);
+
+/* BF_ECONFIG naming the file, the line and the cause.  Bounded in memory and instructions: a file
+ * that loops is an error, not a hang. */
+int bf_config_read(const char *path, bf_config_fn *fn, void *arg, struct bf_error *err);
+
+#endif

@@ -1,0 +1,39 @@
+#!/bin/sh
+# deps.sh build|test - install the Debian packages that building, or testing, needs.
+#
+# Asks dpkg first, so it costs nothing once they are there.  Uses sudo if we are not root.
+set -eu
+
+build="gcc g++ pkg-config libmicrohttpd-dev libcurl4-openssl-dev libsqlite3-dev libcjson-dev
+       liblua5.4-dev libsodium-dev"
+demo="curl jq ca-certificates"
+test="clang curl jq ca-certificates openssl strace procps webhook nginx-light"
+bench="wrk"
+
+case "${1-}" in
+build) want="$build" ;;
+run) want="$build $demo" ;;
+test) want="$build $demo $test" ;;
+bench) want="$build $demo $bench" ;;
+*) echo "usage: deps.sh build|run|test|bench" >&2; exit 2 ;;
+esac
+
+missing=
+for package in $want; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
+        missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if ! command -v apt-get >/dev/null; then
+    echo "deps.sh: this is no Debian; install these yourself:$missing" >&2
+    exit 1
+fi
+as_root=
+[ "$(id -u)" = 0 ] || as_root=sudo
+echo "installing:$missing"
+$as_root apt-get update -qq
+# shellcheck disable=SC2086 # a list of names
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing \
+    >"${TMPDIR:-/tmp}/belfry-deps.log" 2>&1 ||
+    { tail -n 20 "${TMPDIR:-/tmp}/belfry-deps.log" >&2; exit 1; }

@@ -23,6 +23,7 @@ UNIT_PROGRAMS   := $(UNIT:%=$(B)/tests/unit/%)
 PLUGIN_PROGRAMS := $(PLUGIN_TESTS:%=$(B)/tests/plugin/%)
 TOOL_PROGRAMS   := $(TOOLS:%=$(B)/tests/tools/%)
 
+include tests/bench/bench.mk
 
 unit: $(UNIT_PROGRAMS)
 	$(Q)scripts/run-tests.sh $(UNIT_PROGRAMS)

@@ -1,0 +1,10 @@
+# bench.mk - the yardsticks, and `make bench`.  Included by tests.mk, which builds the load tools.
+
+$(B)/tests/bench/bare: $(B)/tests/bench/bare.o $(B)/tests/tools/tool.o
+	$(Q)$(LINK) $^ -lmicrohttpd -lcurl -lsqlite3 -o $@
+
+# PARTS="a c" runs only these.
+bench: all $(TOOL_PROGRAMS) $(B)/tests/bench/bare
+	$(Q)BUILD=$(B) tests/bench/bench.sh $(PARTS)
+
+.PHONY: bench

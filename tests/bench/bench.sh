@@ -1,0 +1,490 @@
+#!/bin/sh
+# bench.sh [PART...] - measure the hub against yardsticks made of the same libraries.
+#
+#   a  durable intake, 1,000 automations of which none matches     hub / bare listener   >= 0.70
+#   b  the whole way, from a POST to a recorded webhook            hub / bare chain      >= 0.60
+#   c  intake with 100,000 automations against 10                  many / few            >= 0.95
+#   d  draining deliveries that wait on disk                       hub / wrk             >= 0.45
+#   e  event to webhook at 200/s    p50 hub / p50 fdatasync <= 2.5; on tmpfs p99 <= 5 ms
+#   f  memory                       idle <= 15 MB, at full rate and with the receiver down <= 40 MB
+#
+# Both sides of a comparison run in turns, on the same machine at the same time, and the ratio is
+# the median of the rounds' ratios: what else the machine does falls on both.  Ratios come first,
+# then CPU time per event, then absolute figures, all also in $BUILD/bench.txt.  The exit status is
+# 1 if a target is missed.
+#
+# BENCH_ROUNDS (5), BENCH_SECONDS (3) per run, BENCH_DIR (a directory on a real disk),
+# BUILD (build) where `make` has put the programs.
+set -u
+
+here=$(cd "$(dirname "$0")/../.." && pwd)
+BUILD=${BUILD:-$here/build}
+case $BUILD in /*) ;; *) BUILD=$here/$BUILD ;; esac
+ROUNDS=${BENCH_ROUNDS:-5}
+SECONDS_EACH=${BENCH_SECONDS:-3}
+HUB=$BUILD/belfry LOAD=$BUILD/tests/tools/load RECEIVE=$BUILD/tests/tools/receive
+BARE=$BUILD/tests/bench/bare
+KEY=bf-0123456789abcdefghijklmnopqrstuvwxyzABCD
+WORK=$(mktemp -d "${BENCH_DIR:-$BUILD}/bench.XXXXXX") || exit 2
+mkdir "$WORK/series"
+SHM=$(mktemp -d /dev/shm/belfry-bench.XXXXXX) || SHM=$WORK/no-tmpfs
+PIDS=
+
+say() { echo "$*" >&2; }
+die() { say "bench.sh: $*"; exit 2; }
+
+clean_up()
+{
+    for pid in $PIDS; do kill -9 "$pid" 2>/dev/null; done
+    rm -rf "$WORK" "$SHM"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+
+# --- figures ---------------------------------------------------------------------------------
+
+# field NAME FILE: a number of the tools' JSON, from the last line.
+field() { tail -n 1 "$2" | sed -n "s/.*\"$1\":\(-\{0,1\}[0-9.]*\).*/\1/p"; }
+calc() { awk "BEGIN { print ($*) }"; }
+keep() { echo "$2" >>"$WORK/series/$1"; }       # NAME VALUE: one more of a series
+median()                # NAME
+{
+    sort -n "$WORK/series/$1" |
+        awk '{ v[NR] = $1 } END { print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2 }'
+}
+ratio() { keep "$1" "$(calc "$2 / $3")"; }
+
+# target WORDS VALUE OPERATOR GOAL: a line of the first table.
+target()
+{
+    verdict=$(calc "($2 $3 $4) ? \"ok\" : \"MISSED\"")
+    printf '%-58s %8.2f   %s %-6s %s\n' "$1" "$2" "$3" "$4" "$verdict" >>"$WORK/ratios"
+    [ "$verdict" = ok ] || touch "$WORK/missed"
+}
+cpu() { printf '%-58s %8.1f us/event\n' "$1" "$(median "$2")" >>"$WORK/cpu"; }
+figure() { printf '%-58s %10.2f %s\n' "$1" "$(median "$2")" "$3" >>"$WORK/figures"; }
+
+# --- programs --------------------------------------------------------------------------------
+
+# await PID FILE PATTERN: until the pattern stands in the file; prints what it captures.
+await()
+{
+    for _ in $(seq 600); do
+        got=$(sed -n "s/.*$3.*/\1/p" "$2" | head -n 1)
+        [ -n "$got" ] && { echo "$got"; return; }
+        kill -0 "$1" 2>/dev/null || break
+        sleep 0.1
+    done
+    say "$(cat "$2" "$2.err" 2>/dev/null)"
+    return 1
+}
+
+# start_hub NAME DIR: sets NAME_pid and NAME_url.
+start_hub()
+{
+    BELFRY_ADMIN_KEY=$KEY "$HUB" serve --data "$2" --listen 127.0.0.1:0 \
+        --allow_addresses 127.0.0.0/8 --log_level error >"$WORK/$1.out" 2>"$WORK/$1.out.err" &
+    eval "$1_pid=$!"
+    PIDS="$PIDS $!"
+    at=$(await $! "$WORK/$1.out" 'serves on \(http:[^ ]*\)') || die "the hub did not start"
+    eval "$1_url=$at"
+}
+
+stop() { kill -TERM "$1" 2>/dev/null; wait "$1" 2>/dev/null; }
+
+# start_bare DIR MODE [OPTION...]: sets bare_pid and bare_url.
+start_bare()
+{
+    mode=$2 dir=$1
+    shift 2
+    mkdir -p "$dir"
+    "$BARE" "$mode" --data "$dir" "$@" >"$WORK/bare.out" 2>"$WORK/bare.out.err" &
+    bare_pid=$!
+    PIDS="$PIDS $!"
+    at=$(await $! "$WORK/bare.out" 'listening on \(.*\)') || die "bare did not start"
+    bare_url=http://$at/
+}
+
+# start_receiver [OPTION...]: always on the same port, which a first one has found.
+start_receiver()
+{
+    timeout 120 "$RECEIVE" --listen "${receiver:-127.0.0.1:0}" "$@" >"$WORK/receiver.out" \
+        2>"$WORK/receiver.out.err" &
+    receiver_pid=$!
+    PIDS="$PIDS $!"
+    receiver=$(await $! "$WORK/receiver.out" 'listening on \(.*\)') || die "no receiver"
+}
+
+find_receiver_port() { [ -n "${receiver:-}" ] || { start_receiver; stop $receiver_pid; }; }
+
+api()                   # URL METHOD PATH [JSON]
+{
+    curl -sS -f -X "$2" -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json' \
+        ${4:+-d "$4"} "$1/api/v1$3" || die "$2 $3 failed"
+}
+
+# set_up URL: a team, a secret, and an integration that posts to the receiver; sets integration.
+set_up()
+{
+    find_receiver_port
+    api "$1" PUT /teams/acme '{}' >"$WORK/answer"
+    api "$1" PUT /teams/acme/secrets/SIGN '{"value":"a secret of some length"}' >"$WORK/answer"
+    integration=$(api "$1" POST /teams/acme/integrations \
+        '{"sink":"webhook","name":"bench","config":{"url":"http://'"$receiver"'/hook",
+          "secret":"SIGN"}}' | sed -n 's/.*"id": *"\([^"]*\)".*/\1/p')
+    [ -n "$integration" ] || die "no integration was made"
+}
+
+automation()            # NAME ALIAS
+{
+    printf '{"name":"%s","scope":{"entity":"acme","project":"vision","collection":"classifier"},
+        "event":{"type":"ADD_ARTIFACT_ALIAS","filter":{"alias":"%s"}},
+        "actions":[{"integration":"%s","config":{"payload":{"id":"${artifact_metadata.id}",
+        "t":"${artifact_metadata.t}","event":"${event_type}","by":"${event_author}",
+        "artifact":"${artifact_version_string}","alias":"${alias}",
+        "project":"${project_name}","entity":"${entity_name}"}}}]}' "$1" "$2" "$integration"
+}
+
+# add_automations URL COUNT: each waits for another alias, none of which comes.
+add_automations()
+{
+    automation 'other %ID%' 'alias-%ID%' >"$WORK/automation"
+    "$LOAD" --url "$1/api/v1/automations" --key "$KEY" --connections 64 --count "$2" \
+        --body-file "$WORK/automation" >"$WORK/load.out"
+    [ "$(field acknowledged "$WORK/load.out")" = "$2" ] ||
+        die "automations were not made: $(cat "$WORK/load.out")"
+}
+add_matching() { api "$1" POST /automations "$(automation matching production)" >"$WORK/answer"; }
+
+# send URL [OPTION...]: sets per_second; every event must be acknowledged.
+send()
+{
+    url=$1
+    shift
+    "$LOAD" --url "$url" --key "$KEY" "$@" >"$WORK/load.out"
+    per_second=$(field per_second "$WORK/load.out")
+    events=$(field acknowledged "$WORK/load.out")
+    [ "$events" = "$(field sent "$WORK/load.out")" ] || die "lost: $(cat "$WORK/load.out")"
+}
+
+ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
+pss_mb() { awk '/^Pss:/ { print $2 / 1024 }' "/proc/$1/smaps_rollup"; }
+
+# measured PID COMMAND...: sets cpu_us, the CPU time of PID per event of the command.
+measured()
+{
+    pid=$1 before=$(ticks "$1")
+    shift
+    "$@"
+    cpu_us=$(calc "($(ticks "$pid") - $before) * 1e6 / $(getconf CLK_TCK) / $events")
+}
+
+# in_turns COMMAND COMMAND AFTER: one round each, with the order changing.
+in_turns()
+{
+    for round in $(seq "$ROUNDS"); do
+        if [ $((round % 2)) = 1 ]; then $1; $2; else $2; $1; fi
+        $3
+    done
+}
+
+# --- a: durable intake -----------------------------------------------------------------------
+
+a_bare() { measured "$bare_pid" send "$bare_url" --connections "$n" --seconds "$SECONDS_EACH"
+           bare_rate=$per_second; keep "a_bare_$n" "$per_second"; keep "a_bare_cpu_$n" "$cpu_us"; }
+a_hub() { measured "$hub_pid" send "$hub_url/api/v1/events" --connections "$n" \
+              --seconds "$SECONDS_EACH"
+          hub_rate=$per_second; keep "a_hub_$n" "$per_second"; keep "a_hub_cpu_$n" "$cpu_us"; }
+a_round() { ratio "a_$n" "$hub_rate" "$bare_rate"; }
+
+part_a()
+{
+    start_hub hub "$WORK/a"
+    set_up "$hub_url"
+    add_automations "$hub_url" 1000
+    start_bare "$WORK/a-bare" listener
+    for n in 64 256; do
+        in_turns a_bare a_hub a_round
+        target "a. durable intake, $n connections: hub / bare" "$(median "a_$n")" '>=' 0.70
+        cpu "a. hub, $n connections" "a_hub_cpu_$n"
+        cpu "a. bare, $n connections" "a_bare_cpu_$n"
+        figure "a. hub, $n connections" "a_hub_$n" events/s
+        figure "a. bare, $n connections" "a_bare_$n" events/s
+    done
+    stop "$hub_pid"
+    stop "$bare_pid"
+}
+
+# --- b: the whole way ------------------------------------------------------------------------
+
+# From the first POST until the receiver has seen every one of them.
+whole_way()
+{
+    start_receiver --count "$b_events"
+    send "$1" --connections 64 --count "$b_events"
+    begun=$(field begun_ns "$WORK/load.out")
+    wait "$receiver_pid"
+    [ "$(field distinct "$WORK/receiver.out")" -ge "$b_events" ] ||
+        die "not all were delivered: $(cat "$WORK/receiver.out")"
+    rate=$(calc "$b_events * 1e9 / ($(field last_ns "$WORK/receiver.out") - $begun)")
+}
+
+none_pending()
+{
+    api "$hub_url" GET '/executions?status=pending&limit=1' | grep -q '"items": *\[ *\]'
+}
+
+await_recorded()
+{
+    for _ in $(seq 100); do
+        none_pending && return
+        sleep 0.1
+    done
+    die "deliveries were not recorded"
+}
+
+b_bare() { measured "$bare_pid" whole_way "$bare_url"
+           bare_rate=$rate; keep b_bare "$rate"; keep b_bare_cpu "$cpu_us"; }
+b_hub() { measured "$hub_pid" whole_way "$hub_url/api/v1/events"; await_recorded
+          hub_rate=$rate; keep b_hub "$rate"; keep b_hub_cpu "$cpu_us"; }
+b_round() { ratio b "$hub_rate" "$bare_rate"; }
+
+part_b()
+{
+    b_events=$((SECONDS_EACH * 20000))
+    start_hub hub "$WORK/b"
+    set_up "$hub_url"
+    add_matching "$hub_url"
+    start_bare "$WORK/b-bare" chain --to "http://$receiver/hook"
+    in_turns b_bare b_hub b_round
+    target "b. the whole way, 64 connections: hub / bare" "$(median "b")" '>=' 0.60
+    cpu "b. hub" b_hub_cpu
+    cpu "b. bare" b_bare_cpu
+    figure "b. hub" b_hub events/s
+    figure "b. bare" b_bare events/s
+    stop "$hub_pid"
+    stop "$bare_pid"
+}
+
+# --- c: many automations ---------------------------------------------------------------------
+
+c_few() { send "$few_url/api/v1/events" --connections 64 --seconds "$SECONDS_EACH"
+          few_rate=$per_second; keep c_few "$per_second"; }
+c_many() { send "$many_url/api/v1/events" --connections 64 --seconds "$SECONDS_EACH"
+           many_rate=$per_second; keep c_many "$per_second"; }
+c_round() { ratio c "$many_rate" "$few_rate"; }
+
+# Every automation is a commit of its own; on tmpfs that takes no time.
+part_c()
+{
+    start_hub many "$SHM/c"
+    set_up "$many_url"
+    add_automations "$many_url" 100000
+    keep c_made "$(field per_second "$WORK/load.out")"
+    stop "$many_pid"
+    mv "$SHM/c" "$WORK/c-many"
+    start_hub many "$WORK/c-many"
+    start_hub few "$WORK/c-few"
+    set_up "$few_url"
+    add_automations "$few_url" 10
+    in_turns c_few c_many c_round
+    target "c. intake, 100,000 automations / 10" "$(median "c")" '>=' 0.95
+    figure "c. hub, 100,000 automations" c_many events/s
+    figure "c. hub, 10 automations" c_few events/s
+    keep c_pss "$(pss_mb "$many_pid")"
+    figure "c. PSS with 100,000 automations" c_pss MB
+    figure "c. automations made over REST, on tmpfs" c_made /s
+    stop "$many_pid"
+    stop "$few_pid"
+}
+
+# --- d: draining -----------------------------------------------------------------------------
+
+# What had been tried before the receiver came is due again some seconds later, so the figure is
+# about the first 98 %; the others are waited for.
+d_drain()
+{
+    send "$hub_url/api/v1/events" --connections 64 --count "$d_events"
+    stop "$hub_pid"
+    events=$((d_events * 98 / 100))
+    start_receiver --count "$events"
+    start_hub hub "$WORK/d"
+    wait "$receiver_pid"
+    [ "$(field distinct "$WORK/receiver.out")" -ge "$events" ] ||
+        die "not all were drained: $(cat "$WORK/receiver.out")"
+    cpu_us=$(calc "$(ticks "$hub_pid") * 1e6 / $(getconf CLK_TCK) / $events")
+    hub_rate=$(field per_second "$WORK/receiver.out")
+    keep d_hub "$hub_rate"
+    keep d_hub_cpu "$cpu_us"
+    start_receiver
+    await_drained
+    stop "$receiver_pid"
+}
+
+await_drained()
+{
+    for _ in $(seq 600); do
+        none_pending && return
+        sleep 0.1
+    done
+    die "deliveries are still waiting"
+}
+
+# The same request again and again, as long as the hub's.
+d_wrk()
+{
+    cat >"$WORK/post.lua" <<LUA
+wrk.method = "POST"
+wrk.body = string.rep("x", 230)
+wrk.headers["Content-Type"] = "application/json"
+wrk.headers["Idempotency-Key"] = "01JDCS7QJ3W4Y9V8K2M6N5P0RT"
+wrk.headers["X-Wandb-Signature"] = "vqXbKq0f3z1Q9nJ6cJk0W3u2v8h1t7Yb5s4d6f7g8h0="
+LUA
+    start_receiver
+    wrk -t1 -c64 -d"$SECONDS_EACH" -s "$WORK/post.lua" "http://$receiver/hook" >"$WORK/wrk.out"
+    stop "$receiver_pid"
+    wrk_rate=$(sed -n 's,^Requests/sec: *,,p' "$WORK/wrk.out")
+    keep d_wrk "$wrk_rate"
+}
+
+# What libcurl on one thread does, without claiming, rendering and signing.
+d_bare()
+{
+    start_receiver
+    mkdir "$WORK/d-bare"
+    "$BARE" drain --data "$WORK/d-bare" --to "http://$receiver/hook" --count "$d_events" \
+        >"$WORK/bare.out" || die "bare does not drain"
+    rm -r "$WORK/d-bare"
+    stop "$receiver_pid"
+    keep d_bare "$(field per_second "$WORK/receiver.out")"
+}
+d_round() { ratio d "$hub_rate" "$wrk_rate"; d_bare; }
+
+part_d()
+{
+    d_events=50000
+    start_hub hub "$WORK/d"
+    set_up "$hub_url"
+    add_matching "$hub_url"
+    in_turns d_drain d_wrk d_round
+    target "d. draining 50,000 deliveries, 64 connections: hub / wrk" "$(median "d")" \
+        '>=' 0.45
+    cpu "d. hub" d_hub_cpu
+    figure "d. hub" d_hub deliveries/s
+    figure "d. wrk" d_wrk requests/s
+    figure "d. bare, one thread of libcurl" d_bare deliveries/s
+    stop "$hub_pid"
+}
+
+# --- e: latency ------------------------------------------------------------------------------
+
+event_to_webhook()      # URL; sets p50 and p99 in ms
+{
+    start_receiver --latency
+    send "$1/api/v1/events" --connections 8 --rate 200 --seconds "$SECONDS_EACH" --stamp
+    sleep 0.3
+    stop "$receiver_pid"
+    p50=$(calc "$(field p50_us "$WORK/receiver.out") / 1000")
+    p99=$(calc "$(field p99_us "$WORK/receiver.out") / 1000")
+}
+
+# At the hub's rhythm: a disk and a processor that rest in between take longer to answer.
+e_sync()
+{
+    "$BARE" fdatasync --data "$WORK" --rate 200 --count 400 >"$WORK/sync.out" || die "no fdatasync"
+    sync_p50=$(calc "$(field p50_us "$WORK/sync.out") / 1000")
+    keep e_sync50 "$sync_p50"
+    keep e_sync99 "$(calc "$(field p99_us "$WORK/sync.out") / 1000")"
+    "$BARE" fdatasync --data "$WORK" --count 400 >"$WORK/sync.out" || die "no fdatasync"
+    keep e_burst50 "$(calc "$(field p50_us "$WORK/sync.out") / 1000")"
+}
+e_hub() { event_to_webhook "$hub_url"; hub_p50=$p50; keep e_hub50 "$p50"; keep e_hub99 "$p99"; }
+e_round()
+{
+    ratio e "$hub_p50" "$sync_p50"
+    event_to_webhook "$shm_url"
+    keep e_shm50 "$p50"
+    keep e_shm99 "$p99"
+}
+
+part_e()
+{
+    start_hub hub "$WORK/e"
+    set_up "$hub_url"
+    add_matching "$hub_url"
+    start_hub shm "$SHM/e"
+    set_up "$shm_url"
+    add_matching "$shm_url"
+    in_turns e_sync e_hub e_round
+    target "e. event to webhook at 200/s: p50 / p50 of fdatasync" "$(median "e")" '<=' 2.5
+    target "e. event to webhook at 200/s, data on tmpfs: p99 in ms" "$(median "e_shm99")" \
+        '<=' 5
+    figure "e. event to webhook, p50" e_hub50 ms
+    figure "e. event to webhook, p99" e_hub99 ms
+    figure "e. fdatasync of 4 KiB at 200/s, p50" e_sync50 ms
+    figure "e. fdatasync of 4 KiB at 200/s, p99" e_sync99 ms
+    figure "e. fdatasync of 4 KiB one after the other, p50" e_burst50 ms
+    figure "e. event to webhook on tmpfs, p50" e_shm50 ms
+    figure "e. event to webhook on tmpfs, p99" e_shm99 ms
+    stop "$hub_pid"
+    stop "$shm_pid"
+}
+
+# --- f: memory -------------------------------------------------------------------------------
+
+# most_memory PID COMMAND...: sets pss, the most that PID had while the command ran.
+most_memory()
+{
+    watched=$1
+    shift
+    (while kill -0 "$watched" 2>/dev/null; do pss_mb "$watched"; sleep 0.1; done) \
+        >"$WORK/pss" 2>/dev/null &
+    sampler=$!
+    "$@"
+    pss_mb "$watched" >>"$WORK/pss"
+    kill "$sampler" 2>/dev/null
+    wait "$sampler" 2>/dev/null
+    pss=$(sort -n "$WORK/pss" | tail -n 1)
+}
+
+part_f()
+{
+    b_events=$((SECONDS_EACH * 20000))
+    start_hub hub "$WORK/f"
+    set_up "$hub_url"
+    add_matching "$hub_url"
+    stop "$hub_pid"
+    start_hub hub "$WORK/f"
+    sleep 1
+    target "f. PSS idle, in MB" "$(pss_mb "$hub_pid")" '<=' 15
+    most_memory "$hub_pid" whole_way "$hub_url/api/v1/events"
+    target "f. PSS at full rate, the most, in MB" "$pss" '<=' 40
+    await_drained
+    most_memory "$hub_pid" send "$hub_url/api/v1/events" --connections 64 --count 60000
+    target "f. PSS with the receiver down, 60,000 waiting, in MB" "$pss" '<=' 40
+    stop "$hub_pid"
+}
+
+# --- all -------------------------------------------------------------------------------------
+
+for program in "$HUB" "$LOAD" "$RECEIVE" "$BARE"; do
+    [ -x "$program" ] || die "$program is not there: run make first"
+done
+for program in curl wrk; do
+    command -v "$program" >/dev/null || die "$program is not installed"
+done
+[ $# -gt 0 ] || set -- a b c d e f
+for part in "$@"; do
+    case $part in
+    [a-f]) say "part $part ..."; "part_$part" ;;
+    *) die "there is no part $part; there are: a b c d e f" ;;
+    esac
+done
+{
+    echo "median of $ROUNDS rounds of $SECONDS_EACH s, $(nproc) cores"
+    echo
+    cat "$WORK/ratios"
+    [ ! -f "$WORK/cpu" ] || { echo; cat "$WORK/cpu"; }
+    [ ! -f "$WORK/figures" ] || { echo; cat "$WORK/figures"; }
+} | tee "$BUILD/bench.txt"
+[ ! -f "$WORK/missed" ]

@@ -79,7 +79,7 @@ $(B)/belfry-plugin.pc: Makefile
 # Build what is needed, then run a hub with an example automation.
 run:
 	$(Q)scripts/deps.sh run
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all
 	$(Q)scripts/run.sh $(B)
 
 DEST = $(DESTDIR)$(PREFIX)

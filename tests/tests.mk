@@ -40,15 +40,15 @@ fault: test-programs
 # Everything, once its packages are there; in another make, for ours may have begun without them.
 test:
 	$(Q)scripts/deps.sh test
-	$(Q)$(MAKE) --no-print-directory test-here
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) test-here
 
 ASAN := $(BUILD)/address-undefined
 TSAN := $(BUILD)/thread
 in    = $(patsubst $(B)/%,$(1)/%,$(2))
 
 test-here: test-programs
-	$(Q)$(MAKE) --no-print-directory SANITIZE=address,undefined CFLAGS='-O1 -g' test-programs
-	$(Q)$(MAKE) --no-print-directory SANITIZE=thread CFLAGS='-O1 -g' test-programs
+	+$(Q)$(MAKE) --no-print-directory SANITIZE=address,undefined CFLAGS='-O1 -g' test-programs
+	+$(Q)$(MAKE) --no-print-directory SANITIZE=thread CFLAGS='-O1 -g' test-programs
 	$(Q)scripts/run-tests.sh scripts/layers.sh tests/abi/headers.sh \
 	    $(UNIT_PROGRAMS) $(PLUGIN_PROGRAMS) \
 	    $(foreach t,$(E2E) $(FAULT),'B=$(B) $(t)') \

@@ -164,7 +164,8 @@ static void take_offer(struct bf_courier *c, struct item *i)
     if (courier_find(c, i->execution->number)) {
         free_item(i);
     } else if (d->on_disk || !destination_has_room(d)) {
-        d->on_disk = true;
+        if (!d->on_disk)
+            destination_look_on_disk(d);
         free_item(i);
     } else {
         i->dest = d;
@@ -179,8 +180,7 @@ static void on_waiting(void *arg, const char *integration, int64_t due_ms)
     struct destination *d = destination_get(arg, integration);
 
     (void)due_ms;
-    d->on_disk = true;
-    destination_ready(d);
+    destination_look_on_disk(d);
 }
 
 static void look_on_disk(struct bf_courier *c)
@@ -265,9 +265,8 @@ static void take_touched(struct bf_courier *c, struct bf_map *touched)
         struct destination *d = destination_get(c, id);
 
         d->known = false;
-        d->on_disk = true;
         d->rest_until_mono = 0;
-        destination_ready(d);
+        destination_look_on_disk(d);
     }
     bf_map_free(touched);
 }

@@ -69,6 +69,7 @@ struct destination {
     unsigned failures;                  /* in a row */
     int64_t rest_ms;                    /* the length of the last rest; 0: none */
     int64_t rest_until_mono;
+    struct bf_outbox_place seen;        /* rows up to here were claimed since on_disk was set */
     int64_t next_due_ms;                /* of the rows on disk that are not due yet; 0: none */
     struct bf_timer timer;
     char id[BF_ID_LEN + 1];
@@ -139,6 +140,7 @@ struct destination *destination_get(struct bf_courier *c, const char *integratio
 void destination_free(struct destination *d);
 bool destination_has_room(const struct destination *d);
 void destination_ready(struct destination *d);  /* look at it this turn */
+void destination_look_on_disk(struct destination *d);   /* from the front of its line */
 void destinations_pump(struct bf_courier *c);   /* begin what can be begun */
 void destination_outcome(struct destination *d, int outcome, int64_t retry_after_ms);
 

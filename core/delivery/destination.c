@@ -3,8 +3,9 @@
  * MEMORY AND DISK.  The rows in the outbox are the queue; what is in memory is a short piece of
  * it.  New executions are put here directly while everything older is here too.  Once something
  * did not fit, `on_disk` is set and new ones are left on disk as well, until a claim finds no more
- * that is due.  A claim reads the oldest due rows and skips what is in memory already: there are
- * at most MEMORY_PER_DEST of these, so it reads at most that many rows too many.
+ * that is due.  Claims go through the line of due rows from its front to its end, each beginning
+ * behind the last row that an earlier one `seen`; what is in memory already is skipped.  New rows,
+ * and those that become due again, come in behind: the hub's time does not go back.
  *
  * REST.  A destination whose attempts fail in a row rests as a whole, 1 s to 10 s, and is then
  * tried with one.  What waits for it keeps its place and spends no attempts. */
@@ -24,8 +25,15 @@ static void on_timer(struct bf_timer *t)
 
     if (d->next_due_ms && d->next_due_ms <= bf_wall_ms(d->courier->clock)) {
         d->next_due_ms = 0;
-        d->on_disk = true;
+        destination_look_on_disk(d);
     }
+    destination_ready(d);
+}
+
+void destination_look_on_disk(struct destination *d)
+{
+    d->on_disk = true;
+    d->seen = (struct bf_outbox_place){0};
     destination_ready(d);
 }
 
@@ -93,7 +101,6 @@ struct claim {
     struct destination *dest;
     int64_t now_ms;
     unsigned n_rows;
-    unsigned n_taken;
     bool no_room;
 };
 
@@ -185,7 +192,8 @@ static void bury(struct bf_courier *c, const struct bf_outbox_row *row, const st
     bf_errorf(c->log, "courier", "execution %llu cannot be read: %s",
               (unsigned long long)row->number, err->words);
     b->err = *err;
-    b->work = (struct bf_work){.always = true, .apply = apply_burial, .done = burial_done};
+    b->work = (struct bf_work){
+        .always = true, .may_fail = true, .apply = apply_burial, .done = burial_done};
     b->record = (struct bf_attempt_record){
         .execution = row->number,
         .attempt = row->attempts + 1,
@@ -207,12 +215,17 @@ static void on_row(void *arg, const struct bf_outbox_row *row)
     struct item *i;
 
     claim->n_rows++;
-    if (courier_find(d->courier, row->number))
+    if (claim->no_room)
         return;
+    if (courier_find(d->courier, row->number)) {
+        d->seen = (struct bf_outbox_place){row->due_ms, row->number};
+        return;
+    }
     if (!destination_has_room(d)) {
         claim->no_room = true;
         return;
     }
+    d->seen = (struct bf_outbox_place){row->due_ms, row->number};
     x = read_execution(d->courier, row, &err);
     if (!x) {
         bury(d->courier, row, &err);
@@ -224,29 +237,32 @@ static void on_row(void *arg, const struct bf_outbox_row *row)
     courier_keep(i);
     list_add(&d->queue, i);
     d->n_queued++;
-    claim->n_taken++;
 }
 
-/* Take due rows from the disk.  Afterwards `on_disk` says whether there may be more. */
-static void claim_rows(struct destination *d)
+/* Take due rows from the disk.  Afterwards `on_disk` says whether there may be more.
+ *
+ * The end of the line is believed only by a claim that began at its front: a retry may have been
+ * given a due time before what was seen already, if the machine's clock was set back meanwhile.
+ * Such a claim reads what is in memory again, and so is made but once for each way through. */
+static bool claim_rows(struct destination *d)
 {
     struct bf_courier *c = d->courier;
     struct claim claim = {.dest = d, .now_ms = bf_wall_ms(c->clock)};
-    unsigned limit = d->n_memory + CLAIM;
-    int rc = bf_outbox_due(c->db, d->id, claim.now_ms, limit, on_row, &claim);
+    bool from_front = d->seen.number == 0;
+    unsigned limit = from_front ? d->n_memory + CLAIM : CLAIM;
 
-    if (rc) {
+    if (bf_outbox_due(c->db, d->id, &d->seen, claim.now_ms, limit, on_row, &claim)) {
         bf_errorf(c->log, "courier", "cannot read the outbox: %s", bf_db_words(c->db));
         bf_loop_timer(c->loop, &d->timer, REST_MIN_MS);
-        return;
+        return false;
     }
-    if (claim.n_rows == limit && !claim.n_taken && !claim.no_room) {
-        bf_loop_timer(c->loop, &d->timer, REST_MIN_MS); /* only broken rows: when these are gone */
-    } else if (claim.n_rows < limit && !claim.no_room) {
-        d->on_disk = false;
-        if (!bf_outbox_next_due(c->db, d->id, claim.now_ms, &d->next_due_ms))
-            d->next_due_ms = 0;
-    }
+    if (claim.n_rows == limit || claim.no_room)
+        return true;
+    d->seen = (struct bf_outbox_place){0};
+    d->on_disk = !from_front;
+    if (from_front && !bf_outbox_next_due(c->db, d->id, claim.now_ms, &d->next_due_ms))
+        d->next_due_ms = 0;
+    return true;
 }
 
 
@@ -286,7 +302,7 @@ static void look_up(struct destination *d)
         bf_warnf(c->log, "courier", "integration %s cannot be used: %s", d->id, err.words);
 }
 
-/* Begin one attempt if there is one and it may.  False: nothing more to begin now. */
+/* Begin one attempt if there is one and it may.  False: nothing more to do now. */
 static bool begin_one(struct destination *d)
 {
     struct item *i;
@@ -294,11 +310,11 @@ static bool begin_one(struct destination *d)
     look_up(d);
     if (d->info.disabled || is_resting(d) || d->n_flight >= parallel(d))
         return false;
-    if (d->n_queued == 0 && d->on_disk)
-        claim_rows(d);
+    if (d->n_queued == 0 && d->on_disk && !claim_rows(d))
+        return false;
     i = list_take(&d->queue);
     if (!i)
-        return false;
+        return d->on_disk && destination_has_room(d);   /* all were known already: look further */
     d->n_queued--;
     attempt_begin(i);
     return true;

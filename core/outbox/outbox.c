@@ -124,7 +124,7 @@ static int insert_attempt(struct bf_db *db, const struct bf_attempt_record *r)
 {
     struct bf_query *q = bf_db_query(
         db, "INSERT INTO attempts (place, outcome, http_status, started, duration, reason,"
-            " response) VALUES (?, ?, ?, ?, ?, ?, ?)");
+            " response) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
 
     bf_query_int(q, 1, (int64_t)(r->execution * BF_ATTEMPTS_MAX + r->attempt));
     bf_query_int(q, 2, r->outcome);
@@ -193,19 +193,22 @@ static void read_row(struct bf_query *q, struct bf_outbox_row *row)
     snprintf(row->trigger, sizeof(row->trigger), "%s", bf_query_col_text(q, 8));
 }
 
-int bf_outbox_due(struct bf_db *db, const char *integration, int64_t now_ms, unsigned limit,
-                  bf_outbox_row_fn *fn, void *arg)
+int bf_outbox_due(struct bf_db *db, const char *integration, const struct bf_outbox_place *after,
+                  int64_t now_ms, unsigned limit, bf_outbox_row_fn *fn, void *arg)
 {
     struct bf_query *q = bf_db_query(
         db, "SELECT number, event, revision, action, attempts, created, due, first_attempt,"
             " trigger_name FROM executions"
-            " WHERE status = 0 AND integration = ? AND due <= ? ORDER BY due, number LIMIT ?");
+            " WHERE status = 0 AND integration = ? AND due <= ? AND (due, number) > (?, ?)"
+            " ORDER BY due, number LIMIT ?");
     struct bf_outbox_row row;
     int rc;
 
     bf_query_text(q, 1, integration);
     bf_query_int(q, 2, now_ms);
-    bf_query_int(q, 3, limit);
+    bf_query_int(q, 3, after->due_ms);
+    bf_query_int(q, 4, (int64_t)after->number);
+    bf_query_int(q, 5, limit);
     while ((rc = bf_query_step(q)) == 1) {
         read_row(q, &row);
         fn(arg, &row);

@@ -95,9 +95,16 @@ typedef void bf_outbox_row_fn(void *arg, const struct bf_outbox_row *row);
 /* The number of the newest execution; 0 if there is none. */
 uint64_t bf_outbox_last(struct bf_db *db);
 
-/* Pending executions of an integration due by `now_ms`, oldest due first, at most `limit`. */
-int bf_outbox_due(struct bf_db *db, const char *integration, int64_t now_ms, unsigned limit,
-                  bf_outbox_row_fn *fn, void *arg);
+/* A place in the line of an integration's pending rows. */
+struct bf_outbox_place {
+    int64_t due_ms;
+    uint64_t number;
+};
+
+/* Pending executions of an integration due by `now_ms`, oldest due first, behind `after` ({0} for
+ * the front of the line), at most `limit`. */
+int bf_outbox_due(struct bf_db *db, const char *integration, const struct bf_outbox_place *after,
+                  int64_t now_ms, unsigned limit, bf_outbox_row_fn *fn, void *arg);
 /* When the next one of an integration is due that is not due by `now_ms`; false if none is. */
 bool bf_outbox_next_due(struct bf_db *db, const char *integration, int64_t now_ms,
                         int64_t *due_ms);

@@ -23,7 +23,7 @@ case $BUILD in /*) ;; *) BUILD=$here/$BUILD ;; esac
 ROUNDS=${BENCH_ROUNDS:-5}
 SECONDS_EACH=${BENCH_SECONDS:-3}
 HUB=$BUILD/belfry LOAD=$BUILD/tests/tools/load RECEIVE=$BUILD/tests/tools/receive
-BARE=$BUILD/tests/bench/bare
+BARE=$BUILD/tests/bench/bare SQL=$BUILD/tests/tools/sql
 KEY=bf-0123456789abcdefghijklmnopqrstuvwxyzABCD
 WORK=$(mktemp -d "${BENCH_DIR:-$BUILD}/bench.XXXXXX") || exit 2
 mkdir "$WORK/series"
@@ -300,38 +300,56 @@ part_c()
 
 # --- d: draining -----------------------------------------------------------------------------
 
+# The receiver is `belfry listen`, what a user has at hand, printing into a file on tmpfs.
+start_listen()
+{
+    timeout 120 "$HUB" listen "$receiver" >"$SHM/listen.out" 2>"$WORK/listen.err" &
+    listen_pid=$!
+    PIDS="$PIDS $!"
+    await $! "$SHM/listen.out" 'listening on \(.*\),' >"$WORK/answer" || die "no listener"
+}
+
+sql() { "$SQL" "$WORK/d/belfry.db" "$1"; }
+
 # What had been tried before the receiver came is due again some seconds later, so the figure is
-# about the first 98 %; the others are waited for.
+# about the first 98 %; the others are waited for.  The time is that of the attempts themselves, as
+# the hub recorded them.
 d_drain()
 {
     send "$hub_url/api/v1/events" --connections 64 --count "$d_events"
     stop "$hub_pid"
     events=$((d_events * 98 / 100))
-    start_receiver --count "$events"
+    since=$(date +%s%3N)
+    start_listen
     start_hub hub "$WORK/d"
-    wait "$receiver_pid"
-    [ "$(field distinct "$WORK/receiver.out")" -ge "$events" ] ||
-        die "not all were drained: $(cat "$WORK/receiver.out")"
+    await_delivered "$events"
     cpu_us=$(calc "$(ticks "$hub_pid") * 1e6 / $(getconf CLK_TCK) / $events")
-    hub_rate=$(field per_second "$WORK/receiver.out")
+    await_delivered "$d_events"
+    stop "$listen_pid"
+    hub_rate=$(calc "$events * 1000 / $(sql "
+        SELECT max(started + duration) - min(started) FROM (SELECT started, duration FROM attempts
+        WHERE outcome = 0 AND started >= $since ORDER BY started LIMIT $events)")")
     keep d_hub "$hub_rate"
     keep d_hub_cpu "$cpu_us"
-    start_receiver
-    await_drained
-    stop "$receiver_pid"
 }
 
-await_drained()
+await_delivered()       # COUNT: so many since the hub came back
 {
-    for _ in $(seq 600); do
-        none_pending && return
+    for _ in $(seq 1200); do
+        [ "$(sql "SELECT count(*) FROM attempts WHERE outcome = 0 AND started >= $since")" \
+            -ge "$1" ] && return
         sleep 0.1
     done
     die "deliveries are still waiting"
 }
 
 # The same request again and again, as long as the hub's.
-d_wrk()
+wrk_to()                # URL: prints the rate
+{
+    wrk -t1 -c64 -d"$SECONDS_EACH" -s "$WORK/post.lua" "$1" | sed -n 's,^Requests/sec: *,,p'
+}
+
+write_wrk_script()
 {
     cat >"$WORK/post.lua" <<LUA
 wrk.method = "POST"
@@ -340,15 +358,18 @@ wrk.headers["Content-Type"] = "application/json"
 wrk.headers["Idempotency-Key"] = "01JDCS7QJ3W4Y9V8K2M6N5P0RT"
 wrk.headers["X-Wandb-Signature"] = "vqXbKq0f3z1Q9nJ6cJk0W3u2v8h1t7Yb5s4d6f7g8h0="
 LUA
-    start_receiver
-    wrk -t1 -c64 -d"$SECONDS_EACH" -s "$WORK/post.lua" "http://$receiver/hook" >"$WORK/wrk.out"
-    stop "$receiver_pid"
-    wrk_rate=$(sed -n 's,^Requests/sec: *,,p' "$WORK/wrk.out")
-    keep d_wrk "$wrk_rate"
 }
 
-# What libcurl on one thread does, without claiming, rendering and signing.
-d_bare()
+d_wrk()
+{
+    start_listen
+    wrk_rate=$(wrk_to "http://$receiver/hook")
+    keep d_wrk "$wrk_rate"
+    stop "$listen_pid"
+}
+
+# To know where the ceiling is: one thread of libcurl, and wrk, to a receiver that does nothing.
+d_ceiling()
 {
     start_receiver
     mkdir "$WORK/d-bare"
@@ -357,12 +378,16 @@ d_bare()
     rm -r "$WORK/d-bare"
     stop "$receiver_pid"
     keep d_bare "$(field per_second "$WORK/receiver.out")"
+    start_receiver
+    keep d_wrk_fast "$(wrk_to "http://$receiver/hook")"
+    stop "$receiver_pid"
 }
-d_round() { ratio d "$hub_rate" "$wrk_rate"; d_bare; }
+d_round() { ratio d "$hub_rate" "$wrk_rate"; d_ceiling; }
 
 part_d()
 {
     d_events=50000
+    write_wrk_script
     start_hub hub "$WORK/d"
     set_up "$hub_url"
     add_matching "$hub_url"
@@ -371,8 +396,9 @@ part_d()
         '>=' 0.45
     cpu "d. hub" d_hub_cpu
     figure "d. hub" d_hub deliveries/s
-    figure "d. wrk" d_wrk requests/s
-    figure "d. bare, one thread of libcurl" d_bare deliveries/s
+    figure "d. wrk to the same receiver" d_wrk requests/s
+    figure "d. wrk to one that does nothing" d_wrk_fast requests/s
+    figure "d. bare, one thread of libcurl, to the same" d_bare deliveries/s
     stop "$hub_pid"
 }
 
@@ -459,7 +485,7 @@ part_f()
     target "f. PSS idle, in MB" "$(pss_mb "$hub_pid")" '<=' 15
     most_memory "$hub_pid" whole_way "$hub_url/api/v1/events"
     target "f. PSS at full rate, the most, in MB" "$pss" '<=' 40
-    await_drained
+    await_recorded
     most_memory "$hub_pid" send "$hub_url/api/v1/events" --connections 64 --count 60000
     target "f. PSS with the receiver down, 60,000 waiting, in MB" "$pss" '<=' 40
     stop "$hub_pid"
@@ -467,7 +493,7 @@ part_f()
 
 # --- all -------------------------------------------------------------------------------------
 
-for program in "$HUB" "$LOAD" "$RECEIVE" "$BARE"; do
+for program in "$HUB" "$LOAD" "$RECEIVE" "$BARE" "$SQL"; do
     [ -x "$program" ] || die "$program is not there: run make first"
 done
 for program in curl wrk; do

@@ -5,6 +5,7 @@
  * requests, then sources, then the attempts under way and their records, then the engine. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -329,16 +330,22 @@ static void stop(struct bf_hub *hub)
     bf_loop_stop(hub->loop);
 }
 
+static void wait_for_stop(struct bf_hub *hub)
+{
+    struct pollfd p = {.fd = hub->stop_fd, .events = POLLIN};
+
+    while (poll(&p, 1, -1) < 0 && errno == EINTR)
+        ;
+}
+
 int bf_hub_run(struct bf_hub *hub, struct bf_error *err)
 {
     int rc = start(hub, err);
-    uint64_t count;
 
     if (!rc) {
         bf_infof(hub->log, "hub", "listening on %s, %zu automations",
                  bf_listener_address(hub->listener), bf_bus_automations(hub->bus));
-        while (read(hub->stop_fd, &count, sizeof(count)) < 0 && errno == EINTR)
-            ;
+        wait_for_stop(hub);
         bf_infof(hub->log, "hub", "stopping");
     }
     stop(hub);

@@ -13,9 +13,10 @@ passed=0 failed=0 skipped=0
 started=
 
 stop_all() {
+    exec 2>/dev/null    # bash tells of each that it was killed
     # shellcheck disable=SC2086 # a list
-    [ -z "$started" ] || kill -9 $started 2>/dev/null
-    wait 2>/dev/null
+    [ -z "$started" ] || kill -9 $started
+    wait
 }
 trap 'stop_all; rm -rf "$tmp"' EXIT
 trap 'exit 1' INT TERM

@@ -9,6 +9,8 @@
 #include "core/base/crypto.h"
 #include "core/script/config.h"
 
+#define THREADS_MAX 64
+
 struct setting {
     const char *name;
     size_t at;
@@ -95,6 +97,18 @@ static int set(void *arg, const char *name, const char *value, struct bf_error *
     return BF_OK;
 }
 
+static int check_threads(struct bf_settings *s, struct bf_error *err)
+{
+    char *end;
+    long n = strtol(s->threads, &end, 10);
+
+    if (end == s->threads || *end || n < 0 || n > THREADS_MAX)
+        return bf_error_field(err, BF_ECONFIG, "threads",
+                              "threads must be a number from 0 to %d, not \"%s\"", THREADS_MAX,
+                              s->threads);
+    return BF_OK;
+}
+
 /* "https://belfry.example/": no slash at the end, so that paths can be put behind it. */
 static int check_public_url(struct bf_settings *s, struct bf_error *err)
 {
@@ -132,6 +146,8 @@ int bf_settings_init(struct bf_settings *s, const struct bf_hub_options *o, stru
         rc = bf_config_read(o->config_file, set, s, err);
     if (!rc)
         rc = set_all(s, o->settings, err);
+    if (!rc)
+        rc = check_threads(s, err);
     if (!rc)
         rc = check_public_url(s, err);
     if (rc)

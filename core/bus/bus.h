@@ -30,6 +30,7 @@
 #include "core/store/store.h"
 
 #define BF_BUS_QUEUE_MAX  16384                 /* pieces of work waiting for the engine */
+#define BF_BUS_QUEUE_BYTES (32 * 1024 * 1024)   /* of events in them */
 #define BF_BUS_BATCH_MAX  1024                  /* pieces in one transaction */
 #define BF_BUS_BATCH_BYTES (8 * 1024 * 1024)    /* of events in one transaction */
 
@@ -86,6 +87,12 @@ void bf_bus_close(struct bf_bus *bus);
 /* BF_OK: done will be called.  BF_EFULL, BF_ECANCELED: it will not.  [any] */
 int bf_bus_post(struct bf_bus *bus, struct bf_work *w);
 size_t bf_bus_waiting(struct bf_bus *bus);
+
+/* The hub's time: what `received` and everything that is due is measured with.  It follows the
+ * machine's clock forward but never goes back; while the machine's is behind, it runs at half
+ * speed, so that what waits is not stuck until the other has caught up.  [any] */
+int64_t bf_bus_now(struct bf_bus *bus);
+
 /* The 16 bits in this hub's ids.  [any] */
 uint16_t bf_bus_hub(const struct bf_bus *bus);
 size_t bf_bus_automations(const struct bf_bus *bus);    /* filed in the rules; about, off [engine] */

@@ -32,7 +32,10 @@ struct bf_bus {
     /* The last ones given out; taken back when a batch fails. */
     uint64_t last_seq;
     uint64_t last_number;
-    int64_t last_ms;
+    atomic_size_t queued_bytes; /* weights of the works that were posted and are not done */
+    pthread_mutex_t time_lock;
+    int64_t time_ms;            /* under time_lock: the hub's time ... */
+    int64_t time_mono_ms;       /* ... when the monotonic clock showed this */
 };
 
 extern const char *const bf_bus_schema[];

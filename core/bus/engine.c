@@ -204,6 +204,7 @@ static void tell(struct bf_bus *bus, struct batch *b, const struct refusal *refu
         const struct refusal *r = refusals ? refusal_of(refusals, w) : NULL;
 
         l = l->next;    /* done() may free the work */
+        atomic_fetch_sub(&bus->queued_bytes, w->weight);
         if (r)
             w->done(w, r->rc, &r->err);
         else
@@ -255,13 +256,12 @@ static void run_batch(struct bf_bus *bus, struct bf_link **rest)
 {
     struct bf_tx tx = {.bus = bus, .db = bus->db};
     struct mark before = mark_of(bus);
-    int64_t before_ms = bus->last_ms;
     struct refusal *refusals = NULL;
     struct bf_error err = {0};
     struct batch b = {0};
     int rc;
 
-    bus->last_ms = tx.now_ms = bf_max64(bus->last_ms, bf_wall_ms(bus->clock));
+    tx.now_ms = bf_bus_now(bus);
     rc = bf_db_begin(bus->db);
     if (rc)
         bf_error_set(&err, BF_EIO, "the store takes no transaction: %s", bf_db_words(bus->db));
@@ -277,7 +277,6 @@ static void run_batch(struct bf_bus *bus, struct bf_link **rest)
     }
     if (rc) {
         back_to(bus, before);
-        bus->last_ms = before_ms;
         rc = BF_EIO;
     }
     report_health(bus, rc, &err);
@@ -311,6 +310,8 @@ int bf_bus_open(struct bf_db *db, const struct bf_clock *clock, struct bf_log *l
     bus->log = log;
     bus->hooks = *hooks;
     bus->healthy = true;
+    bus->time_mono_ms = bf_mono_ms(clock);
+    pthread_mutex_init(&bus->time_lock, NULL);
     bus->queue = bf_queue_new(BF_BUS_QUEUE_MAX);
     bus->rules = bf_rules_new();
     bus->scratch = bf_arena_new(SCRATCH_MAX);
@@ -320,7 +321,7 @@ int bf_bus_open(struct bf_db *db, const struct bf_clock *clock, struct bf_log *l
     if (!rc)
         rc = bf_journal_open(bus, err);
     if (!rc)
-        rc = bf_outbox_recover(db, bf_wall_ms(clock), err);
+        rc = bf_outbox_recover(db, bf_bus_now(bus), err);
     if (!rc)
         rc = bf_automations_load(bus, err);
     if (rc)
@@ -359,13 +360,43 @@ void bf_bus_close(struct bf_bus *bus)
     bf_queue_free(bus->queue);
     bf_rules_free(bus->rules);
     bf_arena_free(bus->scratch);
+    pthread_mutex_destroy(&bus->time_lock);
     free(bus);
 }
 
 int bf_bus_post(struct bf_bus *bus, struct bf_work *w)
 {
-    return w->always ? bf_queue_push_always(bus->queue, &w->link)
-                     : bf_queue_push(bus->queue, &w->link);
+    uint32_t weight = w->weight;        /* once it is queued, the work is not ours to read */
+    size_t before = atomic_fetch_add(&bus->queued_bytes, weight);
+    int rc;
+
+    if (w->always)
+        rc = bf_queue_push_always(bus->queue, &w->link);
+    else if (before && before + weight > BF_BUS_QUEUE_BYTES)
+        rc = BF_EFULL;
+    else
+        rc = bf_queue_push(bus->queue, &w->link);
+    if (rc)
+        atomic_fetch_sub(&bus->queued_bytes, weight);
+    return rc;
+}
+
+int64_t bf_bus_now(struct bf_bus *bus)
+{
+    int64_t wall = bf_wall_ms(bus->clock), mono = bf_mono_ms(bus->clock), passed;
+
+    pthread_mutex_lock(&bus->time_lock);
+    passed = bf_max64(mono - bus->time_mono_ms, 0);
+    if (wall >= bus->time_ms + passed / 2) {
+        bus->time_ms = bf_max64(bus->time_ms, wall);
+        bus->time_mono_ms = mono;
+    } else if (passed >= 2) {
+        bus->time_ms += passed / 2;
+        bus->time_mono_ms = mono - passed % 2;
+    }
+    wall = bus->time_ms;
+    pthread_mutex_unlock(&bus->time_lock);
+    return wall;
 }
 
 size_t bf_bus_waiting(struct bf_bus *bus) { return bf_queue_len(bus->queue); }

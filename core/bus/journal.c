@@ -2,6 +2,7 @@
  *
  * A row's `seq` grows without gaps a reader could fall into: one engine numbers them.  The id of
  * an event is made from its received time, the hub's 16 bits and its seq, so it needs no index.
+ * The hops are kept beside the sender's text, for a header may have said more of them than that.
  *
  * Keys stand in a table of their own, because they are remembered longer than events are kept. */
 #include "core/bus/bus_int.h"
@@ -19,6 +20,7 @@ const char *const bf_bus_schema[] = {
     " entity TEXT NOT NULL,"
     " type TEXT NOT NULL,"
     " received INTEGER NOT NULL,"
+    " hops INTEGER NOT NULL,"
     " body TEXT NOT NULL)",
     "CREATE TABLE event_keys ("
     " entity TEXT NOT NULL,"
@@ -78,7 +80,7 @@ int bf_journal_open(struct bf_bus *bus, struct bf_error *err)
         return bf_error_set(err, rc, "cannot read the journal: %s", bf_db_words(bus->db));
     if (rc == 1) {
         bus->last_seq = (uint64_t)bf_query_col_int(q, 0);
-        bus->last_ms = bf_query_col_int(q, 1);
+        bus->time_ms = bf_query_col_int(q, 1);
     }
     bf_query_end(q);
     bus->last_number = bf_outbox_last(bus->db);
@@ -126,13 +128,15 @@ static int take_key(struct bf_tx *tx, const struct bf_envelope *e, uint64_t seq,
 static int insert(struct bf_tx *tx, const struct bf_envelope *e, uint64_t seq)
 {
     struct bf_query *q = bf_db_query(
-        tx->db, "INSERT INTO journal (seq, entity, type, received, body) VALUES (?, ?, ?, ?, ?)");
+        tx->db, "INSERT INTO journal (seq, entity, type, received, hops, body)"
+                " VALUES (?, ?, ?, ?, ?, ?)");
 
     bf_query_int(q, 1, (int64_t)seq);
     bf_query_text(q, 2, e->entity);
     bf_query_text(q, 3, e->type);
     bf_query_int(q, 4, tx->now_ms);
-    bf_query_textn(q, 5, e->text, e->text_len);
+    bf_query_int(q, 5, e->hops);
+    bf_query_textn(q, 6, e->text, e->text_len);
     return bf_query_run(q);
 }
 
@@ -167,7 +171,7 @@ int bf_journal_append(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt
 int bf_journal_read(struct bf_db *db, uint16_t hub, uint64_t seq, struct bf_arena *scratch,
                     struct bf_envelope **out, struct bf_error *err)
 {
-    struct bf_query *q = bf_db_query(db, "SELECT received, body FROM journal WHERE seq = ?");
+    struct bf_query *q = bf_db_query(db, "SELECT received, body, hops FROM journal WHERE seq = ?");
     int rc;
 
     bf_query_int(q, 1, (int64_t)seq);
@@ -179,8 +183,10 @@ int bf_journal_read(struct bf_db *db, uint16_t hub, uint64_t seq, struct bf_aren
                             (unsigned long long)seq);
     rc = bf_envelope_parse(scratch, bf_query_col_text(q, 1), bf_query_col_len(q, 1), BF_FROM_HUB,
                            out, err);
-    if (!rc)
+    if (!rc) {
+        (*out)->hops = (uint32_t)bf_query_col_int(q, 2);
         place(*out, hub, seq, bf_query_col_int(q, 0));
+    }
     bf_query_end(q);
     return rc;
 }

@@ -168,7 +168,7 @@ static void after_prepare(struct item *i)
         bf_client_send(bf_loop_client(c->loop), &i->at.out.http, on_answer, i);
         break;
     case BF_STEP_SETTLED:
-        i->record.duration_ms = bf_max64(bf_wall_ms(c->clock) - i->at.started_ms, 0);
+        i->record.duration_ms = bf_max64(bf_bus_now(c->bus) - i->at.started_ms, 0);
         attempt_settled(i);
         break;
     case BF_STEP_LATER:
@@ -252,7 +252,7 @@ void attempt_begin(struct item *i)
     i->at.arena = take_arena(c);
     i->at.number = i->execution->attempts + 1;
     i->at.ticket = i->execution->number * BF_ATTEMPTS_MAX + i->at.number;
-    i->at.started_ms = bf_wall_ms(c->clock);
+    i->at.started_ms = bf_bus_now(c->bus);
     i->at.deadline_ms = i->at.started_ms + DEADLINE_MS;
     i->dest->n_flight++;
     c->n_flight++;
@@ -361,6 +361,6 @@ void attempt_settled(struct item *i)
 void attempt_called(struct item *i)
 {
     i->at.verdict = i->given;
-    i->record.duration_ms = bf_max64(bf_wall_ms(courier_of(i)->clock) - i->at.started_ms, 0);
+    i->record.duration_ms = bf_max64(bf_bus_now(courier_of(i)->bus) - i->at.started_ms, 0);
     attempt_settled(i);
 }

@@ -78,6 +78,11 @@ struct item *courier_find(struct bf_courier *c, uint64_t number)
     return i;
 }
 
+static size_t size_of(const struct item *i)
+{
+    return i->execution->event ? i->execution->event->text_len : 0;
+}
+
 void courier_keep(struct item *i)
 {
     struct bf_courier *c = i->dest->courier;
@@ -87,7 +92,7 @@ void courier_keep(struct item *i)
     *b = i;
     i->dest->n_memory++;
     c->n_memory++;
-    c->memory_bytes += i->execution->event->text_len;
+    c->memory_bytes += size_of(i);
     atomic_store(&c->in_memory_now, c->n_memory);
 }
 
@@ -118,7 +123,7 @@ void courier_forget(struct item *i)
     *b = i->same_bucket;
     i->dest->n_memory--;
     c->n_memory--;
-    c->memory_bytes -= i->execution->event->text_len;
+    c->memory_bytes -= size_of(i);
     atomic_store(&c->in_memory_now, c->n_memory);
     if (i->at.arena) {
         c->ops.forget(c->ops.arg, &i->at);
@@ -175,18 +180,14 @@ static void take_offer(struct bf_courier *c, struct item *i)
     }
 }
 
-static void on_waiting(void *arg, const char *integration, int64_t due_ms)
-{
-    struct destination *d = destination_get(arg, integration);
-
-    (void)due_ms;
-    destination_look_on_disk(d);
-}
-
+/* Rows that were left out of an overflowing offer may belong to destinations that know of none. */
 static void look_on_disk(struct bf_courier *c)
 {
-    if (bf_outbox_waiting(c->db, on_waiting, c))
-        bf_errorf(c->log, "courier", "cannot read the outbox: %s", bf_db_words(c->db));
+    if (!c->look)
+        return;
+    c->look = !destinations_look(c);
+    if (c->look)
+        bf_loop_timer(c->loop, &c->look_again, LOOK_AGAIN_MS);
 }
 
 static void recorded(struct item *i)
@@ -225,7 +226,7 @@ static void report_done(struct bf_work *w, int rc, const struct bf_error *err)
     for (struct item *i = rc ? NULL : r->items.first; i; i = i->next) {
         i->execution->status = i->record.status;
         i->execution->attempts = i->record.attempt;
-        if (c->on_change)
+        if (c->on_change && i->execution->event)
             c->on_change(c->on_change_arg, i->execution);
     }
     pthread_mutex_lock(&c->lock);
@@ -265,7 +266,7 @@ static void take_touched(struct bf_courier *c, struct bf_map *touched)
         struct destination *d = destination_get(c, id);
 
         d->known = false;
-        d->rest_until_mono = 0;
+        d->rest_until_mono = d->again_mono = 0;
         destination_look_on_disk(d);
     }
     bf_map_free(touched);
@@ -298,8 +299,8 @@ static void on_arrived(struct bf_task *t)
         take_touched(c, touched);
     while ((i = list_take(&offered)))
         take_offer(c, i);
-    if (overflowed)
-        look_on_disk(c);
+    c->look |= overflowed;
+    look_on_disk(c);
     while ((i = list_take(&called)))
         take_called(i);
     while (reported) {
@@ -337,6 +338,11 @@ static void report_settled(struct bf_courier *c)
 }
 
 static void on_record_again(struct bf_timer *t) { (void)t; }
+
+static void on_look_again(struct bf_timer *t)
+{
+    look_on_disk(bf_container_of(t, struct bf_courier, look_again));
+}
 
 static void on_turn(void *arg)
 {
@@ -420,6 +426,7 @@ int bf_courier_new(struct bf_loop *loop, struct bf_workers *workers, struct bf_b
     c->scratch = bf_arena_new(SCRATCH_MAX);
     c->arrived.fn = on_arrived;
     c->record_again.fn = on_record_again;
+    c->look_again.fn = on_look_again;
     pthread_mutex_init(&c->lock, NULL);
     bf_loop_on_turn(loop, on_turn, c);
     *out = c;
@@ -428,7 +435,7 @@ int bf_courier_new(struct bf_loop *loop, struct bf_workers *workers, struct bf_b
 
 int bf_courier_start(struct bf_courier *c, struct bf_error *err)
 {
-    if (bf_outbox_waiting(c->db, on_waiting, c))
+    if (!destinations_look(c))
         return bf_error_set(err, BF_EIO, "cannot read the outbox: %s", bf_db_words(c->db));
     pthread_mutex_lock(&c->lock);
     courier_arrived(c);         /* a first turn of the loop */

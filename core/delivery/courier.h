@@ -63,7 +63,8 @@ enum bf_step {
 
 /* The sinks, as the courier knows them; filled by the plugin room, wired in hub.c. */
 struct bf_courier_ops {
-    /* What the integration's sink is like; false: there is none, and the reason.  [loop] */
+    /* What the integration's sink is like; false: there is none now, and the reason.  It is asked
+     * again.  [loop] */
     bool (*destination)(void *arg, const char *integration, struct bf_destination_info *out,
                         struct bf_error *err);
     /* [loop] if the destination is quick, else [worker] */
@@ -73,7 +74,7 @@ struct bf_courier_ops {
     void (*judge)(void *arg, struct bf_attempt *at, struct bf_fetch_result *result);
     /* The attempt is over: give back what hangs on `data`.  [loop] */
     void (*forget)(void *arg, struct bf_attempt *at);
-    /* The endpoint said it is gone for good (410), or failed for 120 h: disable it.  [loop] */
+    /* The receiver said that it is gone for good (410): disable the integration.  [loop] */
     void (*disable)(void *arg, const char *integration, const char *reason);
     void *arg;
 };

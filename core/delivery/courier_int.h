@@ -27,6 +27,9 @@
 #define FAILURES_BEFORE_REST 3
 #define DEADLINE_MS        60000        /* of an attempt that a sink settles by itself */
 #define RECORD_AGAIN_MS    500          /* pause before outcomes that could not be stored */
+#define LOOK_AGAIN_MS      1000         /* before the outbox is read again that could not be */
+#define ASK_AGAIN_MS       10000        /* before a sink is asked for again that is not there */
+#define SLEEP_MAX_MS       60000        /* a timer is set for no longer: clocks can be moved */
 #define ARENA_MAX          (8 * 1024 * 1024)    /* of one attempt */
 #define BUCKETS            4096
 
@@ -69,6 +72,9 @@ struct destination {
     unsigned failures;                  /* in a row */
     int64_t rest_ms;                    /* the length of the last rest; 0: none */
     int64_t rest_until_mono;
+    bool asked_to_rest;                 /* by the receiver: an older answer does not end it */
+    bool missing;                       /* its sink is not there; said once */
+    int64_t again_mono;                 /* when to try what failed here: a read, a look-up; 0: not */
     struct bf_outbox_place seen;        /* rows up to here were claimed since on_disk was set */
     int64_t next_due_ms;                /* of the rows on disk that are not due yet; 0: none */
     struct bf_timer timer;
@@ -100,6 +106,8 @@ struct bf_courier {
     struct list settled;                /* outcomes of this turn */
     struct bf_timer record_again;       /* armed: outcomes wait for it */
     bool record_failed;
+    struct bf_timer look_again;
+    bool look;                          /* `offered` overflowed: look for rows on disk */
     struct bf_arena *spare;             /* one arena to use again */
     size_t n_memory;
     size_t memory_bytes;
@@ -143,6 +151,7 @@ void destination_ready(struct destination *d);  /* look at it this turn */
 void destination_look_on_disk(struct destination *d);   /* from the front of its line */
 void destinations_pump(struct bf_courier *c);   /* begin what can be begun */
 void destination_outcome(struct destination *d, int outcome, int64_t retry_after_ms);
+bool destinations_look(struct bf_courier *c);   /* for rows that no destination knows of */
 
 /* attempt.c */
 void attempt_begin(struct item *i);

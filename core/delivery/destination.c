@@ -8,7 +8,8 @@
  * and those that become due again, come in behind: the hub's time does not go back.
  *
  * REST.  A destination whose attempts fail in a row rests as a whole, 1 s to 10 s, and is then
- * tried with one.  What waits for it keeps its place and spends no attempts. */
+ * tried with one.  What waits for it keeps its place and spends no attempts, and goes back to disk,
+ * so that the memory is there for those who are alive. */
 #include "core/delivery/courier_int.h"
 
 #include <stdio.h>
@@ -17,13 +18,14 @@
 #include "core/base/base.h"
 
 #define CLAIM 128               /* rows wanted from one look on the disk */
+#define NEVER INT64_MIN
 #define REVISIONS_MAX 1024      /* automations kept parsed for claimed rows */
 
 static void on_timer(struct bf_timer *t)
 {
     struct destination *d = bf_container_of(t, struct destination, timer);
 
-    if (d->next_due_ms && d->next_due_ms <= bf_wall_ms(d->courier->clock)) {
+    if (d->next_due_ms && d->next_due_ms <= bf_bus_now(d->courier->bus)) {
         d->next_due_ms = 0;
         destination_look_on_disk(d);
     }
@@ -79,19 +81,48 @@ void destination_ready(struct destination *d)
     c->ready = d;
 }
 
-/* When there will be something to do that nobody else wakes us for: the end of a rest, or the
- * next row that becomes due. */
+static int64_t earlier(int64_t a, int64_t b) { return a == NEVER || b < a ? b : a; }
+
+/* When there will be something to do that nobody else wakes us for: the end of a rest, another try
+ * of what failed here, the next row that becomes due. */
 static void arm(struct destination *d)
 {
     struct bf_courier *c = d->courier;
-    int64_t in_ms = -1;
+    int64_t mono = bf_mono_ms(c->clock), in_ms = NEVER;
 
     if (d->rest_until_mono)
-        in_ms = bf_max64(d->rest_until_mono - bf_mono_ms(c->clock), 0);
-    else if (d->next_due_ms)
-        in_ms = bf_max64(d->next_due_ms - bf_wall_ms(c->clock), 0);
-    if (in_ms >= 0)
-        bf_loop_timer(c->loop, &d->timer, in_ms);
+        in_ms = earlier(in_ms, d->rest_until_mono - mono);
+    if (d->again_mono)
+        in_ms = earlier(in_ms, d->again_mono - mono);
+    if (d->next_due_ms && !d->rest_until_mono)
+        in_ms = earlier(in_ms, d->next_due_ms - bf_bus_now(c->bus));
+    if (in_ms != NEVER)
+        bf_loop_timer(c->loop, &d->timer, bf_min64(bf_max64(in_ms, 0), SLEEP_MAX_MS));
+}
+
+static void try_again(struct destination *d, int64_t in_ms)
+{
+    d->again_mono = bf_mono_ms(d->courier->clock) + in_ms;
+}
+
+static bool is_waiting_to_try(struct destination *d)
+{
+    if (d->again_mono && d->again_mono <= bf_mono_ms(d->courier->clock))
+        d->again_mono = 0;
+    return d->again_mono != 0;
+}
+
+/* What has not begun goes back to where it is safe anyway. */
+static void leave_on_disk(struct destination *d)
+{
+    struct item *i;
+
+    if (!d->queue.first)
+        return;
+    while ((i = list_take(&d->queue)))
+        courier_forget(i);
+    d->n_queued = 0;
+    destination_look_on_disk(d);
 }
 
 
@@ -102,6 +133,7 @@ struct claim {
     int64_t now_ms;
     unsigned n_rows;
     bool no_room;
+    bool failed;                /* the store cannot be read now */
 };
 
 static void forget_revisions(struct bf_courier *c)
@@ -133,19 +165,20 @@ static int read_revision(struct bf_courier *c, uint64_t revision,
     return rc;
 }
 
-static struct bf_execution *read_execution(struct bf_courier *c, const struct bf_outbox_row *row,
-                                           struct bf_error *err)
+static int read_execution(struct bf_courier *c, const struct bf_outbox_row *row,
+                          struct bf_execution **out, struct bf_error *err)
 {
     const struct bf_automation *automation;
     struct bf_execution *x;
     struct bf_envelope *event;
     const struct bf_trigger *trigger;
+    int rc = read_revision(c, row->revision, &automation, err);
 
-    if (read_revision(c, row->revision, &automation, err))
-        return NULL;
     bf_arena_reset(c->scratch);
-    if (bf_journal_read(c->db, bf_bus_hub(c->bus), row->event_seq, c->scratch, &event, err))
-        return NULL;
+    if (!rc)
+        rc = bf_journal_read(c->db, bf_bus_hub(c->bus), row->event_seq, c->scratch, &event, err);
+    if (rc)
+        return rc;
     trigger = bf_trigger_by_wire(row->trigger);
     x = bf_execution_new();
     x->number = row->number;
@@ -159,51 +192,48 @@ static struct bf_execution *read_execution(struct bf_courier *c, const struct bf
     x->automation = bf_automation_ref(automation);
     x->trigger = trigger ? trigger->wire : automation->trigger->wire;
     bf_id_number(x->id, row->created_ms, bf_bus_hub(c->bus), row->number);
-    return x;
+    *out = x;
+    return BF_OK;
 }
 
-/* A row that cannot be brought back: its event or revision is gone, or damaged.  It ends as failed,
- * with the reason, so that it does not stand before the others for ever. */
-struct burial {
-    struct bf_work work;
-    struct bf_attempt_record record;
-    struct bf_error err;
-};
+/* Whether reading it again may help: the store's trouble, not the row's. */
+static bool is_passing(int rc) { return rc == BF_EIO || rc == BF_ENOMEM; }
 
-static int apply_burial(struct bf_work *w, struct bf_tx *tx, struct bf_error *err)
+/* A row that cannot be brought back, for its event or revision is gone or damaged, ends as failed
+ * with the reason; it would stand before the others for ever. */
+static void bury(struct destination *d, const struct bf_outbox_row *row, const struct bf_error *err)
 {
-    struct burial *b = bf_container_of(w, struct burial, work);
-    int rc = bf_outbox_record(tx->db, &b->record);
-
-    return rc ? bf_error_set(err, rc, "cannot record a failure: %s", bf_db_words(tx->db)) : BF_OK;
-}
-
-static void burial_done(struct bf_work *w, int rc, const struct bf_error *err)
-{
-    (void)rc;
-    (void)err;
-    free(bf_container_of(w, struct burial, work));
-}
-
-static void bury(struct bf_courier *c, const struct bf_outbox_row *row, const struct bf_error *err)
-{
-    struct burial *b = bf_new(struct burial);
+    struct bf_courier *c = d->courier;
+    struct item *i = bf_new(struct item);
 
     bf_errorf(c->log, "courier", "execution %llu cannot be read: %s",
               (unsigned long long)row->number, err->words);
-    b->err = *err;
-    b->work = (struct bf_work){
-        .always = true, .may_fail = true, .apply = apply_burial, .done = burial_done};
-    b->record = (struct bf_attempt_record){
+    i->dest = d;
+    i->execution = bf_execution_new();
+    i->execution->number = row->number;
+    i->own_words = bf_strdup(err->words);
+    i->record = (struct bf_attempt_record){
         .execution = row->number,
         .attempt = row->attempts + 1,
         .outcome = BF_REJECTED,
         .status = BF_FAILED,
-        .started_ms = bf_wall_ms(c->clock),
-        .words = b->err.words,
+        .started_ms = bf_bus_now(c->bus),
+        .words = i->own_words,
     };
-    if (bf_bus_post(c->bus, &b->work))
-        free(b);
+    courier_keep(i);
+    list_add(&c->settled, i);
+    atomic_fetch_add(&c->n_unrecorded, 1);
+}
+
+static void keep_row(struct destination *d, struct bf_execution *x)
+{
+    struct item *i = bf_new(struct item);
+
+    i->dest = d;
+    i->execution = x;
+    courier_keep(i);
+    list_add(&d->queue, i);
+    d->n_queued++;
 }
 
 static void on_row(void *arg, const struct bf_outbox_row *row)
@@ -212,57 +242,61 @@ static void on_row(void *arg, const struct bf_outbox_row *row)
     struct destination *d = claim->dest;
     struct bf_execution *x;
     struct bf_error err;
-    struct item *i;
 
     claim->n_rows++;
-    if (claim->no_room)
+    if (claim->no_room || claim->failed)
         return;
-    if (courier_find(d->courier, row->number)) {
-        d->seen = (struct bf_outbox_place){row->due_ms, row->number};
-        return;
-    }
-    if (!destination_has_room(d)) {
-        claim->no_room = true;
-        return;
+    if (!courier_find(d->courier, row->number)) {
+        int rc;
+
+        if (!destination_has_room(d)) {
+            claim->no_room = true;
+            return;
+        }
+        rc = read_execution(d->courier, row, &x, &err);
+        if (is_passing(rc)) {
+            claim->failed = true;
+            return;
+        }
+        if (rc)
+            bury(d, row, &err);
+        else
+            keep_row(d, x);
     }
     d->seen = (struct bf_outbox_place){row->due_ms, row->number};
-    x = read_execution(d->courier, row, &err);
-    if (!x) {
-        bury(d->courier, row, &err);
-        return;
-    }
-    i = bf_new(struct item);
-    i->dest = d;
-    i->execution = x;
-    courier_keep(i);
-    list_add(&d->queue, i);
-    d->n_queued++;
 }
 
-/* Take due rows from the disk.  Afterwards `on_disk` says whether there may be more.
- *
- * The end of the line is believed only by a claim that began at its front: a retry may have been
- * given a due time before what was seen already, if the machine's clock was set back meanwhile.
- * Such a claim reads what is in memory again, and so is made but once for each way through. */
+/* The end of the line is believed only by a claim that began at its front: a retry that was asked
+ * for at once may be due before what was seen by the time it is recorded.  Such a claim reads what
+ * is in memory again, and so is made but once for each way through. */
+static bool end_of_line(struct destination *d, bool from_front, int64_t now_ms)
+{
+    if (from_front &&
+        bf_outbox_next_due(d->courier->db, d->id, now_ms, &d->next_due_ms))
+        return false;
+    d->seen = (struct bf_outbox_place){0};
+    d->on_disk = !from_front;
+    return true;
+}
+
+/* Take due rows from the disk.  Afterwards `on_disk` says whether there may be more.  False if the
+ * store cannot be read; that is tried again. */
 static bool claim_rows(struct destination *d)
 {
     struct bf_courier *c = d->courier;
-    struct claim claim = {.dest = d, .now_ms = bf_wall_ms(c->clock)};
+    struct claim claim = {.dest = d, .now_ms = bf_bus_now(c->bus)};
     bool from_front = d->seen.number == 0;
     unsigned limit = from_front ? d->n_memory + CLAIM : CLAIM;
 
-    if (bf_outbox_due(c->db, d->id, &d->seen, claim.now_ms, limit, on_row, &claim)) {
+    if (bf_outbox_due(c->db, d->id, &d->seen, claim.now_ms, limit, on_row, &claim))
+        claim.failed = true;
+    if (!claim.failed && claim.n_rows < limit && !claim.no_room)
+        claim.failed = !end_of_line(d, from_front, claim.now_ms);
+    if (claim.failed) {
         bf_errorf(c->log, "courier", "cannot read the outbox: %s", bf_db_words(c->db));
-        bf_loop_timer(c->loop, &d->timer, REST_MIN_MS);
-        return false;
+        try_again(d, LOOK_AGAIN_MS);
     }
-    if (claim.n_rows == limit || claim.no_room)
-        return true;
-    d->seen = (struct bf_outbox_place){0};
-    d->on_disk = !from_front;
-    if (from_front && !bf_outbox_next_due(c->db, d->id, claim.now_ms, &d->next_due_ms))
-        d->next_due_ms = 0;
-    return true;
+    return !claim.failed;
 }
 
 
@@ -270,8 +304,10 @@ static bool claim_rows(struct destination *d)
 
 static bool is_resting(struct destination *d)
 {
-    if (d->rest_until_mono && d->rest_until_mono <= bf_mono_ms(d->courier->clock))
+    if (d->rest_until_mono && d->rest_until_mono <= bf_mono_ms(d->courier->clock)) {
         d->rest_until_mono = 0;
+        d->asked_to_rest = false;
+    }
     return d->rest_until_mono != 0;
 }
 
@@ -289,17 +325,38 @@ static unsigned parallel(const struct destination *d)
     return most;
 }
 
-static void look_up(struct destination *d)
+/* What its sink is like.  While there is none (its plugin is not loaded), what waits keeps waiting:
+ * a mistake in the configuration must not end it. */
+static bool look_up(struct destination *d)
 {
     struct bf_courier *c = d->courier;
     struct bf_error err = {0};
 
     if (d->known)
-        return;
-    d->known = true;
+        return true;
     memset(&d->info, 0, sizeof(d->info));
-    if (!c->ops.destination(c->ops.arg, d->id, &d->info, &err))
-        bf_warnf(c->log, "courier", "integration %s cannot be used: %s", d->id, err.words);
+    d->known = c->ops.destination(c->ops.arg, d->id, &d->info, &err);
+    if (d->known) {
+        d->missing = false;
+        return true;
+    }
+    if (!d->missing)
+        bf_warnf(c->log, "courier", "what waits for integration %s goes on waiting: %s", d->id,
+                 err.words);
+    d->missing = true;
+    try_again(d, ASK_AGAIN_MS);
+    return false;
+}
+
+static bool may_begin(struct destination *d)
+{
+    if (is_waiting_to_try(d) || !look_up(d))
+        return false;
+    if (d->info.disabled || is_resting(d)) {
+        leave_on_disk(d);
+        return false;
+    }
+    return d->n_flight < parallel(d);
 }
 
 /* Begin one attempt if there is one and it may.  False: nothing more to do now. */
@@ -307,8 +364,7 @@ static bool begin_one(struct destination *d)
 {
     struct item *i;
 
-    look_up(d);
-    if (d->info.disabled || is_resting(d) || d->n_flight >= parallel(d))
+    if (!may_begin(d))
         return false;
     if (d->n_queued == 0 && d->on_disk && !claim_rows(d))
         return false;
@@ -323,6 +379,8 @@ static bool begin_one(struct destination *d)
 /* One attempt of each destination in turn, until none can begin more. */
 void destinations_pump(struct bf_courier *c)
 {
+    if (c->record_again.slot)
+        return;         /* first the outcomes that are here */
     while (c->ready && c->n_flight < FLIGHT_MAX && !atomic_load(&c->draining)) {
         struct destination *d = c->ready->next_ready;
 
@@ -348,18 +406,25 @@ static void rest(struct destination *d, int64_t ms)
     arm(d);
 }
 
+static void end_rest(struct destination *d)
+{
+    if (d->rest_ms)
+        bf_infof(d->courier->log, "courier", "integration %s answers again", d->id);
+    d->failures = 0;
+    d->rest_ms = 0;
+    if (!d->asked_to_rest)
+        d->rest_until_mono = 0;
+}
+
 void destination_outcome(struct destination *d, int outcome, int64_t retry_after_ms)
 {
     if (outcome != BF_RETRY && outcome != BF_UNKNOWN) {
-        if (d->rest_ms)
-            bf_infof(d->courier->log, "courier", "integration %s answers again", d->id);
-        d->failures = 0;
-        d->rest_ms = 0;
-        d->rest_until_mono = 0;
+        end_rest(d);
         return;
     }
     d->failures++;
     if (retry_after_ms > 0) {
+        d->asked_to_rest = true;
         rest(d, retry_after_ms);
     } else if (d->failures >= FAILURES_BEFORE_REST && !is_resting(d)) {
         if (!d->rest_ms)
@@ -368,4 +433,18 @@ void destination_outcome(struct destination *d, int outcome, int64_t retry_after
         d->rest_ms = d->rest_ms ? bf_min64(d->rest_ms * 2, REST_MAX_MS) : REST_MIN_MS;
         rest(d, d->rest_ms);
     }
+}
+
+static void on_waiting(void *arg, const char *integration, int64_t due_ms)
+{
+    (void)due_ms;
+    destination_look_on_disk(destination_get(arg, integration));
+}
+
+bool destinations_look(struct bf_courier *c)
+{
+    if (bf_outbox_waiting(c->db, on_waiting, c) == BF_OK)
+        return true;
+    bf_errorf(c->log, "courier", "cannot read the outbox: %s", bf_db_words(c->db));
+    return false;
 }

@@ -16,13 +16,13 @@
     "SELECT number, event, revision, action, attempts, status, created, due, finished,"       \
     " entity, automation, integration, trigger_name FROM executions "
 
-/* The unary + keeps the planner from walking by number, past a whole history of others. */
 static const char by_number[] = ROW "WHERE number < ? ORDER BY number DESC";
 static const char by_automation[] =
     ROW "WHERE number < ? AND automation = ? ORDER BY number DESC";
 static const char of_trouble[] =
-    ROW "WHERE +number < ? AND status > 2 AND status = ? ORDER BY number DESC";
+    ROW "WHERE number < ? AND status > 2 AND status = ? ORDER BY number DESC";
 static const char of_running[] = ROW "WHERE number < ? AND status = 1 ORDER BY number DESC";
+/* The unary + keeps the planner from walking by number, past a whole history of others. */
 static const char of_pending[] =
     ROW "WHERE number IN (SELECT number FROM executions WHERE status = 0 AND +number < ?"
         " ORDER BY +number DESC LIMIT ?) ORDER BY number DESC";

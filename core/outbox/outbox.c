@@ -216,20 +216,21 @@ int bf_outbox_due(struct bf_db *db, const char *integration, const struct bf_out
     return rc;
 }
 
-bool bf_outbox_next_due(struct bf_db *db, const char *integration, int64_t now_ms,
-                        int64_t *due_ms)
+int bf_outbox_next_due(struct bf_db *db, const char *integration, int64_t now_ms,
+                       int64_t *due_ms)
 {
     struct bf_query *q = bf_db_query(db, "SELECT due FROM executions WHERE status = 0 AND"
                                          " integration = ? AND due > ? ORDER BY due LIMIT 1");
-    bool found;
+    int rc;
 
     bf_query_text(q, 1, integration);
     bf_query_int(q, 2, now_ms);
-    found = bf_query_step(q) == 1;
-    if (found)
-        *due_ms = bf_query_col_int(q, 0);
+    rc = bf_query_step(q);
+    if (rc < 0)
+        return rc;
+    *due_ms = rc == 1 ? bf_query_col_int(q, 0) : 0;
     bf_query_end(q);
-    return found;
+    return BF_OK;
 }
 
 /* From one integration to the next by the index, so that a hundred thousand rows waiting for one

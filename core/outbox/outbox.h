@@ -105,9 +105,10 @@ struct bf_outbox_place {
  * the front of the line), at most `limit`. */
 int bf_outbox_due(struct bf_db *db, const char *integration, const struct bf_outbox_place *after,
                   int64_t now_ms, unsigned limit, bf_outbox_row_fn *fn, void *arg);
-/* When the next one of an integration is due that is not due by `now_ms`; false if none is. */
-bool bf_outbox_next_due(struct bf_db *db, const char *integration, int64_t now_ms,
-                        int64_t *due_ms);
+/* When the next one of an integration is due that is not due by `now_ms`; *due_ms is 0 if there is
+ * none. */
+int bf_outbox_next_due(struct bf_db *db, const char *integration, int64_t now_ms,
+                       int64_t *due_ms);
 /* Every integration that has a pending execution, with its earliest due time. */
 typedef void bf_outbox_waiting_fn(void *arg, const char *integration, int64_t due_ms);
 int bf_outbox_waiting(struct bf_db *db, bf_outbox_waiting_fn *fn, void *arg);

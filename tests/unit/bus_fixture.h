@@ -21,6 +21,7 @@ struct fixture {
     char path[128];
     char last_execution[BF_ID_LEN + 1];
     bool healthy;
+    uint32_t hops;              /* a header said so many */
 };
 
 static inline int64_t fixture_wall(void *arg) { return ((struct fixture *)arg)->wall_ms; }
@@ -66,6 +67,7 @@ struct posted {
     struct bf_work work;
     int (*apply)(struct posted *p, struct bf_tx *tx, struct bf_error *err);
     const char *text;
+    uint32_t hops;
     struct bf_receipt receipt;
     const struct bf_automation *saved;
     struct bf_bus *bus;
@@ -120,6 +122,7 @@ static inline int apply_event(struct posted *p, struct bf_tx *tx, struct bf_erro
     int rc = bf_envelope_parse(a, p->text, strlen(p->text), BF_FROM_OUTSIDE, &e, err);
 
     if (!rc) {
+        e->hops += p->hops;
         rc = bf_bus_emit(tx, e, &p->receipt, err);
         bf_envelope_unref(e);
     }
@@ -129,7 +132,7 @@ static inline int apply_event(struct posted *p, struct bf_tx *tx, struct bf_erro
 
 static inline int emit(struct fixture *f, const char *text, struct bf_receipt *receipt)
 {
-    struct posted p = {.apply = apply_event, .text = text};
+    struct posted p = {.apply = apply_event, .text = text, .hops = f->hops};
     int rc = post(f, &p);
 
     if (receipt)

@@ -1,6 +1,8 @@
 /* test_bus.c - batches, the journal, keys, numbers, and what happens when a commit fails. */
 #include "tests/unit/bus_fixture.h"
 
+#include <unistd.h>
+
 static int64_t count(struct fixture *f, const char *sql)
 {
     struct bf_db *db;
@@ -103,6 +105,94 @@ TEST(received_never_goes_back_even_over_a_restart)
     fixture_open(&f);
     CHECK_INT(emit(&f, ALIAS_EVENT("x", ""), NULL), 0);
     CHECK_INT(count(&f, "SELECT min(received) FROM journal"), 5000);
+    fixture_close(&f);
+}
+
+static int64_t steps;
+static int64_t step_mono(void *arg)
+{
+    (void)arg;
+    return steps;
+}
+
+TEST(the_hubs_time_never_goes_back_and_never_stands_still)
+{
+    struct fixture f = {.wall_ms = 100000};
+
+    fixture_open(&f);
+    f.clock.mono_ms = step_mono;
+    CHECK_INT(bf_bus_now(f.bus), 100000);
+    f.wall_ms = 160000;
+    steps += 60000;
+    CHECK_INT(bf_bus_now(f.bus), 160000);
+    f.wall_ms = 40000;                          /* two minutes back */
+    CHECK_INT(bf_bus_now(f.bus), 160000);
+    f.wall_ms = 100000;
+    steps += 60000;
+    CHECK_INT(bf_bus_now(f.bus), 190000);       /* at half speed */
+    for (int i = 0; i < 1000; i++, steps++)
+        bf_bus_now(f.bus);                      /* asked often, it goes on all the same */
+    CHECK_INT(bf_bus_now(f.bus), 190500);
+    f.wall_ms = 200000;
+    CHECK_INT(bf_bus_now(f.bus), 200000);
+    fixture_close(&f);
+}
+
+TEST(hops_beyond_the_senders_own_are_remembered)
+{
+    struct fixture f = {.wall_ms = 1000};
+    struct bf_arena *a = bf_arena_new(1 << 20);
+    struct bf_envelope *e;
+    struct bf_error err;
+    struct bf_db *db;
+
+    fixture_open(&f);
+    f.hops = 4;
+    CHECK_INT(emit(&f, ALIAS_EVENT("x", ""), NULL), 0);
+    CHECK_INT(bf_db_open(f.path, BF_DB_READ, &db, &err), 0);
+    CHECK_INT(bf_journal_read(db, bf_bus_hub(f.bus), 1, a, &e, &err), 0);
+    CHECK_INT(e->hops, 4);
+    bf_envelope_unref(e);
+    bf_arena_free(a);
+    bf_db_close(db);
+    fixture_close(&f);
+}
+
+static atomic_bool began, may_end;
+
+static int apply_slowly(struct bf_work *w, struct bf_tx *tx, struct bf_error *err)
+{
+    (void)w;
+    (void)tx;
+    (void)err;
+    began = true;
+    while (!may_end)
+        usleep(1000);
+    return 0;
+}
+
+static void no_matter(struct bf_work *w, int rc, const struct bf_error *err)
+{
+    (void)w;
+    (void)rc;
+    (void)err;
+}
+
+TEST(more_bytes_than_the_queue_holds_are_refused)
+{
+    struct fixture f = {.wall_ms = 1000};
+    struct bf_work slow = {.apply = apply_slowly, .done = no_matter};
+    struct bf_work big = {.apply = apply_slowly, .done = no_matter, .weight = BF_BUS_QUEUE_BYTES};
+    struct bf_work more = {.apply = apply_slowly, .done = no_matter, .weight = 1};
+
+    fixture_open(&f);
+    CHECK_INT(bf_bus_post(f.bus, &slow), 0);
+    while (!began)
+        usleep(1000);
+    CHECK_INT(bf_bus_post(f.bus, &big), 0);
+    CHECK_INT(bf_bus_post(f.bus, &more), BF_EFULL);
+    may_end = true;
+    bf_bus_stop(f.bus);
     fixture_close(&f);
 }
 

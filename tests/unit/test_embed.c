@@ -216,7 +216,7 @@ TEST(a_wrong_setting_is_named)
     static const char *const rows[][2] = {
         {"lisen", "127.0.0.1:0"}, {"listen", "nowhere"},         {"allow_addresses", "10.0.0.0/33"},
         {"log_level", "loud"},    {"public_url", "ftp://x.y"},   {"admin_key", "short"},
-        {"plugins", "nothing"},
+        {"plugins", "nothing"},   {"threads", "-1"},             {"threads", "many"},
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

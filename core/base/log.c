@@ -57,25 +57,35 @@ static bool wanted(struct bf_log *log, int level)
     return log && level <= atomic_load_explicit(&log->level, memory_order_relaxed);
 }
 
-/* ASCII's control characters, and Unicode's second set (C2 80 to C2 9F), which terminals obey
- * as well. */
-static bool is_control(const unsigned char *p)
+/* The bytes of a character that must not reach a terminal or end a line, 0 for any other: ASCII's
+ * control characters, Unicode's second set of them (C2 80 to C2 9F), line and paragraph separators
+ * and what changes the direction of writing (E2 80 8E, 8F, A8 to AE; E2 81 A6 to A9). */
+static size_t control_len(const unsigned char *p)
 {
-    return *p < 0x20 || *p == 0x7f || (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0);
+    if (*p < 0x20 || *p == 0x7f)
+        return 1;
+    if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
+        return 2;
+    if (*p == 0xe2 && p[1] == 0x80 &&
+        (p[2] == 0x8e || p[2] == 0x8f || (p[2] >= 0xa8 && p[2] <= 0xae)))
+        return 3;
+    return *p == 0xe2 && p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9 ? 3 : 0;
 }
 
 /* Append the words, escaped; the line, of LINE_MAX_LEN + 1 bytes, has `len` so far. */
 static void add_words(char *line, size_t len, const char *words)
 {
     for (const unsigned char *p = (const unsigned char *)words; *p; p++) {
-        if (len + 4 > LINE_MAX_LEN) {
-            memcpy(line + LINE_MAX_LEN - 4, "...", 4);
+        if (len + 3 * 4 > LINE_MAX_LEN) {
+            memcpy(line + (len < LINE_MAX_LEN - 3 ? len : LINE_MAX_LEN - 3), "...", 4);
             return;
         }
-        if (is_control(p))
-            len += (size_t)sprintf(line + len, "\\x%02x", *p);
-        else
+        size_t n = control_len(p);
+
+        if (n == 0)
             line[len++] = (char)*p;
+        for (; n; n--, p += n > 0)
+            len += (size_t)sprintf(line + len, "\\x%02x", *p);
     }
     line[len] = '\0';
 }

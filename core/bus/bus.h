@@ -31,6 +31,7 @@
 
 #define BF_BUS_QUEUE_MAX  16384                 /* pieces of work waiting for the engine */
 #define BF_BUS_QUEUE_BYTES (32 * 1024 * 1024)   /* of events in them */
+#define BF_BUS_FIRINGS_MAX 20000                /* executions that one piece of work may lead to */
 #define BF_BUS_BATCH_MAX  1024                  /* pieces in one transaction */
 #define BF_BUS_BATCH_BYTES (8 * 1024 * 1024)    /* of events in one transaction */
 
@@ -41,6 +42,7 @@ struct bf_tx {
     struct bf_bus *bus;
     struct bf_db *db;
     int64_t now_ms;             /* `received` of everything in this batch; never goes back */
+    size_t n_added_before;      /* the engine's: executions that earlier works have added */
 };
 
 /* Embed one of these, keep it until done.  apply may run in a transaction that fails later, and

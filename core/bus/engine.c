@@ -13,6 +13,8 @@
 /* Scratch for the hub's own records; a spec has at most BF_EVENT_MAX bytes, parsed it has more. */
 #define SCRATCH_MAX (64 * 1024 * 1024)
 
+#define ADDED_MAX   4096        /* new executions after which a batch is closed */
+
 struct mark {
     uint64_t seq;
     uint64_t number;
@@ -81,6 +83,8 @@ static int decide(struct bf_tx *tx, struct bf_envelope *e)
     const struct bf_firing *firings;
     size_t n = bf_rules_apply(tx->bus->rules, e, &firings);
 
+    if (tx->bus->added.n - tx->n_added_before > BF_BUS_FIRINGS_MAX)
+        return BF_ETOOBIG;
     for (size_t i = 0; i < n; i++) {
         for (uint32_t action = 0; action < firings[i].automation->n_actions; action++) {
             int rc = enqueue(tx, e, &firings[i], action);
@@ -99,6 +103,9 @@ int bf_bus_emit(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt *out,
 
     if (!rc && !out->duplicate)
         rc = decide(tx, e);
+    if (rc == BF_ETOOBIG)
+        return bf_error_set(err, rc, "these events would fire more than %d actions; send fewer at"
+                            " once", BF_BUS_FIRINGS_MAX);
     if (rc)
         return bf_error_set(err, rc, "the event could not be stored: %s", bf_db_words(tx->db));
     return BF_OK;
@@ -153,12 +160,14 @@ static int apply_alone(struct bf_work *w, struct bf_tx *tx, struct refusal **ref
 static int apply(struct bf_work *w, struct bf_tx *tx, struct refusal **refusals,
                  struct bf_error *err)
 {
+    tx->n_added_before = tx->bus->added.n;
     return w->may_fail ? apply_alone(w, tx, refusals, err) : w->apply(w, tx, err);
 }
 
-static bool is_full(const struct batch *b)
+static bool is_full(const struct bf_bus *bus, const struct batch *b)
 {
-    return b->n >= BF_BUS_BATCH_MAX || b->bytes >= BF_BUS_BATCH_BYTES || b->last->alters_rules;
+    return b->n >= BF_BUS_BATCH_MAX || b->bytes >= BF_BUS_BATCH_BYTES ||
+           bus->added.n >= ADDED_MAX || b->last->alters_rules;
 }
 
 /* Apply works from *rest until the batch is full; what is left stays in *rest.  On an error the
@@ -181,7 +190,7 @@ static int fill(struct batch *b, struct bf_link **rest, struct bf_tx *tx,
         b->n++;
         b->bytes += w->weight;
         rc = apply(w, tx, refusals, err);
-    } while (!rc && *rest && !is_full(b));
+    } while (!rc && *rest && !is_full(tx->bus, b));
     return rc;
 }
 

@@ -93,4 +93,5 @@ void bf_cli_on_stop(void (*fn)(void))
     stop_fn = fn;
     sigaction(SIGINT, &sa, NULL);
     sigaction(SIGTERM, &sa, NULL);
+    sigaction(SIGHUP, &sa, NULL);
 }

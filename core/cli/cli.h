@@ -39,7 +39,7 @@ int bf_cli_option(int argc, char **argv, int *i, const char *name, const char **
  * Static. */
 const char *bf_cli_plugin_dir(void);
 
-/* Call `fn` on SIGINT and SIGTERM. */
+/* Call `fn` on SIGINT and SIGTERM, and when the terminal has gone (SIGHUP). */
 void bf_cli_on_stop(void (*fn)(void));
 
 #endif

@@ -76,7 +76,9 @@ static void greet(const struct bf_hub *hub)
     printf("belfry %s serves on http://%s\n", bf_version(), bf_hub_address(hub));
     if (key)
         printf("key of the first admin, shown only now: %s\n", key);
-    fflush(stdout);
+    if (fflush(stdout) && key)
+        fprintf(stderr, "belfry serve: the first admin's key could not be shown; start again with"
+                        " one of your own in BELFRY_ADMIN_KEY\n");
 }
 
 int bf_cli_serve(int argc, char **argv)

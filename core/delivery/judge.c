@@ -67,13 +67,20 @@ static bool is_worth_retrying(int status)
     }
 }
 
+/* Whether the same request could be sent another time; a forbidden address, or a URL that is none,
+ * stays one. */
+static bool may_pass(int err)
+{
+    return err != BF_EPERM && err != BF_ECONFIG && err != BF_EINVAL && err != BF_ETOOBIG;
+}
+
 int bf_judge_default(const struct bf_fetch_result *r, int64_t now_ms, int64_t *retry_after_ms,
                      struct bf_arena *a, const char **words)
 {
     *retry_after_ms = -1;
     if (r->err && !r->status) {
         *words = bf_arena_dup(a, r->words);
-        return r->sent ? BF_UNKNOWN : r->err == BF_EPERM ? BF_REJECTED : BF_RETRY;
+        return r->sent ? BF_UNKNOWN : may_pass(r->err) ? BF_RETRY : BF_REJECTED;
     }
     /* With a status, an answer that was too long to read is one: its head told what we ask. */
     *words = r->status == 200 ? "HTTP 200" : bf_arena_printf(a, "HTTP %d", r->status);

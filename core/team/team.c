@@ -191,10 +191,8 @@ static int insert_member(struct bf_db *db, struct bf_error *err)
                                    " VALUES ('admin', 'admin', 'admin')"), err);
 }
 
-static int insert_admin(struct bf_team *t, struct bf_db *db, const char *key, int64_t now_ms,
-                        struct bf_error *err)
+static int insert_admin(struct bf_db *db, int64_t now_ms, struct bf_error *err)
 {
-    char hash[KEY_HASH_TEXT];
     bool made;
     int rc = bf_team_put_entity(db, ADMIN, "user", now_ms, &made, err);
 
@@ -202,8 +200,15 @@ static int insert_admin(struct bf_team *t, struct bf_db *db, const char *key, in
         rc = insert_user(db, now_ms, err);
     if (!rc)
         rc = insert_member(db, err);
-    if (rc)
-        return rc;
+    return rc;
+}
+
+static int insert_key(struct bf_team *t, struct bf_db *db, const char *key, int64_t now_ms,
+                      struct bf_error *err)
+{
+    char hash[KEY_HASH_TEXT];
+    int rc;
+
     bf_key_hash(t, key, strlen(key), hash);
     rc = bf_key_insert(db, ADMIN, "first key", hash, ALL_RIGHTS, now_ms);
     return rc ? bf_error_set(err, rc, "cannot make the first admin: %s", bf_db_words(db)) : BF_OK;
@@ -219,14 +224,18 @@ static int any_user(struct bf_db *db, struct bf_error *err)
     return rc < 0 ? bf_error_set(err, rc, "cannot read the users: %s", bf_db_words(db)) : rc;
 }
 
-static int commit_admin(struct bf_team *t, struct bf_db *db, const char *key, int64_t now_ms,
-                        struct bf_error *err)
+/* The user too, or only another key of theirs. */
+static int commit_admin(struct bf_team *t, struct bf_db *db, bool user, const char *key,
+                        int64_t now_ms, struct bf_error *err)
 {
     int rc = bf_db_begin(db);
 
     if (rc)
         return bf_error_set(err, rc, "cannot make the first admin: %s", bf_db_words(db));
-    rc = insert_admin(t, db, key, now_ms, err);
+    if (user)
+        rc = insert_admin(db, now_ms, err);
+    if (!rc)
+        rc = insert_key(t, db, key, now_ms, err);
     if (rc) {
         bf_db_rollback(db);
         return rc;
@@ -237,6 +246,17 @@ static int commit_admin(struct bf_team *t, struct bf_db *db, const char *key, in
     return bf_team_refresh(t, db, NULL, NULL, err);
 }
 
+static int take_given_key(struct bf_team *t, struct bf_db *db, bool user, const char *key,
+                          int64_t now_ms, struct bf_error *err)
+{
+    struct bf_identity who;
+    int rc = bf_key_check(key, err);
+
+    if (rc || bf_team_authenticate(t, key, strlen(key), &who))
+        return rc;
+    return commit_admin(t, db, user, key, now_ms, err);
+}
+
 int bf_team_first_admin(struct bf_team *t, struct bf_db *db, const char *given_key, int64_t now_ms,
                         char made[128], struct bf_error *err)
 {
@@ -245,15 +265,15 @@ int bf_team_first_admin(struct bf_team *t, struct bf_db *db, const char *given_k
     int rc = any_user(db, err);
 
     made[0] = '\0';
-    if (rc != 0)
-        return rc < 0 ? rc : BF_OK;
-    if (given_key) {
-        rc = bf_key_check(given_key, err);
-        return rc ? rc : commit_admin(t, db, given_key, now_ms, err);
-    }
+    if (rc < 0)
+        return rc;
+    if (given_key)
+        return take_given_key(t, db, rc == 0, given_key, now_ms, err);
+    if (rc == 1)
+        return BF_OK;
     bf_random_word(word, BF_API_KEY_MIN);
     snprintf(key, sizeof(key), "bf-%s", word);
-    rc = commit_admin(t, db, key, now_ms, err);
+    rc = commit_admin(t, db, true, key, now_ms, err);
     if (!rc)
         snprintf(made, 128, "%s", key);
     bf_wipe(word, sizeof(word));

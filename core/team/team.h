@@ -38,7 +38,8 @@ int bf_team_open(struct bf_db *db, const char *data_dir, struct bf_team **out,
 void bf_team_close(struct bf_team *t);
 
 /* If there is no user yet: make `admin` with this key, or with a new one that is put into
- * made[128] ("" if there was a user already). */
+ * made[128] ("" otherwise).  A given key that is not there yet is added for `admin` as well: whoever
+ * lost the first one, and can start the hub, is not locked out. */
 int bf_team_first_admin(struct bf_team *t, struct bf_db *db, const char *given_key, int64_t now_ms,
                         char made[128], struct bf_error *err);
 

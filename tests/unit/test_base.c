@@ -540,11 +540,11 @@ TEST(a_log_line_is_one_line)
     struct bf_log *log = bf_log_new(BF_LOG_INFO, keep_line, line);
     int64_t ms;
 
-    bf_warnf(log, "sink/ops", "bad\r\n\tthing \x1b[31m \xc2\x9b \x7f caf\xc3\xa9 %d", 5);
+    bf_warnf(log, "sink/ops", "bad\r\n\tthing \x1b[31m \xc2\x9b \x7f caf\xc3\xa9 \xe2\x80\xae %d", 5);
     line[24] = '\0';
     CHECK(bf_time_parse(line, &ms));
-    CHECK_STR(line + 25, "warn sink/ops: bad\\x0d\\x0a\\x09thing \\x1b[31m \\xc2\x9b \\x7f "
-                         "caf\xc3\xa9 5");
+    CHECK_STR(line + 25, "warn sink/ops: bad\\x0d\\x0a\\x09thing \\x1b[31m \\xc2\\x9b \\x7f "
+                         "caf\xc3\xa9 \\xe2\\x80\\xae 5");
     bf_log_free(log);
 }
 

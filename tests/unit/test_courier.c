@@ -511,6 +511,8 @@ TEST(the_default_judgement)
         {0, BF_EIO, BF_UNKNOWN, true, NULL, -1},
         {0, BF_ETIMEDOUT, BF_UNKNOWN, true, NULL, -1},
         {0, BF_EPERM, BF_REJECTED, false, NULL, -1},
+        {0, BF_ECONFIG, BF_REJECTED, false, NULL, -1},
+        {0, BF_EINVAL, BF_REJECTED, false, NULL, -1},
         {200, BF_ETOOBIG, BF_DELIVERED, true, NULL, -1},
         {500, BF_ETOOBIG, BF_RETRY, true, NULL, -1},
         {0, BF_ETOOBIG, BF_UNKNOWN, true, NULL, -1},

@@ -41,9 +41,20 @@ static int cannot(struct bf_db *db, const char *owner, int code, struct bf_error
                         bf_db_path(db), owner, bf_db_words(db));
 }
 
+/* The statements are held to what the connection was restricted to; ours beside them are not. */
+static int run_restricted(struct bf_db *db, const char *prefix, const char *sql)
+{
+    int rc;
+
+    bf_db_restrict(db, prefix);
+    rc = bf_db_exec(db, sql);
+    bf_db_restrict(db, NULL);
+    return rc;
+}
+
 /* Inside the transaction. */
-static int run_missing(struct bf_db *db, const char *owner, const char *const *statements,
-                       struct bf_error *err)
+static int run_missing(struct bf_db *db, const char *owner, const char *prefix,
+                       const char *const *statements, struct bf_error *err)
 {
     int64_t done, known = 0;
     int rc = bf_db_exec(db, table);
@@ -61,7 +72,7 @@ static int run_missing(struct bf_db *db, const char *owner, const char *const *s
                             "backup from before in its place",
                             bf_db_path(db), owner, (long long)done, (long long)known);
     for (int64_t i = done; i < known; i++) {
-        rc = bf_db_exec(db, statements[i]);
+        rc = run_restricted(db, prefix, statements[i]);
         if (!rc)
             rc = record(db, owner, i + 1);
         if (rc)
@@ -71,18 +82,30 @@ static int run_missing(struct bf_db *db, const char *owner, const char *const *s
     return BF_OK;
 }
 
-int bf_db_migrate(struct bf_db *db, const char *owner, const char *const *statements,
-                  struct bf_error *err)
+static int migrate(struct bf_db *db, const char *owner, const char *prefix,
+                   const char *const *statements, struct bf_error *err)
 {
     int rc = bf_db_begin(db);
 
     if (rc)
         return cannot(db, owner, rc, err);
-    rc = run_missing(db, owner, statements, err);
+    rc = run_missing(db, owner, prefix, statements, err);
     if (rc) {
         bf_db_rollback(db);
         return rc;
     }
     rc = bf_db_commit(db);
     return rc ? cannot(db, owner, rc, err) : BF_OK;
+}
+
+int bf_db_migrate(struct bf_db *db, const char *owner, const char *const *statements,
+                  struct bf_error *err)
+{
+    const char *prefix = bf_db_restriction(db);
+    int rc;
+
+    bf_db_restrict(db, NULL);
+    rc = migrate(db, owner, prefix, statements, err);
+    bf_db_restrict(db, prefix);
+    return rc;
 }

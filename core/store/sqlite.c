@@ -17,6 +17,7 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "core/base/base.h"
@@ -30,6 +31,7 @@ struct bf_query {
     struct bf_db *db;
     const char *text;           /* its name: NULL in a free slot */
     sqlite3_stmt *stmt;         /* NULL if it could not be prepared */
+    char *prefix;               /* NULL, or what it is held to: see bf_db_restrict() */
     int rc;                     /* of preparing or binding; the step reports it */
 };
 
@@ -41,6 +43,12 @@ struct bf_db {
     struct bf_query **queries;
     size_t n_queries;
     size_t size;                /* of queries: a power of two */
+    const char *prefix;         /* what is being compiled may reach no other tables; NULL: all */
+    char refused[128];          /* what it wanted to reach */
+    bool alters;                /* the statement being compiled writes the schema, */
+    bool looks;                 /* reads it, */
+    bool selects;               /* reads rows, */
+    bool is_alter;              /* is an ALTER TABLE, which reads the schema all over */
     int fail_after;             /* for tests, see bf_db_fail_commits() */
     int fail_count;
     char words[400];
@@ -111,6 +119,11 @@ static int say(struct bf_db *db, int code, const char *words)
 /* Keep what SQLite says about its last call. */
 static int failed(struct bf_db *db, int sqlite_rc)
 {
+    if (db->prefix && db->refused[0]) {
+        snprintf(db->words, sizeof(db->words), "may not reach \"%s\"; only tables named "
+                 "%ssomething", db->refused, db->prefix);
+        return BF_EPERM;
+    }
     return say(db, error_of(sqlite_rc), sqlite3_errmsg(db->sql));
 }
 
@@ -145,6 +158,139 @@ static int open_failed(struct bf_db *db, struct bf_error *err)
                             sqlite3_errmsg(db->sql));
     }
 }
+
+
+/* --- restriction ----------------------------------------------------------------- */
+
+static bool is_own(const struct bf_db *db, const char *table)
+{
+    static const char automatic[] = "sqlite_autoindex_";        /* of a UNIQUE in CREATE TABLE */
+
+    return table && (strncasecmp(table, db->prefix, strlen(db->prefix)) == 0 ||
+                     strncmp(table, automatic, sizeof(automatic) - 1) == 0);
+}
+
+static int refuse(struct bf_db *db, const char *what)
+{
+    snprintf(db->refused, sizeof(db->refused), "%s", what ? what : "");
+    return SQLITE_DENY;
+}
+
+static int only_own(struct bf_db *db, const char *table)
+{
+    return is_own(db, table) ? SQLITE_OK : refuse(db, table);
+}
+
+static bool is_schema(const char *table)
+{
+    return strcmp(table, "sqlite_master") == 0 || strcmp(table, "sqlite_schema") == 0;
+}
+
+/* SQLite itself refuses statements that write the schema's table, so such a write is what a CREATE
+ * or DROP comes down to.  It reads there as well then, but not by a SELECT: that would be one of
+ * CREATE TABLE AS, and it may come up after what it reads. */
+static int on_schema(struct bf_db *db, int action, const char *table, const char *column)
+{
+    if (action != SQLITE_READ) {
+        db->alters = true;
+        return SQLITE_OK;
+    }
+    if (strcmp(column, "ROWID") == 0 && db->alters)
+        return SQLITE_OK;
+    db->looks = true;
+    return db->alters && !db->selects ? SQLITE_OK : refuse(db, table);
+}
+
+static int on_table(struct bf_db *db, int action, const char *table, const char *column)
+{
+    return is_schema(table) ? on_schema(db, action, table, column) : only_own(db, table);
+}
+
+/* An index or a trigger, and the table it is on. */
+static int on_pair(struct bf_db *db, const char *name, const char *table)
+{
+    int rc = only_own(db, name);
+
+    return rc == SQLITE_OK ? only_own(db, table) : rc;
+}
+
+static int on_function(struct bf_db *db, const char *name)
+{
+    /* The second is what ALTER TABLE RENAME calls: a table keeps its name. */
+    if (strcmp(name, "load_extension") == 0 || strcmp(name, "sqlite_rename_table") == 0)
+        return refuse(db, name);
+    return SQLITE_OK;
+}
+
+/* Whatever SQLite has to say yes to while it compiles a statement.  What is not listed is refused,
+ * by its table or by the word it begins with. */
+static int authorize(void *arg, int action, const char *a, const char *b, const char *schema,
+                     const char *inside)
+{
+    struct bf_db *db = arg;
+
+    (void)inside;
+    if (!db->prefix)
+        return SQLITE_OK;
+    switch (action) {
+    case SQLITE_SELECT:
+        db->selects = true;
+        return db->looks && !db->is_alter ? refuse(db, "sqlite_master") : SQLITE_OK;
+    case SQLITE_RECURSIVE:
+        return SQLITE_OK;
+    case SQLITE_FUNCTION:
+        return on_function(db, b);
+    case SQLITE_ATTACH:
+    case SQLITE_DETACH:
+        return refuse(db, action == SQLITE_ATTACH ? "ATTACH" : "DETACH");
+    case SQLITE_PRAGMA:
+        return refuse(db, "PRAGMA");
+    case SQLITE_TRANSACTION:
+    case SQLITE_SAVEPOINT:
+        return refuse(db, a);
+    case SQLITE_ALTER_TABLE:
+        db->is_alter = true;
+        return only_own(db, b);
+    }
+    if (db->is_alter && a && (is_schema(a) || strcmp(a, "sqlite_temp_master") == 0))
+        return SQLITE_OK;
+    if (schema && strcmp(schema, "main") != 0)
+        return refuse(db, schema);
+    switch (action) {
+    case SQLITE_READ:
+    case SQLITE_INSERT:
+    case SQLITE_UPDATE:
+    case SQLITE_DELETE:
+        return on_table(db, action, a, b ? b : "");
+    case SQLITE_CREATE_TABLE:
+    case SQLITE_DROP_TABLE:
+    case SQLITE_CREATE_VIEW:
+    case SQLITE_DROP_VIEW:
+    case SQLITE_REINDEX:
+        return only_own(db, a);
+    case SQLITE_CREATE_INDEX:
+    case SQLITE_DROP_INDEX:
+    case SQLITE_CREATE_TRIGGER:
+    case SQLITE_DROP_TRIGGER:
+        return on_pair(db, a, b);
+    default:
+        return refuse(db, a ? a : "that");
+    }
+}
+
+static void begin_to_compile(struct bf_db *db)
+{
+    db->alters = db->looks = db->selects = db->is_alter = false;
+    db->refused[0] = '\0';
+}
+
+void bf_db_restrict(struct bf_db *db, const char *prefix)
+{
+    db->prefix = prefix;
+    begin_to_compile(db);
+}
+
+const char *bf_db_restriction(const struct bf_db *db) { return db->prefix; }
 
 
 /* --- connections ---------------------------------------------------------------- */
@@ -204,6 +350,7 @@ static int open_file(struct bf_db *db, enum bf_db_mode mode, struct bf_error *er
         return open_failed(db, err);
     }
     configure(db->sql);
+    sqlite3_set_authorizer(db->sql, authorize, db);
     if (bf_db_exec(db, write ? write_pragmas : read_pragmas) ||
         bf_db_exec(db, "SELECT 1 FROM sqlite_schema LIMIT 1"))
         return open_failed(db, err);
@@ -241,6 +388,7 @@ void bf_db_close(struct bf_db *db)
         if (!db->queries[i])
             continue;
         sqlite3_finalize(db->queries[i]->stmt);
+        free(db->queries[i]->prefix);
         free(db->queries[i]);
     }
     sqlite3_close(db->sql);
@@ -251,7 +399,10 @@ void bf_db_close(struct bf_db *db)
 
 int bf_db_exec(struct bf_db *db, const char *sql)
 {
-    int rc = sqlite3_exec(db->sql, sql, NULL, NULL, NULL);
+    int rc;
+
+    begin_to_compile(db);
+    rc = sqlite3_exec(db->sql, sql, NULL, NULL, NULL);
 
     return rc == SQLITE_OK ? BF_OK : failed(db, rc);
 }
@@ -299,18 +450,28 @@ static struct bf_query *query_of(struct bf_db *db, const char *text)
     return *slot;
 }
 
+static void prepare(struct bf_query *q, const char *sql)
+{
+    struct bf_db *db = q->db;
+    int rc;
+
+    begin_to_compile(db);
+    rc = sqlite3_prepare_v3(db->sql, sql, -1, SQLITE_PREPARE_PERSISTENT, &q->stmt, NULL);
+    if (rc != SQLITE_OK)
+        q->rc = failed(db, rc);
+    else if (!q->stmt)
+        q->rc = say(db, BF_EINVAL, "the text holds no statement");
+    else if (db->prefix)
+        q->prefix = bf_strdup(db->prefix);
+}
+
 struct bf_query *bf_db_query(struct bf_db *db, const char *sql)
 {
     struct bf_query *q = query_of(db, sql);
 
     q->rc = BF_OK;
     if (!q->stmt) {
-        int rc = sqlite3_prepare_v3(db->sql, sql, -1, SQLITE_PREPARE_PERSISTENT, &q->stmt, NULL);
-
-        if (rc != SQLITE_OK)
-            q->rc = failed(db, rc);
-        else
-            bf_assert(q->stmt);         /* an empty text is no statement */
+        prepare(q, sql);
         return q;
     }
     /* Other words at an old address would run the old statement: the text was no literal. */
@@ -366,6 +527,24 @@ static int say_lost(struct bf_db *db)
     return say(db, BF_EIO, "an earlier error has undone this transaction");
 }
 
+/* The schema may have changed since: SQLite then compiles the statement again, which must be held
+ * to what it was held to at first. */
+static int step(struct bf_query *q)
+{
+    struct bf_db *db = q->db;
+    const char *before = db->prefix;
+    int rc;
+
+    bf_db_restrict(db, q->prefix);
+    rc = sqlite3_step(q->stmt);
+    if (rc == SQLITE_ROW)
+        rc = 1;
+    else
+        rc = rc == SQLITE_DONE ? BF_OK : failed(db, rc);
+    bf_db_restrict(db, before);
+    return rc;
+}
+
 int bf_query_step(struct bf_query *q)
 {
     struct bf_db *db = q->db;
@@ -375,10 +554,9 @@ int bf_query_step(struct bf_query *q)
         return q->rc;
     if (transaction_lost(db))
         return say_lost(db);
-    rc = sqlite3_step(q->stmt);
-    if (rc == SQLITE_ROW)
+    rc = step(q);
+    if (rc == 1)
         return 1;
-    rc = rc == SQLITE_DONE ? BF_OK : failed(db, rc);
     sqlite3_reset(q->stmt);
     return rc;
 }

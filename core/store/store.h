@@ -31,6 +31,13 @@ const char *bf_db_words(const struct bf_db *db); /* why the last call failed */
  * out of bf_query_step().  At most one use of the same text at a time. */
 struct bf_query *bf_db_query(struct bf_db *db, const char *sql);
 
+/* Hold what is compiled from now on, by bf_db_query() and bf_db_migrate(), to tables, indexes and
+ * triggers whose names begin with `prefix`: no other schema, ATTACH, PRAGMA or transaction.  Views
+ * and triggers are followed to what they reach.  A statement stays as it was compiled, so a text
+ * must be compiled under one prefix only.  NULL lifts it.  What is refused is BF_EPERM, with words
+ * that name it.  (A WITH of which no column is read needs the prefix as well.) */
+void bf_db_restrict(struct bf_db *db, const char *prefix);
+
 /* Parameters count from 1.  Text and blobs are not copied: they live until the step that ends the
  * statement.  NULL binds SQL's NULL. */
 void bf_query_text(struct bf_query *q, int i, const char *text);

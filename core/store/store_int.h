@@ -6,6 +6,8 @@
 
 const char *bf_db_path(const struct bf_db *db);
 
+const char *bf_db_restriction(const struct bf_db *db);
+
 /* Run one or more statements that are not worth keeping prepared; 0 or an error, as a step. */
 int bf_db_exec(struct bf_db *db, const char *sql);
 

@@ -453,3 +453,137 @@ TEST(readers_work_beside_the_writer)
     CHECK_INT(count(db), 200);
     bf_db_close(db);
 }
+
+
+/* --- restriction --------------------------------------------------------------- */
+
+static const char *const plugin_tables[] = {
+    "CREATE TABLE p_line (id INTEGER PRIMARY KEY, name TEXT UNIQUE, more TEXT)",
+    "CREATE INDEX p_line_more ON p_line (more)",
+    "CREATE VIEW p_all AS SELECT name FROM p_line",
+    "CREATE VIEW p_outside AS SELECT name FROM thing",
+    "CREATE TRIGGER p_leak AFTER UPDATE ON p_line BEGIN INSERT INTO thing (name) VALUES ('x');"
+    " END",
+    "ALTER TABLE p_line ADD COLUMN later INTEGER NOT NULL DEFAULT 0",
+    "CREATE TABLE p_copy AS SELECT * FROM p_line",
+    "CREATE INDEX p_copy_name ON p_copy (name)",
+    "CREATE VIEW p_gone AS SELECT name FROM p_copy",
+    "CREATE TRIGGER p_gone_too AFTER INSERT ON p_copy BEGIN DELETE FROM p_copy; END",
+    "DROP TRIGGER p_gone_too",
+    "DROP VIEW p_gone",
+    "DROP INDEX p_copy_name",
+    "DROP TABLE p_copy",
+    NULL,
+};
+
+static struct bf_db *start_restricted(void)
+{
+    struct bf_db *db = start();
+    struct bf_error err = {0};
+
+    bf_db_restrict(db, "p_");
+    if (bf_db_migrate(db, "plugin/p", plugin_tables, &err))
+        test_failed(__FILE__, __LINE__, "%s", err.words);
+    return db;
+}
+
+TEST(a_restricted_statement_works_on_its_own_tables)
+{
+    static const char *const good[] = {
+        "INSERT INTO p_line (name) VALUES ('a'), ('b') ON CONFLICT (name) DO NOTHING",
+        "SELECT count(*) FROM p_line",
+        "SELECT name FROM p_all WHERE name IN (SELECT name FROM p_line)",
+        "WITH recursive n (i) AS (SELECT 1 UNION SELECT i + 1 FROM n WHERE i < 3) SELECT i FROM n",
+        "SELECT upper(name) FROM (SELECT name FROM P_LINE) ORDER BY 1",
+        "DELETE FROM p_line WHERE name = 'a' RETURNING 1",
+    };
+    struct bf_db *db = start_restricted();
+
+    for (size_t i = 0; i < BF_COUNT(good); i++) {
+        struct bf_query *q = bf_db_query(db, good[i]);
+
+        if (bf_query_step(q) < 0)
+            test_failed(__FILE__, __LINE__, "%s: %s", good[i], bf_db_words(db));
+        bf_query_end(q);
+    }
+    bf_db_close(db);
+}
+
+TEST(a_restricted_statement_reaches_nothing_else_and_the_words_name_it)
+{
+    static const struct {
+        const char *sql, *named;
+    } rows[] = {
+        {"SELECT name FROM thing", "\"thing\""},
+        {"SELECT count(*) FROM thing", "\"thing\""},
+        {"SELECT p_line.name FROM p_line, thing", "\"thing\""},
+        {"SELECT (SELECT max(name) FROM thing) FROM p_line", "\"thing\""},
+        {"INSERT INTO thing (name) VALUES ('x')", "\"thing\""},
+        {"INSERT INTO p_line (name) SELECT name FROM thing", "\"thing\""},
+        {"UPDATE thing SET name = 'x'", "\"thing\""},
+        {"DELETE FROM thing", "\"thing\""},
+        {"SELECT name FROM p_outside", "\"thing\""},
+        {"UPDATE p_line SET name = 'y'", "\"thing\""},
+        {"DROP TABLE thing", "\"thing\""},
+        {"ALTER TABLE thing ADD COLUMN x", "\"thing\""},
+        {"ALTER TABLE p_line RENAME TO q_line", "rename"},
+        {"CREATE TABLE other (a)", "\"other\""},
+        {"CREATE INDEX p_on_thing ON thing (name)", "\"thing\""},
+        {"CREATE TRIGGER p_t AFTER INSERT ON thing BEGIN DELETE FROM p_line; END", "\"thing\""},
+        {"CREATE TEMP TABLE p_temp (a)", "temp"},
+        {"CREATE VIRTUAL TABLE p_v USING fts5(a)", "p_v"},
+        {"CREATE TABLE p_stolen AS SELECT * FROM sqlite_master", "\"sqlite_master\""},
+        {"SELECT sql FROM sqlite_master", "\"sqlite_master\""},
+        {"SELECT count(*) FROM sqlite_schema", "\"sqlite_schema\""},
+        {"SELECT name FROM main.thing", "\"thing\""},
+        {"SELECT * FROM pragma_table_info('thing')", "pragma_table_info"},
+        {"ATTACH ':memory:' AS o", "\"ATTACH\""},
+        {"PRAGMA query_only = OFF", "\"PRAGMA\""},
+        {"BEGIN", "\"BEGIN\""},
+        {"SAVEPOINT s", "BEGIN"},
+        {"VACUUM", "ATTACH"},
+    };
+    struct bf_db *db = start_restricted();
+
+    for (size_t i = 0; i < BF_COUNT(rows); i++) {
+        int rc = bf_query_step(bf_db_query(db, rows[i].sql));
+
+        if (rc != BF_EPERM || !strstr(bf_db_words(db), rows[i].named))
+            test_failed(__FILE__, __LINE__, "%s: %d: %s", rows[i].sql, rc, bf_db_words(db));
+    }
+    bf_db_restrict(db, NULL);
+    CHECK_INT(add(db, "one"), 0);
+    CHECK_INT(count(db), 1);
+    bf_db_close(db);
+}
+
+TEST(a_statement_stays_restricted_when_the_schema_changes_under_it)
+{
+    static const char sql[] = "SELECT name FROM p_all";
+    static const char *const swapped[] = {
+        "DROP VIEW p_all", "CREATE VIEW p_all AS SELECT name FROM thing", NULL};
+    struct bf_db *db = start_restricted();
+    struct bf_error err;
+
+    CHECK_INT(bf_query_step(bf_db_query(db, sql)), 0);
+    bf_db_restrict(db, NULL);
+    CHECK_INT(bf_db_migrate(db, "swap", swapped, &err), 0);
+    CHECK_INT(bf_query_step(bf_db_query(db, sql)), BF_EPERM);
+    CHECK_HAS(bf_db_words(db), "thing");
+    bf_db_close(db);
+}
+
+TEST(a_migration_beyond_its_prefix_leaves_nothing)
+{
+    static const char *const bad[] = {"CREATE TABLE p_x (a)", "DROP TABLE part", NULL};
+    struct bf_db *db = start();
+    struct bf_error err = {0};
+
+    bf_db_restrict(db, "p_");
+    CHECK_INT(bf_db_migrate(db, "plugin/p", bad, &err), BF_EPERM);
+    CHECK_HAS(err.words, "\"part\"");
+    bf_db_restrict(db, NULL);
+    CHECK_INT(bf_query_step(bf_db_query(db, "SELECT * FROM part")), 0);
+    CHECK_INT(bf_query_step(bf_db_query(db, "SELECT * FROM p_x")), BF_EINVAL);
+    bf_db_close(db);
+}

@@ -18,6 +18,7 @@
 #include "core/base/buf.h"
 
 #define ERROR_BODY_MAX (16 * 1024)
+#define LONG_ANSWER    (16 * 1024)      /* from here on it counts against BF_HELD_MAX */
 
 static const char NO_ROOM[] =
     "{\"error\":{\"code\":\"internal\",\"message\":\"the answer is too large\",\"field\":null}}";
@@ -64,6 +65,7 @@ void bf_answer_clear(struct bf_exchange *x)
     x->reply = NULL;
     x->reply_len = 0;
     x->n_reply_headers = 0;
+    x->starved = false;
 }
 
 void bf_exchange_reply_header(struct bf_exchange *x, const char *name, const char *value)
@@ -83,6 +85,10 @@ void bf_exchange_reply_header(struct bf_exchange *x, const char *name, const cha
 
 void bf_exchange_reply(struct bf_exchange *x, const char *type, const void *data, size_t len)
 {
+    if (len >= LONG_ANSWER && !bf_exchange_hold(x, len)) {
+        x->starved = true;
+        return;
+    }
     set_body(x, type, len ? bf_arena_ndup(x->arena, data, len) : NULL, len);
 }
 
@@ -319,9 +325,16 @@ void bf_answer(struct bf_exchange *x, int status)
     struct part part = {0};
     struct MHD_Response *response;
 
+    if (x->starved)
+        status = bf_exchange_fail(x, 503, "busy", NULL,
+                                  "too many answers wait for their readers; ask again");
     status = repair(x, status);
     if (!x->reply)
         x->reply = "";
+    if (x->inside) {
+        bf_inside_answer(x, status);
+        return;
+    }
     part.len = x->reply_fd >= 0 ? x->file_len : x->reply_len;
     if (status == 200 && client_has_it(x))
         status = 304;

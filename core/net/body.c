@@ -5,6 +5,9 @@
  * goes to spool_dir.  The handler sees one piece of NUL-terminated text whatever happened: a file
  * is mapped over a reservation one byte longer, so that a NUL follows even a full last page.
  *
+ * All bodies on the heap, and all long answers that wait for their readers, share one budget
+ * (BF_HELD_MAX).  Once it is used up bodies go to the file at once, and long answers become 503.
+ *
  * A file that nobody was promised has no name from the start, so that a crash leaves nothing
  * behind; a body_file keeps its name until the request is over, or the handler renamed it. */
 #include "listener_int.h"
@@ -27,6 +30,24 @@ void bf_body_init(struct bf_body *b)
     memset(b, 0, sizeof(*b));
     b->data = "";
     b->fd = -1;
+}
+
+bool bf_exchange_hold(struct bf_exchange *x, size_t len)
+{
+    atomic_size_t *held = &x->loop->listener->held;
+
+    if (atomic_fetch_add(held, len) + len > BF_HELD_MAX) {
+        atomic_fetch_sub(held, len);
+        return false;
+    }
+    x->held += len;
+    return true;
+}
+
+void bf_exchange_release_held(struct bf_exchange *x)
+{
+    atomic_fetch_sub(&x->loop->listener->held, x->held);
+    x->held = 0;
 }
 
 static void drop_buf(struct bf_body *b)
@@ -100,6 +121,7 @@ static int spool(struct bf_exchange *x)
     }
     status = write_all(x, b->buf, b->len);
     drop_buf(b);
+    bf_exchange_release_held(x);
     return status;
 }
 
@@ -128,7 +150,8 @@ int bf_body_begin(struct bf_exchange *x, uint64_t expected)
     return 0;
 }
 
-static void grow(struct bf_exchange *x, size_t len)
+/* False: all bodies together may not take more. */
+static bool grow(struct bf_exchange *x, size_t len)
 {
     struct bf_body *b = &x->body;
     size_t room = b->room ? b->room : BODY_FIRST;
@@ -136,12 +159,15 @@ static void grow(struct bf_exchange *x, size_t len)
 
     while (room < b->len + len)
         room *= 2;
+    if (!bf_exchange_hold(x, room - (b->on_heap ? b->room : 0)))
+        return false;
     buf = bf_zrealloc(b->on_heap ? b->buf : NULL, room + 1);
     if (!b->on_heap && b->len)
         memcpy(buf, b->buf, b->len);
     b->buf = buf;
     b->room = room;
     b->on_heap = true;
+    return true;
 }
 
 int bf_body_add(struct bf_exchange *x, const void *data, size_t len)
@@ -151,15 +177,15 @@ int bf_body_add(struct bf_exchange *x, const void *data, size_t len)
 
     if (len > b->max - b->len)
         return too_large(x);
-    if (b->fd < 0 && b->len + len > BF_BODY_MEMORY_MAX)
+    if (b->fd < 0 && (b->len + len > BF_BODY_MEMORY_MAX ||
+                      (b->len + len > b->room && !grow(x, len))))
         status = spool(x);
-    if (b->fd >= 0) {
-        status = status ? status : write_all(x, data, len);
-    } else if (!status) {
-        if (b->len + len > b->room)
-            grow(x, len);
+    if (status)
+        return status;
+    if (b->fd >= 0)
+        status = write_all(x, data, len);
+    else
         memcpy(b->buf + b->len, data, len);
-    }
     b->len += len;
     return status;
 }

@@ -1104,7 +1104,7 @@ static void cancel(struct transfer *t, bool sent)
     end_transfer(t, &r);
 }
 
-static void cancel_all(struct bf_client *c)
+void bf_client_cancel(struct bf_client *c)
 {
     struct transfer *t;
 
@@ -1140,7 +1140,7 @@ void bf_client_free(struct bf_client *c)
 
     if (!c)
         return;
-    cancel_all(c);
+    bf_client_cancel(c);
     while ((t = c->idle.first)) {
         list_remove(&c->idle, t);
         transfer_free(t);

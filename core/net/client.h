@@ -68,7 +68,9 @@ int bf_client_new(const struct bf_guard *guard, const struct bf_client_limits *l
 /* Believe the certificate authorities in this PEM file instead of the system's.  Before the first
  * transfer. */
 int bf_client_trust(struct bf_client *c, const char *ca_file, struct bf_error *err);
-/* Transfers under way end with BF_ECANCELED first. */
+/* End what is under way, with BF_ECANCELED; nothing can be sent any more. */
+void bf_client_cancel(struct bf_client *c);
+/* Cancels first. */
 void bf_client_free(struct bf_client *c);
 
 /* Begin a transfer.  `done` is called exactly once, from bf_client_run() or bf_client_free(), and

@@ -32,12 +32,12 @@
 struct bf_linger {
     struct bf_watched watched;  /* first */
     struct bf_linger *next, **prev;
-    struct bf_loop *loop;
+    struct bf_web_loop *loop;
     int fd;
     int64_t until;
 };
 
-static void list_add(struct bf_loop *loop, struct bf_conn *conn)
+static void list_add(struct bf_web_loop *loop, struct bf_conn *conn)
 {
     conn->next = loop->conns;
     conn->prev = &loop->conns;
@@ -152,7 +152,7 @@ static void admit(struct bf_conn *conn, const char *key)
     }
 }
 
-static void started(struct bf_loop *loop, struct MHD_Connection *c, void **socket_context)
+static void started(struct bf_web_loop *loop, struct MHD_Connection *c, void **socket_context)
 {
     struct bf_conn *conn = bf_new(struct bf_conn);
     char key[INET6_ADDRSTRLEN];
@@ -193,7 +193,7 @@ static void on_lingering(struct bf_watched *w)
 }
 
 /* The library is about to close the socket; a duplicate stays open. */
-static void linger(struct bf_loop *loop, int fd)
+static void linger(struct bf_web_loop *loop, int fd)
 {
     struct bf_linger *g;
     int copy;
@@ -214,10 +214,10 @@ static void linger(struct bf_loop *loop, int fd)
         g->next->prev = &g->next;
     loop->lingering = g;
     loop->n_lingering++;
-    bf_loop_watch(loop, copy, EPOLLIN, &g->watched);
+    bf_web_loop_watch(loop, copy, EPOLLIN, &g->watched);
 }
 
-static void closed(struct bf_loop *loop, struct bf_conn *conn)
+static void closed(struct bf_web_loop *loop, struct bf_conn *conn)
 {
     struct bf_listener *l = loop->listener;
 
@@ -315,7 +315,7 @@ static bool took_too_long(struct bf_conn *conn, const struct bf_listener_times *
     return false;
 }
 
-void bf_conns_tick(struct bf_loop *loop)
+void bf_conns_tick(struct bf_web_loop *loop)
 {
     for (struct bf_conn *conn = loop->conns; conn; conn = conn->next)
         if (took_too_long(conn, &loop->listener->times, loop->now))
@@ -327,7 +327,7 @@ void bf_conns_tick(struct bf_loop *loop)
     }
 }
 
-void bf_conns_cut_idle(struct bf_loop *loop)
+void bf_conns_cut_idle(struct bf_web_loop *loop)
 {
     for (struct bf_conn *conn = loop->conns; conn; conn = conn->next) {
         if (conn->state != BF_CONN_IDLE)
@@ -338,13 +338,13 @@ void bf_conns_cut_idle(struct bf_loop *loop)
     }
 }
 
-void bf_conns_cut_all(struct bf_loop *loop)
+void bf_conns_cut_all(struct bf_web_loop *loop)
 {
     for (struct bf_conn *conn = loop->conns; conn; conn = conn->next)
         cut(conn);
 }
 
-void bf_linger_end_all(struct bf_loop *loop)
+void bf_linger_end_all(struct bf_web_loop *loop)
 {
     while (loop->lingering)
         linger_end(loop->lingering);

@@ -24,7 +24,7 @@
 
 /* --- life ------------------------------------------------------------------------ */
 
-static struct bf_exchange *take_spare(struct bf_loop *loop)
+static struct bf_exchange *take_spare(struct bf_web_loop *loop)
 {
     struct bf_exchange *x = loop->spare;
 
@@ -49,11 +49,12 @@ static void destroy(struct bf_exchange *x)
     free(x);
 }
 
-static void give_back(struct bf_exchange *x)
+void bf_exchange_give_back(struct bf_exchange *x)
 {
-    struct bf_loop *loop = x->loop;
+    struct bf_web_loop *loop = x->loop;
 
     bf_body_fini(&x->body);
+    bf_exchange_release_held(x);
     bf_answer_clear(x);
     bf_arena_reset(x->arena);
     if (loop->n_spare == SPARE_MAX) {
@@ -65,7 +66,7 @@ static void give_back(struct bf_exchange *x)
     loop->n_spare++;
 }
 
-void bf_exchanges_free(struct bf_loop *loop)
+void bf_exchanges_free(struct bf_web_loop *loop)
 {
     while (loop->spare) {
         struct bf_exchange *x = loop->spare;
@@ -74,6 +75,31 @@ void bf_exchanges_free(struct bf_loop *loop)
         destroy(x);
     }
     loop->n_spare = 0;
+}
+
+struct bf_exchange *bf_exchange_begin(struct bf_web_loop *loop, struct bf_conn *conn)
+{
+    struct bf_exchange *x = take_spare(loop);
+
+    x->conn = conn;
+    x->stage = BF_AT_HEAD;
+    x->suspended = false;
+    x->parked = false;
+    x->hang_up = false;
+    x->kept = false;
+    x->over = false;
+    x->peer = NULL;
+    x->inside = NULL;
+    x->target = NULL;
+    x->target_len = 0;
+    x->path = NULL;
+    x->query = "";
+    x->n_headers = 0;
+    x->match.route = NULL;
+    x->data = NULL;
+    x->stream = NULL;
+    bf_body_init(&x->body);
+    return x;
 }
 
 void *bf_exchange_on_target(void *loop, const char *target, struct MHD_Connection *c)
@@ -85,21 +111,9 @@ void *bf_exchange_on_target(void *loop, const char *target, struct MHD_Connectio
     if (conn->refused || !target)
         return NULL;            /* and the request is refused where it would be handled */
     bf_conn_enter(conn, BF_CONN_HEAD);
-    x = take_spare(loop);
-    x->conn = conn;
-    x->stage = BF_AT_HEAD;
-    x->suspended = false;
-    x->parked = false;
-    x->hang_up = false;
+    x = bf_exchange_begin(loop, conn);
     x->target = target;
     x->target_len = strlen(target);
-    x->path = NULL;
-    x->query = "";
-    x->n_headers = 0;
-    x->match.route = NULL;
-    x->data = NULL;
-    x->stream = NULL;
-    bf_body_init(&x->body);
     query = strchr(target, '?');
     if (query && x->target_len <= BF_URL_MAX)
         x->query = bf_arena_dup(x->arena, query + 1);   /* the library spoils the original */
@@ -120,7 +134,12 @@ void bf_exchange_on_completed(void *loop, struct MHD_Connection *c, void **excha
     bf_conn_enter(x->conn, BF_CONN_IDLE);
     if (x->stream)
         bf_stream_closed(x->stream);
-    give_back(x);
+    if (!x->kept) {
+        bf_exchange_give_back(x);
+        return;
+    }
+    x->over = true;
+    x->loop->n_parked++;
 }
 
 /* --- the head -------------------------------------------------------------------- */
@@ -162,7 +181,7 @@ static bool has_controls(const char *text, size_t len)
     return false;
 }
 
-static void keep_header(struct bf_exchange *x, const char *name, const char *value)
+void bf_exchange_keep_header(struct bf_exchange *x, const char *name, const char *value)
 {
     if (x->n_headers + 3 > x->headers_room) {
         x->headers_room *= 2;
@@ -181,7 +200,7 @@ static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char 
     if (name != h->next || !is_token(name, name_len) || has_controls(value, value_len))
         h->wrong = true;
     h->next = value + value_len + 2;
-    keep_header(h->x, name, value);
+    bf_exchange_keep_header(h->x, name, value);
     if (name_len == 4 && strcasecmp(name, "Host") == 0) {
         h->n_hosts++;
     } else if (name_len == 6 && strcasecmp(name, "Expect") == 0) {
@@ -252,6 +271,17 @@ static int no_route(struct bf_exchange *x)
                             x->method);
 }
 
+/* 0 if there is one that lets the request in. */
+static int find_route(struct bf_exchange *x)
+{
+    const struct bf_web_route *route;
+
+    if (!bf_router_find(x->loop->listener->router, x->method, x->path, &x->match))
+        return no_route(x);
+    route = x->match.route;
+    return route->admit ? route->admit(x, route->arg) : 0;
+}
+
 /* Answer without having read the body.  The library hangs up after it. */
 static enum MHD_Result refuse_now(struct bf_exchange *x, int status)
 {
@@ -271,10 +301,7 @@ static enum MHD_Result on_head(struct bf_exchange *x, struct MHD_Connection *c,
     if (status)
         return refuse_now(x, status);
     expected = expected_len(&h);
-    if (!bf_router_find(x->loop->listener->router, x->method, x->path, &x->match))
-        status = no_route(x);
-    else if (x->match.route->admit)
-        status = x->match.route->admit(x, x->match.route->arg);
+    status = find_route(x);
     if (status && (expected > REFUSED_BODY_MAX || (expected && h.expects)))
         return refuse_now(x, status);
     x->status = status;
@@ -310,7 +337,8 @@ static void suspend(struct bf_exchange *x)
         return;
     x->suspended = true;
     x->loop->n_parked++;
-    MHD_suspend_connection(x->conn->mhd);
+    if (!x->inside)
+        MHD_suspend_connection(x->conn->mhd);
 }
 
 /* Once parked, the exchange may belong to another thread before the handler has returned: only
@@ -341,6 +369,31 @@ static enum MHD_Result on_complete(struct bf_exchange *x)
     else
         handle(x, route->handler, route->arg);
     return MHD_YES;
+}
+
+static int take_body(struct bf_exchange *x, const void *body, size_t len)
+{
+    int status = bf_body_begin(x, len);
+
+    if (!status && len)
+        status = bf_body_add(x, body, len);
+    return status ? status : bf_body_done(x);
+}
+
+void bf_exchange_run(struct bf_exchange *x, const void *body, size_t len)
+{
+    int status = 0;
+
+    if (!is_token(x->method, strlen(x->method)) || has_controls(x->path, strlen(x->path)))
+        status = bad_request(x, "the request line is malformed");
+    if (!status)
+        status = find_route(x);
+    if (!status && (len || x->match.route->body_file))
+        status = take_body(x, body, len);
+    if (status)
+        bf_answer(x, status);
+    else
+        handle(x, x->match.route->handler, x->match.route->arg);
 }
 
 enum MHD_Result bf_exchange_on_request(void *loop, struct MHD_Connection *c, const char *path,
@@ -416,12 +469,44 @@ void bf_exchange_resume(struct bf_exchange *x, bf_handler_fn *handler, void *arg
     bf_exchange_post(x, run_again);
 }
 
+/* --- keeping -------------------------------------------------------------------------- */
+
+void bf_exchange_keep(struct bf_exchange *x)
+{
+    const char *path = bf_arena_dup(x->arena, x->path);
+
+    for (size_t i = 0; i < BF_ROUTE_NAMES_MAX; i++)
+        if (x->match.values[i].at)
+            x->match.values[i].at = path + (x->match.values[i].at - x->path);
+    for (size_t i = 0; i < x->n_headers; i++)
+        x->headers[i] = bf_arena_dup(x->arena, x->headers[i]);
+    x->path = path;
+    x->method = bf_arena_dup(x->arena, x->method);
+    x->peer = bf_arena_dup(x->arena, x->conn->peer);
+    x->kept = true;
+}
+
+static void run_release(struct bf_errand *errand)
+{
+    struct bf_exchange *x = (struct bf_exchange *)errand;
+
+    bf_assert(x->over);
+    x->loop->n_parked--;
+    bf_exchange_give_back(x);
+}
+
+void bf_exchange_release(struct bf_exchange *x) { bf_exchange_post(x, run_release); }
+
 /* --- what a handler asks -------------------------------------------------------------- */
 
 const char *bf_exchange_method(const struct bf_exchange *x) { return x->method; }
 const char *bf_exchange_path(const struct bf_exchange *x) { return x->path; }
 const char *bf_exchange_query(const struct bf_exchange *x) { return x->query; }
-const char *bf_exchange_peer(const struct bf_exchange *x) { return x->conn->peer; }
+
+const char *bf_exchange_peer(const struct bf_exchange *x)
+{
+    return x->peer ? x->peer : x->conn->peer;
+}
 
 const char *bf_exchange_header(const struct bf_exchange *x, const char *name)
 {
@@ -484,6 +569,7 @@ const struct bf_web_route *bf_exchange_route(const struct bf_exchange *x)
     return x->match.route;
 }
 
+bool bf_exchange_is_inside(const struct bf_exchange *x) { return x->inside != NULL; }
 void bf_exchange_authenticated(struct bf_exchange *x) { bf_conn_authenticated(x->conn); }
 void bf_exchange_set_data(struct bf_exchange *x, void *data) { x->data = data; }
 void *bf_exchange_data(const struct bf_exchange *x) { return x->data; }

@@ -55,7 +55,7 @@ static int64_t mono_now(void) { return bf_mono_ms(bf_clock_system()); }
 
 static uintptr_t this_thread(void) { return (uintptr_t)pthread_self(); }
 
-static void wake(struct bf_loop *loop)
+static void wake(struct bf_web_loop *loop)
 {
     uint64_t one = 1;
 
@@ -64,7 +64,7 @@ static void wake(struct bf_loop *loop)
         return;
 }
 
-void bf_web_loop_post(struct bf_loop *loop, struct bf_errand *errand)
+void bf_web_loop_post(struct bf_web_loop *loop, struct bf_errand *errand)
 {
     struct bf_errand *newest = atomic_load_explicit(&loop->inbox, memory_order_relaxed);
 
@@ -102,21 +102,21 @@ void bf_listener_release(struct bf_listener *l)
     atomic_store(&l->holder, 0);
 }
 
-void bf_loop_watch(struct bf_loop *loop, int fd, uint32_t events, struct bf_watched *w)
+void bf_web_loop_watch(struct bf_web_loop *loop, int fd, uint32_t events, struct bf_watched *w)
 {
     struct epoll_event ev = {.events = events, .data.ptr = w};
 
     epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &ev);
 }
 
-void bf_loop_unwatch(struct bf_loop *loop, int fd)
+void bf_web_loop_unwatch(struct bf_web_loop *loop, int fd)
 {
     epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 }
 
 /* --- a loop ----------------------------------------------------------------------------- */
 
-static void run_inbox(struct bf_loop *loop)
+static void run_inbox(struct bf_web_loop *loop)
 {
     struct bf_errand *newest = atomic_exchange_explicit(&loop->inbox, NULL, memory_order_acquire);
     struct bf_errand *oldest = NULL;
@@ -136,7 +136,7 @@ static void run_inbox(struct bf_loop *loop)
     }
 }
 
-static void stop_accepting(struct bf_loop *loop)
+static void stop_accepting(struct bf_web_loop *loop)
 {
     struct bf_listener *l = loop->listener;
 
@@ -149,7 +149,7 @@ static void stop_accepting(struct bf_loop *loop)
     pthread_mutex_unlock(&l->lock);
 }
 
-static void follow_phase(struct bf_loop *loop)
+static void follow_phase(struct bf_web_loop *loop)
 {
     int phase = atomic_load(&loop->listener->phase);
 
@@ -167,7 +167,7 @@ static void follow_phase(struct bf_loop *loop)
     }
 }
 
-static void tick(struct bf_loop *loop)
+static void tick(struct bf_web_loop *loop)
 {
     loop->next_tick = loop->now + loop->listener->times.tick;
     bf_conns_tick(loop);
@@ -179,7 +179,7 @@ static void tick(struct bf_loop *loop)
     }
 }
 
-static int wait_ms(const struct bf_loop *loop)
+static int wait_ms(const struct bf_web_loop *loop)
 {
     MHD_UNSIGNED_LONG_LONG daemon_ms;
     int64_t ms = -1;
@@ -191,7 +191,7 @@ static int wait_ms(const struct bf_loop *loop)
     return (int)ms;
 }
 
-static void turn(struct bf_loop *loop)
+static void turn(struct bf_web_loop *loop)
 {
     struct epoll_event events[EVENTS_MAX];
     int n = epoll_wait(loop->epoll_fd, events, EVENTS_MAX, wait_ms(loop));
@@ -210,14 +210,14 @@ static void turn(struct bf_loop *loop)
         tick(loop);
 }
 
-static bool over(const struct bf_loop *loop)
+static bool over(const struct bf_web_loop *loop)
 {
     return loop->phase == BF_STOPPING && loop->n_parked == 0 && !loop->streams;
 }
 
 static void *run(void *arg)
 {
-    struct bf_loop *loop = arg;
+    struct bf_web_loop *loop = arg;
     const struct bf_listener_options *o = &loop->listener->options;
 
     if (o->local_new)
@@ -252,10 +252,10 @@ static void on_daemon_log(void *loop, const char *fmt, va_list ap)
 
     while (len > 0 && len < (int)sizeof(line) && line[len - 1] == '\n')
         line[--len] = '\0';
-    bf_debugf(((struct bf_loop *)loop)->listener->options.log, "listener", "%s", line);
+    bf_debugf(((struct bf_web_loop *)loop)->listener->options.log, "listener", "%s", line);
 }
 
-static int start_daemon(struct bf_loop *loop, struct bf_error *err)
+static int start_daemon(struct bf_web_loop *loop, struct bf_error *err)
 {
     const struct bf_listener *l = loop->listener;
     const union MHD_DaemonInfo *info;
@@ -277,8 +277,8 @@ static int start_daemon(struct bf_loop *loop, struct bf_error *err)
     if (!loop->daemon)
         return bf_error_set(err, BF_EIO, "cannot start a listener thread: %s", strerror(errno));
     info = MHD_get_daemon_info(loop->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-    bf_loop_watch(loop, info->epoll_fd, EPOLLIN, NULL);
-    bf_loop_watch(loop, loop->wake_fd, EPOLLIN | EPOLLET, NULL);        /* so never read */
+    bf_web_loop_watch(loop, info->epoll_fd, EPOLLIN, NULL);
+    bf_web_loop_watch(loop, loop->wake_fd, EPOLLIN | EPOLLET, NULL);        /* so never read */
     return BF_OK;
 }
 
@@ -328,7 +328,7 @@ static int bind_error(const struct bf_listener *l, struct bf_error *err)
 
 /* The first socket is bound alone, so that an address in use is noticed even if its user would
  * share it; from then on it can be shared by ours. */
-static int open_socket(struct bf_listener *l, struct bf_loop *loop, struct bf_error *err)
+static int open_socket(struct bf_listener *l, struct bf_web_loop *loop, struct bf_error *err)
 {
     bool first = loop == l->loops;
     int on = 1;
@@ -390,7 +390,7 @@ static struct bf_listener *new_listener(const struct bf_listener_options *o)
     l->n_loops = o->n_threads ? o->n_threads : default_threads();
     l->loops = bf_zalloc(l->n_loops * sizeof(*l->loops));
     for (unsigned i = 0; i < l->n_loops; i++) {
-        struct bf_loop *loop = &l->loops[i];
+        struct bf_web_loop *loop = &l->loops[i];
 
         loop->listener = l;
         loop->listen_fd = loop->epoll_fd = loop->wake_fd = -1;
@@ -410,7 +410,7 @@ int bf_listener_open(const struct bf_listener_options *o, struct bf_listener **o
     int rc = parse_address(l->options.listen, &l->sockaddr, err);
 
     for (unsigned i = 0; !rc && i < l->n_loops; i++) {
-        struct bf_loop *loop = &l->loops[i];
+        struct bf_web_loop *loop = &l->loops[i];
 
         rc = open_socket(l, loop, err);
         loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -439,7 +439,7 @@ void bf_listener_set_times(struct bf_listener *l, const struct bf_listener_times
 }
 
 /* Signals are for the program's other threads; a write to a closed socket is not to kill it. */
-static int start_thread(struct bf_loop *loop)
+static int start_thread(struct bf_web_loop *loop)
 {
     sigset_t all, before;
     int rc;
@@ -454,7 +454,7 @@ static int start_thread(struct bf_loop *loop)
 int bf_listener_start(struct bf_listener *l, struct bf_error *err)
 {
     for (; l->n_started < l->n_loops; l->n_started++) {
-        struct bf_loop *loop = &l->loops[l->n_started];
+        struct bf_web_loop *loop = &l->loops[l->n_started];
         int rc = start_daemon(loop, err);
 
         if (rc)
@@ -523,7 +523,7 @@ void bf_listener_close(struct bf_listener *l)
     for (unsigned i = 0; i < l->n_started; i++)
         pthread_join(l->loops[i].thread, NULL);
     for (unsigned i = 0; i < l->n_loops; i++) {
-        struct bf_loop *loop = &l->loops[i];
+        struct bf_web_loop *loop = &l->loops[i];
 
         if (loop->listen_fd >= 0)
             close(loop->listen_fd);

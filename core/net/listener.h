@@ -106,6 +106,32 @@ int bf_exchange_reply_file(struct bf_exchange *x, const char *type, const char *
 int bf_exchange_fail(struct bf_exchange *x, int status, const char *code, const char *field,
                      const char *fmt, ...) BF_FORMAT(5, 6);
 
+/* --- from inside -------------------------------------------------------------- */
+
+/* A request that came by no socket: routed, admitted and handled as any other, on a loop's thread,
+ * for who is inside the program already.  Everything is borrowed until `done`. */
+struct bf_inside_request {
+    const char *method;
+    const char *url;            /* "/api/v1/events?limit=1" */
+    const char *const *headers; /* name, value, ..., NULL */
+    const void *body;
+    size_t body_len;
+    void *data;                 /* of the exchange, before admit */
+};
+/* Lives until `done` returns. */
+struct bf_inside_answer {
+    int status;
+    const void *body;
+    size_t body_len;
+    const char *const *headers; /* name, value, ..., NULL; Content-Type among them */
+};
+/* `done` is called once [loop thread].  Whoever asks has stopped before bf_listener_close().
+ * [any, after start] */
+void bf_listener_ask(struct bf_listener *l, const struct bf_inside_request *request,
+                     void (*done)(void *arg, const struct bf_inside_answer *answer), void *arg);
+/* Then admit has no key to look at, and bf_exchange_data() is what was given with it. */
+bool bf_exchange_is_inside(const struct bf_exchange *x);
+
 /* --- parked and streamed ---------------------------------------------------- */
 
 /* The handler returns BF_PARKED; the exchange and its arena stay until finished. */
@@ -123,10 +149,20 @@ void bf_listener_release(struct bf_listener *l);
  * exchange; `closed` is called once, when the client has gone or bf_stream_end() took effect, and
  * after it the handle is dead.  [closed: loop thread] */
 struct bf_stream;
+/* Before it: have the exchange and its arena stay until bf_exchange_release() [any], which must
+ * come after `closed` began.  What points into the connection (method, path, headers, peer) is
+ * copied: ask for it again. */
+void bf_exchange_keep(struct bf_exchange *x);
+void bf_exchange_release(struct bf_exchange *x);
 struct bf_stream *bf_exchange_stream(struct bf_exchange *x, const char *type,
                                      void (*closed)(void *arg), void *arg);
 /* All of it or BF_EFULL (more than 256 KiB would wait for the client) or BF_ENOENT (closed). [any] */
 int bf_stream_write(struct bf_stream *s, const void *data, size_t len);
+/* All of up to 1 MiB while no more than 256 KiB wait, else BF_EFULL.  [any] */
+int bf_stream_write_all(struct bf_stream *s, const void *data, size_t len);
+/* Call fn, with the `arg` of `closed`, when no more than that waits again.  Before the first
+ * write.  [fn: loop thread] */
+void bf_stream_on_room(struct bf_stream *s, void (*fn)(void *arg));
 size_t bf_stream_waiting(struct bf_stream *s);
 void bf_stream_end(struct bf_stream *s);        /* [any] */
 

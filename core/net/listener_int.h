@@ -6,6 +6,7 @@
  *   body.c        what comes with it: in memory or spooled
  *   answer.c      what goes back
  *   stream.c      what goes back bit by bit
+ *   inside.c      requests that came by no socket
  *   router.c      which handler
  *
  * A loop's thread owns its daemon, connections, exchanges and streams, and nobody else touches
@@ -32,6 +33,7 @@
 #define BF_BODY_MAX        (1024 * 1024)    /* of a route that says nothing */
 #define BF_BODY_MEMORY_MAX (1024 * 1024)    /* beyond it a body goes to a file */
 #define BF_STREAM_WAIT_MAX (256 * 1024)     /* written, but not yet taken by the client */
+#define BF_STREAM_PIECE_MAX (1024 * 1024)   /* of one bf_stream_write_all(), which may go beyond */
 #define BF_REPLY_HEADERS_MAX 24             /* set by one handler */
 
 /* Something for the loop's thread to do. */
@@ -48,7 +50,7 @@ struct bf_watched {
 /* Set by whoever closes a listener, acted on by each loop in turn. */
 enum bf_phase { BF_SERVING, BF_DRAINING, BF_CUTTING, BF_STOPPING };
 
-struct bf_loop {
+struct bf_web_loop {
     struct bf_listener *listener;
     struct MHD_Daemon *daemon;
     pthread_t thread;
@@ -75,13 +77,15 @@ struct bf_listener {
     struct bf_listener_options options;
     struct bf_listener_times times;
     struct bf_router *router;
-    struct bf_loop *loops;
+    struct bf_web_loop *loops;
     unsigned n_loops;
     unsigned n_started;
     struct sockaddr_storage sockaddr;
     char address[64];
     atomic_int phase;
     atomic_uint n_conns;
+    atomic_size_t held;         /* bytes of bodies and long answers, at most BF_HELD_MAX */
+    atomic_uint n_asked;        /* from inside; deals them out to the loops */
     atomic_uintptr_t holder;    /* the thread that holds, 0 if none */
     unsigned hold_depth;        /* [holder] */
     pthread_mutex_t lock;
@@ -93,9 +97,9 @@ struct bf_listener {
 /* --- listener.c ---------------------------------------------------------------- */
 
 /* Have the loop's thread run the errand soon; an errand is posted once at a time.  [any] */
-void bf_web_loop_post(struct bf_loop *loop, struct bf_errand *errand);
-void bf_loop_watch(struct bf_loop *loop, int fd, uint32_t events, struct bf_watched *w);
-void bf_loop_unwatch(struct bf_loop *loop, int fd);
+void bf_web_loop_post(struct bf_web_loop *loop, struct bf_errand *errand);
+void bf_web_loop_watch(struct bf_web_loop *loop, int fd, uint32_t events, struct bf_watched *w);
+void bf_web_loop_unwatch(struct bf_web_loop *loop, int fd);
 
 /* --- connection.c -------------------------------------------------------------- */
 
@@ -108,7 +112,7 @@ enum bf_conn_state {
 
 struct bf_conn {
     struct bf_conn *next, **prev;
-    struct bf_loop *loop;
+    struct bf_web_loop *loop;
     struct MHD_Connection *mhd;
     int fd;
     enum bf_conn_state state;
@@ -136,10 +140,10 @@ void bf_conn_enter(struct bf_conn *conn, enum bf_conn_state state);
 void bf_conn_refuse(struct bf_conn *conn, int status, const char *code, const char *message);
 void bf_conn_authenticated(struct bf_conn *conn);               /* [any] */
 /* Cut what took too long.  Every `tick`. */
-void bf_conns_tick(struct bf_loop *loop);
-void bf_conns_cut_idle(struct bf_loop *loop);
-void bf_conns_cut_all(struct bf_loop *loop);
-void bf_linger_end_all(struct bf_loop *loop);
+void bf_conns_tick(struct bf_web_loop *loop);
+void bf_conns_cut_idle(struct bf_web_loop *loop);
+void bf_conns_cut_all(struct bf_web_loop *loop);
+void bf_linger_end_all(struct bf_web_loop *loop);
 
 /* --- body.c -------------------------------------------------------------------- */
 
@@ -180,13 +184,16 @@ struct bf_reply_header {
 struct bf_exchange {
     struct bf_errand errand;        /* first */
     struct bf_exchange *next_spare;
-    struct bf_loop *loop;
+    struct bf_web_loop *loop;
     struct bf_conn *conn;
     struct bf_arena *arena;
     enum bf_stage stage;
     bool suspended;             /* [loop] the library waits for us */
     bool parked;                /* it belongs to whoever will finish it */
     bool hang_up;               /* after the answer */
+    bool kept;                  /* it stays after its stream, until it is released */
+    bool over;                  /* and only waits for that */
+    struct bf_inside *inside;   /* where the answer goes instead of a socket, or NULL */
     int status;
     /* The request. */
     const char *target;         /* as it came, until the library cuts it at the ? */
@@ -199,7 +206,10 @@ struct bf_exchange {
     size_t headers_room;
     struct bf_match match;
     struct bf_body body;
+    size_t held;                /* of what all requests share: see body.c */
+    bool starved;               /* there was none left for its answer */
     void *data;
+    const char *peer;           /* its own copy, if kept */
     /* Where a resumed request goes on. */
     bf_handler_fn *again;
     void *again_arg;
@@ -214,6 +224,12 @@ struct bf_exchange {
     unsigned n_reply_headers;
 };
 
+/* A fresh one for a connection, and its end. */
+struct bf_exchange *bf_exchange_begin(struct bf_web_loop *loop, struct bf_conn *conn);
+void bf_exchange_give_back(struct bf_exchange *x);
+void bf_exchange_keep_header(struct bf_exchange *x, const char *name, const char *value);
+/* Route, admit and handle one whose method, path, query and headers are set. */
+void bf_exchange_run(struct bf_exchange *x, const void *body, size_t len);
 /* Callbacks of the library. */
 void *bf_exchange_on_target(void *loop, const char *target, struct MHD_Connection *c);
 enum MHD_Result bf_exchange_on_request(void *loop, struct MHD_Connection *c, const char *path,
@@ -225,11 +241,19 @@ void bf_exchange_on_completed(void *loop, struct MHD_Connection *c, void **excha
 void bf_exchange_post(struct bf_exchange *x, void (*run)(struct bf_errand *errand));
 /* Hand the library what it answers with, waking it if it waits. */
 void bf_exchange_queue(struct bf_exchange *x, int status, struct MHD_Response *response);
-void bf_exchanges_free(struct bf_loop *loop);   /* the spare ones */
+void bf_exchanges_free(struct bf_web_loop *loop);   /* the spare ones */
+
+/* --- inside.c ------------------------------------------------------------------ */
+
+void bf_inside_answer(struct bf_exchange *x, int status);
 
 /* --- answer.c ------------------------------------------------------------------ */
 
 void bf_answer(struct bf_exchange *x, int status);
+#define BF_HELD_MAX ((size_t)64 * 1024 * 1024)
+/* Take len bytes of it until the exchange is given back; false if there is no room. */
+bool bf_exchange_hold(struct bf_exchange *x, size_t len);
+void bf_exchange_release_held(struct bf_exchange *x);
 void bf_answer_clear(struct bf_exchange *x);
 void bf_answer_add_headers(struct bf_exchange *x, struct MHD_Response *response);
 const char *bf_status_code(int status);         /* "not_found"; [any] */
@@ -240,8 +264,8 @@ const char *bf_status_code(int status);         /* "not_found"; [any] */
 void bf_stream_begin(struct bf_stream *s);
 /* The connection is gone; so is the handle once `closed` returns. */
 void bf_stream_closed(struct bf_stream *s);
-void bf_streams_tick(struct bf_loop *loop);
+void bf_streams_tick(struct bf_web_loop *loop);
 /* End event streams, whose clients come again by themselves; or all. */
-void bf_streams_end(struct bf_loop *loop, bool all);
+void bf_streams_end(struct bf_web_loop *loop, bool all);
 
 #endif

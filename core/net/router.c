@@ -298,8 +298,7 @@ bool bf_router_find(const struct bf_router *r, const char *method, const char *p
 {
     struct search s = {.exact = method_bit(r, method), .m = m};
 
-    m->route = NULL;
-    m->methods = 0;
+    memset(m, 0, sizeof(*m));
     if (strcmp(method, "HEAD") == 0)
         s.instead = method_bit(r, "GET");
     return path[0] == '/' && !climbs(path) && search(&r->root, path + 1, 0, &s);

@@ -23,9 +23,10 @@ struct bf_stream {
     struct bf_errand errand;        /* first */
     struct bf_watched watched;
     struct bf_stream *next, **prev;     /* of the loop's list; prev is NULL before it begins */
-    struct bf_loop *loop;
+    struct bf_web_loop *loop;
     struct bf_exchange *x;
     void (*closed)(void *arg);
+    void (*room)(void *arg);    /* or NULL; see bf_stream_on_room() */
     void *arg;
     bool events;                /* text/event-stream */
     int64_t last_sent;          /* [loop] */
@@ -114,10 +115,12 @@ static size_t take(struct bf_stream *s, char *to, size_t max)
 static ssize_t on_wanted(void *arg, uint64_t pos, char *to, size_t max)
 {
     struct bf_stream *s = arg;
+    bool was_full;
     ssize_t n = 0;
 
     (void)pos;
     pthread_mutex_lock(&s->lock);
+    was_full = s->buf.len - s->taken > BF_STREAM_WAIT_MAX;
     if (s->gone)
         n = MHD_CONTENT_READER_END_WITH_ERROR;
     else if (s->buf.len > s->taken)
@@ -126,7 +129,10 @@ static ssize_t on_wanted(void *arg, uint64_t pos, char *to, size_t max)
         n = MHD_CONTENT_READER_END_OF_STREAM;
     else
         s->waiting = true;
+    was_full = was_full && s->buf.len - s->taken <= BF_STREAM_WAIT_MAX;
     pthread_mutex_unlock(&s->lock);
+    if (was_full && s->room)
+        s->room(s->arg);
     s->last_sent = s->loop->now;
     if (n == 0)
         MHD_suspend_connection(s->x->conn->mhd);
@@ -146,6 +152,7 @@ struct bf_stream *bf_exchange_stream(struct bf_exchange *x, const char *type,
 {
     struct bf_stream *s = bf_new(struct bf_stream);
 
+    bf_assert(!x->inside);
     s->errand.run = run_posted;
     s->watched.ready = on_client_gone;
     s->loop = x->loop;
@@ -154,7 +161,7 @@ struct bf_stream *bf_exchange_stream(struct bf_exchange *x, const char *type,
     s->arg = arg;
     s->events = type && strncmp(type, "text/event-stream", 17) == 0;
     pthread_mutex_init(&s->lock, NULL);
-    bf_buf_init(&s->buf, BF_STREAM_WAIT_MAX + 1);
+    bf_buf_init(&s->buf, BF_STREAM_WAIT_MAX + BF_STREAM_PIECE_MAX + 1);
     x->type = type ? bf_arena_dup(x->arena, type) : NULL;
     x->stream = s;
     if (x->parked)
@@ -164,7 +171,7 @@ struct bf_stream *bf_exchange_stream(struct bf_exchange *x, const char *type,
 
 void bf_stream_begin(struct bf_stream *s)
 {
-    struct bf_loop *loop = s->loop;
+    struct bf_web_loop *loop = s->loop;
     struct MHD_Response *response =
         MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK, on_wanted, s, NULL);
 
@@ -177,7 +184,7 @@ void bf_stream_begin(struct bf_stream *s)
     s->last_sent = loop->now;
     if (loop->phase >= BF_CUTTING || (loop->phase == BF_DRAINING && s->events))
         end_here(s, loop->phase >= BF_CUTTING);
-    bf_loop_watch(loop, s->x->conn->fd, EPOLLRDHUP | EPOLLONESHOT, &s->watched);
+    bf_web_loop_watch(loop, s->x->conn->fd, EPOLLRDHUP | EPOLLONESHOT, &s->watched);
     bf_answer_add_headers(s->x, response);
     bf_exchange_queue(s->x, 200, response);
 }
@@ -187,7 +194,7 @@ void bf_stream_closed(struct bf_stream *s)
     bool posted;
 
     if (s->prev) {
-        bf_loop_unwatch(s->loop, s->x->conn->fd);
+        bf_web_loop_unwatch(s->loop, s->x->conn->fd);
         *s->prev = s->next;
         if (s->next)
             s->next->prev = s->prev;
@@ -209,14 +216,15 @@ void bf_stream_closed(struct bf_stream *s)
 /* With the lock held: move what waits to the front if the end would pass the maximum. */
 static void make_room(struct bf_stream *s, size_t len)
 {
-    if (s->taken == 0 || s->buf.len + len <= BF_STREAM_WAIT_MAX)
+    if (s->taken == 0 || s->buf.len + len < s->buf.max)
         return;
     s->buf.len -= s->taken;
     memmove(s->buf.data, s->buf.data + s->taken, s->buf.len);
     s->taken = 0;
 }
 
-int bf_stream_write(struct bf_stream *s, const void *data, size_t len)
+/* `most` may wait already. */
+static int write_some(struct bf_stream *s, const void *data, size_t len, size_t most)
 {
     int rc = BF_OK;
     bool post = false;
@@ -224,7 +232,7 @@ int bf_stream_write(struct bf_stream *s, const void *data, size_t len)
     pthread_mutex_lock(&s->lock);
     if (s->gone || s->ended) {
         rc = BF_ENOENT;
-    } else if (len > BF_STREAM_WAIT_MAX - (s->buf.len - s->taken)) {
+    } else if (s->buf.len - s->taken > most) {
         rc = BF_EFULL;
     } else if (len > 0) {
         make_room(s, len);
@@ -236,6 +244,20 @@ int bf_stream_write(struct bf_stream *s, const void *data, size_t len)
         bf_web_loop_post(s->loop, &s->errand);
     return rc;
 }
+
+int bf_stream_write(struct bf_stream *s, const void *data, size_t len)
+{
+    if (len > BF_STREAM_WAIT_MAX)
+        return BF_EFULL;
+    return write_some(s, data, len, BF_STREAM_WAIT_MAX - len);
+}
+
+int bf_stream_write_all(struct bf_stream *s, const void *data, size_t len)
+{
+    return len > BF_STREAM_PIECE_MAX ? BF_ETOOBIG : write_some(s, data, len, BF_STREAM_WAIT_MAX);
+}
+
+void bf_stream_on_room(struct bf_stream *s, void (*fn)(void *arg)) { s->room = fn; }
 
 size_t bf_stream_waiting(struct bf_stream *s)
 {
@@ -259,7 +281,7 @@ void bf_stream_end(struct bf_stream *s)
         bf_web_loop_post(s->loop, &s->errand);
 }
 
-void bf_streams_tick(struct bf_loop *loop)
+void bf_streams_tick(struct bf_web_loop *loop)
 {
     for (struct bf_stream *s = loop->streams; s; s = s->next)
         if (s->events && loop->now - s->last_sent >= loop->listener->times.quiet &&
@@ -267,7 +289,7 @@ void bf_streams_tick(struct bf_loop *loop)
             bf_stream_write(s, ":\n\n", 3);
 }
 
-void bf_streams_end(struct bf_loop *loop, bool all)
+void bf_streams_end(struct bf_web_loop *loop, bool all)
 {
     for (struct bf_stream *s = loop->streams; s; s = s->next)
         if (all || s->events)

@@ -38,10 +38,12 @@ static void on_batch(void *arg, bool begin)
 {
     struct bf_hub *hub = arg;
 
-    if (begin)
+    if (begin) {
         bf_listener_hold(hub->listener);
-    else
+    } else {
         bf_listener_release(hub->listener);
+        bf_plugins_committed(hub->plugins);
+    }
 }
 
 static void on_health(void *arg, bool ok, const char *words)
@@ -368,10 +370,11 @@ void bf_hub_close(struct bf_hub *hub)
 {
     if (!hub)
         return;
-    bf_loop_free(hub->loop);    /* ends transfers, which tell the courier and plugins */
     bf_listener_close(hub->listener);
+    bf_plugins_end(hub->plugins);       /* their destroy() may still call loop and courier */
     bf_courier_free(hub->courier);
     bf_plugins_free(hub->plugins);
+    bf_loop_free(hub->loop);
     bf_workers_free(hub->workers);
     bf_bus_close(hub->bus);
     bf_guard_free(hub->guard);

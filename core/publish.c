@@ -69,6 +69,7 @@ int bf_hub_publish(struct bf_hub *hub, const char *json, size_t len, bf_publish_
     p->work = (struct bf_work){.apply = apply_publication, .done = publication_done};
     p->work.weight = (uint32_t)len;
     rc = bf_envelopes_parse(a, json, len, &p->events, &p->n, err);
+    p->work.may_fail = p->n > 1;        /* too many firings undo one text, not its batch */
     if (!rc)
         rc = check_entities(hub, p, err);
     if (!rc) {
@@ -144,6 +145,7 @@ void hub_notify(struct bf_hub *hub, const struct bf_execution *e)
         .status = bf_status_name(e->status),
     };
 
+    bf_plugins_changed(hub->plugins, e);
     pthread_mutex_lock(&hub->lock);
     for (struct subscription *s = hub->subscriptions; s; s = s->next)
         s->fn(s->arg, &note);

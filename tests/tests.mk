@@ -28,10 +28,10 @@ include tests/bench/bench.mk
 unit: $(UNIT_PROGRAMS)
 	$(Q)scripts/run-tests.sh $(UNIT_PROGRAMS)
 
-e2e: all $(TOOL_PROGRAMS)
+e2e: all $(TOOL_PROGRAMS) $(SKELETONS)
 	$(Q)B=$(B) scripts/run-tests.sh $(E2E)
 
-test-programs: all $(UNIT_PROGRAMS) $(PLUGIN_PROGRAMS) $(TOOL_PROGRAMS)
+test-programs: all $(UNIT_PROGRAMS) $(PLUGIN_PROGRAMS) $(TOOL_PROGRAMS) $(SKELETONS)
 
 # The long forms.
 fault: test-programs

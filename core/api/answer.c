@@ -74,11 +74,3 @@ int bf_api_missing(struct bf_exchange *x, const char *noun, const char *name)
 {
     return bf_exchange_fail(x, 404, "not_found", NULL, "there is no %s %s", noun, name);
 }
-
-void bf_api_time(struct bf_tree *t, const char *name, int64_t ms)
-{
-    char text[32];
-
-    bf_time_print(ms, text);
-    bf_tree_str(t, name, ms ? text : NULL);
-}

@@ -39,12 +39,23 @@ int bf_api_require_filter(struct bf_exchange *x, const char *filter, const char 
                             " without ?%s=", name);
 }
 
+/* Of a request from inside, whoever asks has found out. */
+static int identify(struct bf_api *api, struct bf_exchange *x, unsigned public)
+{
+    if (!bf_exchange_is_inside(x))
+        return bf_auth_admit(api->team, x, public, NULL);
+    if (public || bf_auth_who(x))
+        return 0;
+    return bf_exchange_fail(x, 401, "unauthenticated", NULL, "the caller's key is not valid"
+                            " (any more)");
+}
+
 static int admit(struct bf_exchange *x, void *arg)
 {
     struct bf_api *api = arg;
     const struct bf_web_route *route = bf_exchange_route(x);
     const char *team = NULL;
-    int status = bf_auth_admit(api->team, x, route->needs & BF_PUBLIC, NULL);
+    int status = identify(api, x, route->needs & BF_PUBLIC);
 
     if (status || (route->needs & BF_PUBLIC))
         return status;

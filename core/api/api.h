@@ -2,8 +2,9 @@
  *
  * One file per noun: teams.c, secrets.c, integrations.c, automations.c, executions.c, events.c,
  * status.c, each with its table of routes; what they share stands in answer.c, input.c, page.c and
- * write.c.  A handler that writes checks everything it can on the listener's thread, posts one
- * piece of work to the engine and parks the request; the answer leaves after the commit.  Reads use
+ * write.c.  A handler that writes checks everything it can, on the listener's thread or, where
+ * plugins are asked, on a worker; then it posts one piece of work to the engine, with the request
+ * parked; the answer leaves after the commit.  Reads use
  * the loop thread's own read-only connection.
  *
  * Errors are {"error":{"code","message","field"}}; lists {"items":[…],"next":CURSOR or null} with

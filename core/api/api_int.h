@@ -5,6 +5,7 @@
 #include "core/api/api.h"
 #include "core/base/json.h"
 #include "core/base/tree.h"
+#include "core/plugin/show.h"
 #include "core/team/auth.h"
 
 /* Of a route's needs, beside enum bf_right and BF_PUBLIC: the admin of the hub. */
@@ -44,8 +45,6 @@ int bf_api_fail(struct bf_exchange *x, int rc, const struct bf_error *err); /* w
 int bf_api_invalid(struct bf_exchange *x, int rc, const struct bf_error *err);
 int bf_api_unreadable(struct bf_exchange *x);   /* the store does not answer */
 int bf_api_missing(struct bf_exchange *x, const char *noun, const char *name);
-/* "created": "2026-…", or null for 0. */
-void bf_api_time(struct bf_tree *t, const char *name, int64_t ms);
 
 
 /* --- input (input.c) ------------------------------------------------------------ */
@@ -107,6 +106,15 @@ struct bf_api_write {
 
 /* Gives what the handler returns. */
 int bf_api_post(struct bf_api *api, struct bf_exchange *x, struct bf_api_write *w);
+
+/* The same with a check before it that asks plugins, which may block: on a worker, where the
+ * exchange is parked already.  A status, or 0 to go on.  The write is released either way. */
+struct bf_api_checked {
+    struct bf_api_write write;
+    struct bf_job job;
+    int (*check)(struct bf_api_checked *c);     /* [worker] */
+};
+int bf_api_check_and_post(struct bf_api *api, struct bf_exchange *x, struct bf_api_checked *c);
 /* bf_team_refresh() after a commit; a failure is logged, as the change itself is on disk. */
 void bf_api_refresh(struct bf_api *api, const char *what, const char *id);
 

@@ -1,7 +1,7 @@
 /* automations.c - /api/v1/automations: what fires on what, as its author wrote it.
  *
- * Everything that can be wrong is found on the listener's thread and named by its field; the
- * engine then saves the author's bytes, and the rules know the automation before its 201 leaves. */
+ * Everything that can be wrong is found on a worker, as plugins are asked about their options, and
+ * named by its field; the engine then saves the author's bytes, and the rules know the automation before its 201 leaves. */
 #include "core/api/api_int.h"
 
 #include <stdio.h>
@@ -9,35 +9,15 @@
 
 #include "core/base/base.h"
 #include "core/base/buf.h"
-#include "core/bus/journal_list.h"
 
 #define SHOWN_MAX (2 * BF_EVENT_MAX)    /* bytes of an automation as it is shown */
-
-static void print_time(struct bf_buf *b, const char *name, int64_t ms)
-{
-    char text[32];
-
-    bf_time_print(ms, text);
-    bf_buf_printf(b, ",\"%s\":\"%s\"", name, text);
-}
-
-/* The author's object, with our members before and behind its own. */
-static void print(struct bf_buf *b, const struct bf_automation_row *row)
-{
-    bf_buf_printf(b, "{\"id\":\"%s\",\"revision\":%llu,", row->id,
-                  (unsigned long long)row->revision);
-    bf_buf_add(b, row->spec + 1, row->spec_len - 2);
-    print_time(b, "created", row->created_ms);
-    print_time(b, "updated", row->updated_ms);
-    bf_buf_addc(b, '}');
-}
 
 static int answer_row(struct bf_exchange *x, int status, const struct bf_automation_row *row)
 {
     struct bf_buf b;
 
     bf_buf_init(&b, SHOWN_MAX);
-    print(&b, row);
+    bf_show_automation(&b, row);
     bf_exchange_reply(x, "application/json", b.data, b.len);
     bf_buf_fini(&b);
     return status;
@@ -47,7 +27,7 @@ static int answer_row(struct bf_exchange *x, int status, const struct bf_automat
 /* --- making one -------------------------------------------------------------------- */
 
 struct make_automation {
-    struct bf_api_write write;
+    struct bf_api_checked checked;
     const char *spec;
     size_t spec_len;
     const char *owner;
@@ -57,16 +37,16 @@ struct make_automation {
 
 static int apply_make(struct bf_work *work, struct bf_tx *tx, struct bf_error *err)
 {
-    struct make_automation *m = bf_container_of(work, struct make_automation, write.work);
+    struct make_automation *m = bf_container_of(work, struct make_automation, checked.write.work);
 
-    m->write.now_ms = tx->now_ms;
+    m->checked.write.now_ms = tx->now_ms;
     return bf_bus_save_automation(tx, m->id, m->owner, m->spec, m->spec_len,
-                                  bf_auth_who(m->write.x)->user, &m->saved, err);
+                                  bf_auth_who(m->checked.write.x)->user, &m->saved, err);
 }
 
 static int answer_make(struct bf_api_write *w)
 {
-    struct make_automation *m = bf_container_of(w, struct make_automation, write);
+    struct make_automation *m = bf_container_of(w, struct make_automation, checked.write);
     struct bf_automation_row row = {
         .id = m->id,
         .revision = m->saved->revision,
@@ -82,7 +62,7 @@ static int answer_make(struct bf_api_write *w)
 
 static void release_saved(struct bf_api_write *w)
 {
-    struct make_automation *m = bf_container_of(w, struct make_automation, write);
+    struct make_automation *m = bf_container_of(w, struct make_automation, checked.write);
 
     bf_automation_unref(m->saved);
 }
@@ -131,8 +111,11 @@ static int check_action(struct bf_api *api, struct bf_exchange *x, const struct 
     return status;
 }
 
-static int check(struct bf_api *api, struct bf_exchange *x, struct make_automation *m)
+static int check(struct bf_api_checked *c)
 {
+    struct make_automation *m = bf_container_of(c, struct make_automation, checked);
+    struct bf_exchange *x = c->write.x;
+    struct bf_api *api = c->write.api;
     struct bf_automation *a;
     struct bf_error err;
     int status;
@@ -165,15 +148,13 @@ static int on_make(struct bf_exchange *x, void *arg)
     if (!m->owner)
         m->owner = "";          /* the parser says what is wrong with the scope */
     bf_id_random(m->id, bf_wall_ms(api->clock));
-    status = check(api, x, m);
-    if (status)
-        return status;
-    m->write.work.alters_rules = true;
-    m->write.work.weight = (uint32_t)m->spec_len;
-    m->write.work.apply = apply_make;
-    m->write.answer = answer_make;
-    m->write.release = release_saved;
-    return bf_api_post(api, x, &m->write);
+    m->checked.check = check;
+    m->checked.write.work.alters_rules = true;
+    m->checked.write.work.weight = (uint32_t)m->spec_len;
+    m->checked.write.work.apply = apply_make;
+    m->checked.write.answer = answer_make;
+    m->checked.write.release = release_saved;
+    return bf_api_check_and_post(api, x, &m->checked);
 }
 
 
@@ -187,7 +168,7 @@ static bool on_row(void *arg, const struct bf_automation_row *row)
     if (!bf_api_page_take(p, row->id))
         return false;
     bf_buf_init(&b, SHOWN_MAX);
-    print(&b, row);
+    bf_show_automation(&b, row);
     bf_tree_raw(p->items, NULL, b.data, b.len);
     bf_buf_fini(&b);
     return true;

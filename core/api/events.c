@@ -11,7 +11,7 @@
 
 #define SCRATCH_MAX    (64 * 1024 * 1024)       /* to parse one envelope again */
 #define SHOWN_MAX      (BF_EVENT_MAX + 4096)    /* the sender's bytes and what we add */
-#define PAGE_BYTES_MAX (8 * 1024 * 1024)        /* of events on one page; then it ends early */
+#define PAGE_BYTES_MAX (1024 * 1024)    /* of events on one page; then it ends early */
 
 /* A reference to the event, or NULL with rc. */
 static int read_event(struct bf_api *api, struct bf_db *db, uint64_t seq, struct bf_envelope **out)

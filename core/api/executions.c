@@ -6,8 +6,6 @@
 
 #include "core/base/base.h"
 #include "core/base/buf.h"
-#include "core/bus/journal_list.h"
-#include "core/outbox/history.h"
 
 #define RESPONSE_SHOWN_MAX (6 * 64 * 1024 + 2)  /* 64 KiB, were each byte escaped */
 
@@ -16,64 +14,12 @@ static const char *const outcomes[] = {
     [BF_UNKNOWN] = "unknown",     [BF_ACCEPTED] = "accepted",
 };
 
-/* The automation last shown: rows of one automation often follow each other. */
-struct named {
-    char id[BF_ID_LEN + 1];
-    char name[BF_AUTOMATION_NAME_MAX * 4 + 1];
-};
-
-static bool on_name(void *arg, const struct bf_automation_row *row)
-{
-    struct named *n = arg;
-
-    snprintf(n->name, sizeof(n->name), "%s", row->name);
-    return false;
-}
-
-static const char *name_of(struct bf_db *db, struct named *n, const char *automation)
-{
-    if (strcmp(n->id, automation) != 0) {
-        snprintf(n->id, sizeof(n->id), "%s", automation);
-        n->name[0] = '\0';
-        if (bf_automation_find(db, automation, on_name, n))
-            n->id[0] = '\0';
-    }
-    return n->name;
-}
-
-static struct bf_tree *show(struct bf_api *api, struct bf_db *db, struct named *n,
-                            const struct bf_history_row *row)
-{
-    uint16_t hub = bf_bus_hub(api->bus);
-    struct bf_tree *t = bf_tree_object();
-    char id[BF_ID_LEN + 1];
-
-    bf_id_number(id, row->created_ms, hub, row->number);
-    bf_tree_str(t, "id", id);
-    bf_tree_str(t, "automation", row->automation);
-    bf_tree_str(t, "automation_name", name_of(db, n, row->automation));
-    bf_tree_int(t, "revision", (int64_t)row->revision);
-    bf_id_number(id, row->created_ms, hub, row->event);
-    bf_tree_str(t, "event", id);
-    bf_tree_str(t, "trigger", row->trigger);
-    bf_tree_str(t, "integration", row->integration);
-    bf_tree_int(t, "action", row->action);
-    bf_tree_str(t, "status", bf_status_name(row->status));
-    bf_tree_int(t, "attempts", row->attempts);
-    bf_api_time(t, "created", row->created_ms);
-    if (row->status == BF_PENDING)
-        bf_api_time(t, "due", row->due_ms);
-    if (row->finished_ms)
-        bf_api_time(t, "finished", row->finished_ms);
-    return t;
-}
-
 
 /* --- the list -------------------------------------------------------------------------- */
 
 struct listing {
     struct bf_api_page page;
-    struct named named;
+    struct bf_shown shown;
 };
 
 static bool is_visible(void *arg, const char *entity)
@@ -88,7 +34,8 @@ static void on_row(void *arg, const struct bf_history_row *row)
     struct listing *l = arg;
     struct bf_api_page *p = &l->page;
 
-    bf_tree_add(p->items, NULL, show(p->api, bf_exchange_local(p->x), &l->named, row));
+    bf_tree_add(p->items, NULL, bf_show_execution(bf_exchange_local(p->x), bf_bus_hub(p->api->bus),
+                                               &l->shown, row));
 }
 
 static int read_status(struct bf_exchange *x, int *status)
@@ -138,7 +85,7 @@ static int answer_list(struct listing *l, const struct bf_history_query *query)
 
 static int on_list(struct bf_exchange *x, void *arg)
 {
-    struct listing l = {.named = {.id = ""}};
+    struct listing l = {.shown = {.id = ""}};
     struct bf_history_query query = {.row = on_row, .arg = &l};
     int status = read_status(x, &query.status);
     int rc;
@@ -170,10 +117,10 @@ struct one {
 static void on_one(void *arg, const struct bf_history_row *row)
 {
     struct one *o = arg;
-    struct named named = {.id = ""};
+    struct bf_shown shown = {.id = ""};
 
     if (row->created_ms == o->created_ms && bf_api_may_read(o->api, o->x, row->entity))
-        o->tree = show(o->api, bf_exchange_local(o->x), &named, row);
+        o->tree = bf_show_execution(bf_exchange_local(o->x), bf_bus_hub(o->api->bus), &shown, row);
 }
 
 /* A receiver's answer may hold any bytes; shown is text. */
@@ -205,7 +152,7 @@ static void on_attempt(void *arg, const struct bf_attempt_record *r)
         bf_tree_int(t, "http_status", r->http_status);
     else
         bf_tree_str(t, "http_status", NULL);
-    bf_api_time(t, "started", r->started_ms);
+    bf_show_time(t, "started", r->started_ms);
     bf_tree_int(t, "duration_ms", r->duration_ms);
     bf_tree_str(t, "reason", r->words);
     add_response(t, r);

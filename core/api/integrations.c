@@ -22,7 +22,7 @@ static struct bf_tree *show(struct bf_api *api, struct bf_arena *a, const struct
         bf_tree_raw(t, "config", config, strlen(config));
     else
         bf_tree_str(t, "config", NULL);         /* its plugin is not loaded (any more) */
-    bf_api_time(t, "created", i->created_ms);
+    bf_show_time(t, "created", i->created_ms);
     bf_tree_bool(t, "disabled", i->disabled);
     return t;
 }
@@ -38,7 +38,7 @@ struct literal {
 };
 
 struct make_integration {
-    struct bf_api_write write;
+    struct bf_api_checked checked;
     struct bf_arena *arena;
     const char *entity;
     const char *sink;
@@ -65,7 +65,7 @@ static void keep_literal(void *arg, const char *secret_name, const char *value)
 
 static void wipe_literals(struct bf_api_write *w)
 {
-    struct make_integration *m = bf_container_of(w, struct make_integration, write);
+    struct make_integration *m = bf_container_of(w, struct make_integration, checked.write);
 
     for (struct literal *l = m->literals; l; l = l->next)
         bf_wipe(l->value, strlen(l->value));
@@ -73,13 +73,13 @@ static void wipe_literals(struct bf_api_write *w)
 
 static int apply_make(struct bf_work *work, struct bf_tx *tx, struct bf_error *err)
 {
-    struct make_integration *m = bf_container_of(work, struct make_integration, write.work);
+    struct make_integration *m = bf_container_of(work, struct make_integration, checked.write.work);
     bool made;
     int rc = bf_team_put_integration(tx->db, m->id, m->entity, m->sink, m->name, m->config,
                                      tx->now_ms, err);
 
     for (struct literal *l = m->literals; l && !rc; l = l->next)
-        rc = bf_team_put_secret(m->write.api->team, tx->db, m->entity, l->name, l->value,
+        rc = bf_team_put_secret(m->checked.write.api->team, tx->db, m->entity, l->name, l->value,
                                 strlen(l->value), tx->now_ms, &made, err);
     return rc;
 }
@@ -97,7 +97,7 @@ static int answer_one(struct bf_api *api, struct bf_exchange *x, int status, con
 
 static int answer_make(struct bf_api_write *w)
 {
-    struct make_integration *m = bf_container_of(w, struct make_integration, write);
+    struct make_integration *m = bf_container_of(w, struct make_integration, checked.write);
 
     for (struct literal *l = m->literals; l; l = l->next)
         bf_api_refresh(w->api, "secret", l->place);
@@ -130,8 +130,11 @@ static int read_body(struct bf_exchange *x, struct make_integration *m)
     return 0;
 }
 
-static int check(struct bf_api *api, struct bf_exchange *x, struct make_integration *m)
+static int check(struct bf_api_checked *c)
 {
+    struct make_integration *m = bf_container_of(c, struct make_integration, checked);
+    struct bf_exchange *x = c->write.x;
+    struct bf_api *api = c->write.api;
     struct bf_error err;
     int rc = bf_plugins_check_integration(api->plugins, m->arena, m->entity, m->id, m->sink,
                                           m->given, &m->config, keep_literal, m, &err);
@@ -154,16 +157,59 @@ static int on_make(struct bf_exchange *x, void *arg)
     m->entity = bf_exchange_param(x, "team");
     bf_id_random(m->id, bf_wall_ms(api->clock));
     status = read_body(x, m);
-    if (!status)
-        status = check(api, x, m);
-    if (status) {
-        wipe_literals(&m->write);
+    if (status)
         return status;
-    }
-    m->write.work.apply = apply_make;
-    m->write.answer = answer_make;
-    m->write.release = wipe_literals;
-    return bf_api_post(api, x, &m->write);
+    m->checked.check = check;
+    m->checked.write.work.apply = apply_make;
+    m->checked.write.answer = answer_make;
+    m->checked.write.release = wipe_literals;
+    return bf_api_check_and_post(api, x, &m->checked);
+}
+
+
+/* --- enabling one that was disabled --------------------------------------------------- */
+
+struct enabling {
+    struct bf_api_write write;
+    const char *id;
+};
+
+static int apply_enable(struct bf_work *work, struct bf_tx *tx, struct bf_error *err)
+{
+    struct enabling *e = bf_container_of(work, struct enabling, write.work);
+
+    return bf_team_enable_integration(tx->db, e->id, err);
+}
+
+static int answer_enable(struct bf_api_write *w)
+{
+    struct enabling *e = bf_container_of(w, struct enabling, write);
+
+    bf_api_refresh(w->api, "integration", e->id);
+    bf_plugins_integration_changed(w->api->plugins, e->id);
+    bf_courier_touch(w->api->courier, e->id);   /* what waits for it goes out */
+    return answer_one(w->api, w->x, 200, e->id);
+}
+
+static int on_enable(struct bf_exchange *x, void *arg)
+{
+    struct bf_api *api = arg;
+    struct enabling *e = bf_arena_new_of(bf_exchange_arena(x), struct enabling);
+    const char *id = bf_exchange_param(x, "id");
+    struct bf_integration *i = id ? bf_team_integration(api->team, id) : NULL;
+    int status;
+
+    if (!i || !bf_api_may_read(api, x, i->entity))
+        status = bf_api_missing(x, "integration", id ? id : "");
+    else
+        status = bf_api_require(api, x, BF_ADMIN, i->entity);
+    bf_integration_unref(i);
+    if (status)
+        return status;
+    e->id = id;
+    e->write.work.apply = apply_enable;
+    e->write.answer = answer_enable;
+    return bf_api_post(api, x, &e->write);
 }
 
 
@@ -215,5 +261,6 @@ const struct bf_api_route bf_api_integration_routes[] = {
     {"POST", "/api/v1/teams/{team}/integrations", BF_ADMIN, on_make},
     {"GET", "/api/v1/teams/{team}/integrations", BF_READ, on_list},
     {"GET", "/api/v1/integrations/{id}", BF_READ, on_get},
+    {"POST", "/api/v1/integrations/{id}/enable", BF_ADMIN, on_enable},
     {NULL, NULL, 0, NULL},
 };

@@ -14,7 +14,7 @@ static struct bf_tree *show(const char *name, int64_t updated_ms)
 
     bf_tree_str(t, "name", name);
     bf_tree_bool(t, "set", true);
-    bf_api_time(t, "updated", updated_ms);
+    bf_show_time(t, "updated", updated_ms);
     return t;
 }
 

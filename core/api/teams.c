@@ -12,7 +12,7 @@ static struct bf_tree *show(const struct bf_entity *e)
     bf_tree_str(t, "id", e->id);
     bf_tree_str(t, "name", e->name);
     bf_tree_str(t, "kind", e->kind);
-    bf_api_time(t, "created", e->created_ms);
+    bf_show_time(t, "created", e->created_ms);
     return t;
 }
 

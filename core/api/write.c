@@ -5,29 +5,65 @@
 
 /* The write lives in the exchange's arena, which may be gone once the exchange is finished: that
  * comes last. */
-static void on_done(struct bf_work *work, int rc, const struct bf_error *err)
+static void end(struct bf_api_write *w, int status)
 {
-    struct bf_api_write *w = bf_container_of(work, struct bf_api_write, work);
     struct bf_exchange *x = w->x;
-    int status = rc ? bf_api_fail(x, rc, err) : w->answer(w);
 
     if (w->release)
         w->release(w);
     bf_exchange_finish(x, status);
 }
 
-int bf_api_post(struct bf_api *api, struct bf_exchange *x, struct bf_api_write *w)
+static void on_done(struct bf_work *work, int rc, const struct bf_error *err)
+{
+    struct bf_api_write *w = bf_container_of(work, struct bf_api_write, work);
+
+    end(w, rc ? bf_api_fail(w->x, rc, err) : w->answer(w));
+}
+
+/* The exchange is parked, and may be finished before this returns. */
+static void post(struct bf_api_write *w)
 {
     int rc;
 
-    w->api = api;
-    w->x = x;
     w->work.may_fail = true;
     w->work.done = on_done;
-    bf_exchange_park(x);
-    rc = bf_bus_post(api->bus, &w->work);
+    rc = bf_bus_post(w->api->bus, &w->work);
     if (rc)
         on_done(&w->work, rc, NULL);
+}
+
+int bf_api_post(struct bf_api *api, struct bf_exchange *x, struct bf_api_write *w)
+{
+    w->api = api;
+    w->x = x;
+    bf_exchange_park(x);
+    post(w);
+    return BF_PARKED;
+}
+
+static void on_worker(struct bf_job *job)
+{
+    struct bf_api_checked *c = bf_container_of(job, struct bf_api_checked, job);
+    int status = c->check(c);
+
+    if (status)
+        end(&c->write, status);
+    else
+        post(&c->write);
+}
+
+int bf_api_check_and_post(struct bf_api *api, struct bf_exchange *x, struct bf_api_checked *c)
+{
+    int rc;
+
+    c->write.api = api;
+    c->write.x = x;
+    c->job.fn = on_worker;
+    bf_exchange_park(x);
+    rc = bf_plugins_run(api->plugins, &c->job);
+    if (rc)
+        end(&c->write, bf_api_fail(x, rc, NULL));
     return BF_PARKED;
 }
 

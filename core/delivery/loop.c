@@ -244,4 +244,5 @@ void bf_loop_stop(struct bf_loop *l)
     bf_client_wake(l->client);
     pthread_join(l->thread, NULL);
     l->started = false;
+    bf_client_cancel(l->client);
 }

@@ -18,7 +18,7 @@ struct bf_loop;
 int bf_loop_new(const struct bf_guard *guard, const char *user_agent, const struct bf_clock *clock,
                 struct bf_log *log, struct bf_loop **out, struct bf_error *err);
 int bf_loop_start(struct bf_loop *l, struct bf_error *err);
-/* Runs what is posted, ends transfers with BF_ECANCELED, and joins the thread. */
+/* Runs what is posted, joins the thread, and ends transfers with BF_ECANCELED. */
 void bf_loop_stop(struct bf_loop *l);
 void bf_loop_free(struct bf_loop *l);
 

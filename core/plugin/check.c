@@ -7,13 +7,107 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/base/crypto.h"
 #include "core/plugin/host.h"
 #include "core/rules/trigger.h"
 
 #define TRY_BYTES_MAX (16u * 1024 * 1024)
+#define SAMPLE_TRIGGER "ADD_ARTIFACT_ALIAS"     /* what an integration is tried with */
+
+
+/* --- trying ----------------------------------------------------------------------------- */
+
+/* A made-up event of the trigger's kind, with what such an event has. */
+static int sample_event(const char *event_type, const char *entity, struct bf_envelope **out,
+                        struct bf_error *err)
+{
+    const struct bf_trigger *t = bf_trigger_by_wire(event_type);
+    const char *type = t ? t->event : event_type;
+    struct bf_arena *a = bf_arena_new(TRY_BYTES_MAX);
+    const char *what = "", *text;
+    int rc;
+
+    if (strstr(type, "alias"))
+        what = ",\"alias\":\"production\"";
+    else if (strstr(type, "tag"))
+        what = ",\"tag\":\"reviewed\"";
+    if (strncmp(type, "run.", 4) == 0)
+        text = bf_arena_printf(a, "{\"type\":\"%s\",\"entity\":\"%s\",\"project\":\"sample\","
+                               "\"author\":\"sample\",\"run\":{\"id\":\"sample\",\"name\":"
+                               "\"sample-1\",\"state\":\"FINISHED\"}}", type, entity);
+    else
+        text = bf_arena_printf(a, "{\"type\":\"%s\",\"entity\":\"%s\",\"project\":\"sample\","
+                               "\"collection\":\"sample\",\"author\":\"sample\"%s,\"artifact\":"
+                               "{\"id\":\"c2FtcGxl\",\"version\":\"v1\",\"type\":\"model\","
+                               "\"metadata\":{},\"aliases\":[],\"tags\":[]}}", type, entity, what);
+    rc = bf_envelope_parse(a, text, strlen(text), BF_FROM_HUB, out, err);
+    bf_arena_free(a);
+    return rc;
+}
+
+/* An attempt that is only looked at. */
+static struct bf_try *new_try(struct bf_arena *a, struct bf_instance *i, struct bf_filled *f,
+                              const struct bf_envelope *event, const char *trigger)
+{
+    struct bf_try *t = bf_arena_new_of(a, struct bf_try);
+
+    bf_try_fill(t, i, f, a, event, trigger);
+    t->vars.automation = "sample";
+    t->vars.execution_id = "00000000000000000000000000";
+    t->delivery.id = t->vars.execution_id;
+    t->delivery.automation = "sample";
+    t->delivery.deadline_ms = bf_wall_ms(i->plugins->rooms.clock) + 15000;
+    return t;
+}
+
+/* The stand-in that a URL begins with, or NULL. */
+static const struct bf_standin *leading_standin(const struct bf_try *t, const char *url)
+{
+    const struct bf_standins *sets[] = {&t->instance->standins, &t->standins};
+
+    for (size_t k = 0; k < BF_COUNT(sets); k++)
+        for (size_t i = 0; i < sets[k]->n; i++)
+            if (strncmp(url, sets[k]->items[i].text, BF_STANDIN_LEN) == 0)
+                return &sets[k]->items[i];
+    return NULL;
+}
+
+static bool is_web_address(const char *url)
+{
+    return strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0;
+}
+
+/* The option that a URL was made from: its text, up to the first ${, is how the URL begins. */
+static const char *option_of(const struct bf_option *table, const void *in, const char *url)
+{
+    for (const struct bf_option *o = table; o && o->name; o++) {
+        const char *text = o->type == BF_T_STRING ? *(const char **)bf_option_place(o, in) : NULL;
+        const char *mark = text ? strstr(text, "${") : NULL;
+        size_t len = mark ? (size_t)(mark - text) : text ? strlen(text) : 0;
+
+        if (len > 0 && strncmp(url, text, len) == 0)
+            return o->name;
+    }
+    return NULL;
+}
+
+static int refuse_scheme(struct bf_error *err, const char *option)
+{
+    char field[128];
+
+    snprintf(field, sizeof(field), "config%s%s", option ? "." : "", option ? option : "");
+    return bf_error_field(err, BF_ECONFIG, field, "%s must begin with http:// or https://",
+                          option ? option : "the address");
+}
 
 
 /* --- integrations ---------------------------------------------------------------------- */
+
+struct given {
+    struct given *next;
+    const char *option;
+    const char *value;
+};
 
 struct storing {
     struct bf_plugins *plugins;
@@ -21,6 +115,7 @@ struct storing {
     const char *entity;
     const char *id;
     const struct bf_json *before;       /* the options saved so far, or NULL */
+    struct given *literals;             /* that are not saved yet */
     bf_seal_fn *seal;
     void *arg;
     struct bf_error *err;
@@ -46,7 +141,7 @@ static int check_address(struct storing *s, const struct bf_option *o, const cha
 {
     struct bf_error why;
 
-    if (strncasecmp(value, "http://", 7) != 0 && strncasecmp(value, "https://", 8) != 0)
+    if (!is_web_address(value))
         return BF_OK;
     if (!bf_guard_check_url(s->plugins->rooms.guard, value, &why))
         return BF_OK;
@@ -57,12 +152,18 @@ static int seal_literal(struct storing *s, const struct bf_option *o, const char
                         struct bf_tree *out)
 {
     const char *name = bf_arena_printf(s->arena, "integration/%s/%s", s->id, o->name);
+    struct given *g;
     int rc = check_address(s, o, value);
 
     if (rc)
         return rc;
     if (strlen(value) > BF_SECRET_MAX)
         return refuse(s, o, "%s has more than %d bytes", o->name, BF_SECRET_MAX);
+    g = bf_arena_new_of(s->arena, struct given);
+    if (!g)
+        return refuse(s, o, "the options are too large");
+    *g = (struct given){s->literals, o->name, value};
+    s->literals = g;
     s->seal(s->arg, name, value);
     bf_tree_str(bf_tree_add_object(out, o->name), "sealed", name);
     return BF_OK;
@@ -149,17 +250,84 @@ static const struct bf_json *saved_options(struct bf_plugins *p, struct bf_arena
     return out;
 }
 
+/* The URL begins with a secret: what that begins with counts. */
+static int check_secret_address(struct storing *s, const struct bf_standin *standin)
+{
+    const struct given *g = s->literals;
+    struct bf_error why;
+    char *value;
+    size_t len;
+    int rc = BF_OK;
+
+    while (g && strcmp(g->option, standin->option) != 0)
+        g = g->next;
+    if (g)
+        return is_web_address(g->value) ? BF_OK : refuse_scheme(s->err, g->option);
+    if (bf_standin_open(s->plugins->rooms.team, standin, &value, &len, &why))
+        return BF_OK;           /* as every attempt will say */
+    if (!is_web_address(value))
+        rc = refuse_scheme(s->err, standin->option);
+    bf_wipe(value, len);
+    free(value);
+    return rc;
+}
+
+static int check_request(struct storing *s, struct bf_try *t)
+{
+    const struct bf_instance *i = t->instance;
+    struct bf_outbound *r = bf_outbound_new(t->instance, t->delivery.arena, t);
+    const struct bf_standin *standin;
+    struct bf_error why;
+    struct bf_call c;
+    const char *url;
+    int rc;
+
+    bf_try_enter(t, &c, &why);
+    c.where = BF_AT_WORKER;
+    rc = i->sink->request(i->self, &t->delivery, bf_outbound_pub(r));
+    bf_call_leave(&c);
+    if (rc || t->error.code)
+        return BF_OK;           /* nothing would be sent of a made-up event */
+    url = bf_outbound_url(r);
+    standin = leading_standin(t, url);
+    if (standin)
+        return check_secret_address(s, standin);
+    if (*url == '\0' || is_web_address(url))
+        return BF_OK;
+    return refuse_scheme(s->err, option_of(i->sink->integration, i->options, url));
+}
+
+/* Where a request of default actions would go; a sink whose actions have no defaults is judged
+ * when an automation is saved. */
+static int try_request(struct storing *s, struct bf_instance *i)
+{
+    struct bf_arena *a = bf_arena_new(TRY_BYTES_MAX);
+    struct bf_envelope *event = NULL;
+    struct bf_filled *f = NULL;
+    struct bf_error why;
+    int rc = BF_OK;
+
+    if (i->sink->request && !bf_filled_new(i, NULL, &f, &why) &&
+        !sample_event(SAMPLE_TRIGGER, s->entity, &event, &why))
+        rc = check_request(s, new_try(a, i, f, event, SAMPLE_TRIGGER));
+    bf_envelope_unref(event);
+    bf_filled_unref(f);
+    bf_arena_free(a);
+    return rc;
+}
+
 /* create() has its say as well; it does no I/O. */
-static int try_instance(struct bf_plugins *p, const char *entity, const char *sink,
-                        const char *config, struct bf_error *err)
+static int try_instance(struct storing *s, const char *sink, const char *config)
 {
     struct bf_integration trial = {
-        .entity = entity, .sink = sink, .name = "check", .config = config};
+        .entity = s->entity, .sink = sink, .name = "check", .config = config};
     struct bf_instance *i;
-    int rc = bf_instance_trial(p, &trial, &i, err);
+    int rc = bf_instance_trial(s->plugins, &trial, &i, s->err);
 
-    if (!rc)
-        bf_instance_unref(i);
+    if (rc)
+        return rc;
+    rc = try_request(s, i);
+    bf_instance_unref(i);
     return rc;
 }
 
@@ -188,7 +356,7 @@ int bf_plugins_check_integration(struct bf_plugins *p, struct bf_arena *a, const
         return rc;
     s.before = saved_options(p, a, integration_id);
     rc = store_options(&s, kind->integration, config, stored);
-    return rc ? rc : try_instance(p, entity, sink, *stored, err);
+    return rc ? rc : try_instance(&s, sink, *stored);
 }
 
 int bf_plugins_show_config(struct bf_plugins *p, struct bf_arena *a,
@@ -223,34 +391,6 @@ int bf_plugins_show_config(struct bf_plugins *p, struct bf_arena *a,
 
 /* --- actions ------------------------------------------------------------------------------ */
 
-/* A made-up event of the trigger's kind, with what such an event has. */
-static int sample_event(const char *event_type, const char *entity, struct bf_envelope **out,
-                        struct bf_error *err)
-{
-    const struct bf_trigger *t = bf_trigger_by_wire(event_type);
-    const char *type = t ? t->event : event_type;
-    struct bf_arena *a = bf_arena_new(TRY_BYTES_MAX);
-    const char *what = "", *text;
-    int rc;
-
-    if (strstr(type, "alias"))
-        what = ",\"alias\":\"production\"";
-    else if (strstr(type, "tag"))
-        what = ",\"tag\":\"reviewed\"";
-    if (strncmp(type, "run.", 4) == 0)
-        text = bf_arena_printf(a, "{\"type\":\"%s\",\"entity\":\"%s\",\"project\":\"sample\","
-                               "\"author\":\"sample\",\"run\":{\"id\":\"sample\",\"name\":"
-                               "\"sample-1\",\"state\":\"FINISHED\"}}", type, entity);
-    else
-        text = bf_arena_printf(a, "{\"type\":\"%s\",\"entity\":\"%s\",\"project\":\"sample\","
-                               "\"collection\":\"sample\",\"author\":\"sample\"%s,\"artifact\":"
-                               "{\"id\":\"c2FtcGxl\",\"version\":\"v1\",\"type\":\"model\","
-                               "\"metadata\":{},\"aliases\":[],\"tags\":[]}}", type, entity, what);
-    rc = bf_envelope_parse(a, text, strlen(text), BF_FROM_HUB, out, err);
-    bf_arena_free(a);
-    return rc;
-}
-
 static void render_all(struct bf_try *t, const struct bf_compiled_set *set)
 {
     const struct bf_option *table = t->instance->sink->action;
@@ -273,6 +413,7 @@ static void render_all(struct bf_try *t, const struct bf_compiled_set *set)
 static int ask_plugin(struct bf_try *t, struct bf_error *why)
 {
     const struct bf_sink *sink = t->instance->sink;
+    const char *url;
     struct bf_call c;
     int rc = BF_OK;
 
@@ -282,6 +423,9 @@ static int ask_plugin(struct bf_try *t, struct bf_error *why)
         struct bf_outbound *r = bf_outbound_new(t->instance, t->delivery.arena, t);
 
         rc = sink->request(t->instance->self, &t->delivery, bf_outbound_pub(r));
+        url = bf_outbound_url(r);
+        if (!rc && *url && !is_web_address(url) && !leading_standin(t, url))
+            rc = refuse_scheme(why, option_of(sink->action, t->filled->options, url));
     }
     if (rc >= 0 && sink->check)
         rc = sink->check(t->instance->self, &t->delivery);
@@ -293,16 +437,10 @@ static int try_action(struct bf_instance *i, struct bf_filled *f, const struct b
                       const char *trigger, struct bf_error *err)
 {
     struct bf_arena *a = bf_arena_new(TRY_BYTES_MAX);
-    struct bf_try *t = bf_arena_new_of(a, struct bf_try);
+    struct bf_try *t = new_try(a, i, f, event, trigger);
     struct bf_error why;
     int rc = BF_OK;
 
-    bf_try_fill(t, i, f, a, event, trigger);
-    t->vars.automation = "sample";
-    t->vars.execution_id = "00000000000000000000000000";
-    t->delivery.id = t->vars.execution_id;
-    t->delivery.automation = "sample";
-    t->delivery.deadline_ms = bf_wall_ms(i->plugins->rooms.clock) + 15000;
     render_all(t, &f->compiled);
     if (!t->error.code)
         rc = ask_plugin(t, &why);

@@ -83,6 +83,8 @@ int bf_host_end(struct bf_ctx *ctx, bf_ticket ticket);
 int bf_host_post(struct bf_ctx *ctx, bf_fn fn, void *arg);
 int bf_host_sleep(struct bf_ctx *ctx, int64_t ms);
 int bf_host_stop_fd(struct bf_ctx *ctx);
+
+/* host_stream.c, host_watch.c */
 int bf_host_write(struct bf_ctx *ctx, bf_ticket stream, const void *data, size_t len);
 bf_ticket bf_host_watch(struct bf_ctx *ctx, const struct bf_watch *what, bf_note_fn fn, void *arg);
 

@@ -95,10 +95,11 @@ static int post(struct bf_ctx *ctx, struct job *j, enum bf_where where)
 {
     struct bf_instance *i = bf_instance_from(ctx);
     const struct timespec pause = {.tv_nsec = FULL_PAUSE_NS};
+    bool wait = waits(where);
     int rc;
 
-    j->waited_for = waits(where);
-    while ((rc = bf_bus_post(i->plugins->rooms.bus, &j->work)) == BF_EFULL && j->waited_for) {
+    j->waited_for = wait;
+    while ((rc = bf_bus_post(i->plugins->rooms.bus, &j->work)) == BF_EFULL && wait) {
         if (atomic_load(&i->stopping))
             return BF_ECANCELED;
         nanosleep(&pause, NULL);
@@ -107,8 +108,8 @@ static int post(struct bf_ctx *ctx, struct job *j, enum bf_where where)
         return bf_complain_words(ctx, rc, NULL, "%s",
                                  rc == BF_EFULL ? "the hub is behind; try again later"
                                                 : "the hub is stopping");
-    if (!j->waited_for)
-        return BF_OK;
+    if (!wait)
+        return BF_OK;           /* and the job may be gone already */
     while (sem_wait(&j->done) != 0)
         ;
     return j->rc;
@@ -185,7 +186,7 @@ static int emit_all(struct bf_ctx *ctx, struct bf_envelope **events, size_t n,
         return BF_OK;
     if (where == BF_AT_ENGINE)
         return emit_now(ctx, c, events, n, last);
-    if (c && c->route)
+    if (c && c->route && !bf_route_streams(c->route))
         return bf_route_take(c->route, events, n);
     if (where != BF_AT_MAIN)
         return emit_posted(ctx, where, events, n, last);
@@ -193,6 +194,15 @@ static int emit_all(struct bf_ctx *ctx, struct bf_envelope **events, size_t n,
         bf_envelope_unref(events[i]);
     return bf_complain_words(ctx, BF_EINVAL, NULL, "nothing can be emitted from create and "
                              "destroy");
+}
+
+void bf_host_post_events(struct bf_ctx *ctx, struct bf_envelope **events, size_t n)
+{
+    struct bf_receipt last;
+
+    if (n && emit_posted(ctx, bf_call_where(ctx), events, n, &last))
+        bf_warnf(hub_of(ctx)->rooms.log, bf_instance_from(ctx)->tag, "%zu events of a stream "
+                 "could not be stored", n);
 }
 
 /* "entity", or "[3].entity" in a batch. */

@@ -1,5 +1,8 @@
 /* host_http.c - requests of plugins outside a delivery: over the loop's client, which is the only
- * way out of the hub, and back to a callback or to a thread that waits. */
+ * way out of the hub, or to the hub's own REST, and back to a callback or to a thread that waits.
+ *
+ * A request to our own REST is answered on a thread of the listener, and its caller looked up on
+ * the loop, right before: with the rights that caller has then. */
 #include <errno.h>
 #include <semaphore.h>
 #include <string.h>
@@ -18,6 +21,10 @@ struct bf_http_job {
     struct bf_arena *arena;
     struct bf_fetch_request http;
     struct bf_wipe_list *wipe;
+    bool is_inside;             /* to our own REST: these three count instead of `http` */
+    struct bf_inside_request inside;
+    const char *as;             /* id of the caller, or NULL */
+    struct bf_identity who;
     bf_http_fn fn;              /* NULL: somebody waits on `done` */
     void *arg;
     struct bf_http_out out;
@@ -90,12 +97,70 @@ static void on_answer(void *arg, const struct bf_fetch_result *r)
     unref_job(j);
 }
 
+/* The loop has stopped; its callback is still owed, and comes before destroy.  The job is the
+ * instance's now and must not keep it alive. */
+static void orphan(struct bf_http_job *j)
+{
+    struct bf_instance *i = j->instance;
+
+    pthread_mutex_lock(&i->lock);
+    j->next = i->orphans;
+    i->orphans = j;
+    pthread_mutex_unlock(&i->lock);
+    j->instance = NULL;
+    bf_instance_unref(i);
+}
+
+static void on_told(struct bf_task *t)
+{
+    struct bf_http_job *j = bf_container_of(t, struct bf_http_job, task);
+
+    call_back(j, BF_AT_LOOP);
+    unref_job(j);
+}
+
+/* The answer of our own REST.  [listener] */
+static void on_inside(void *arg, const struct bf_inside_answer *answer)
+{
+    struct bf_http_job *j = arg;
+
+    j->out.status = answer->status;
+    j->out.body = bf_arena_ndup(j->arena, answer->body, answer->body_len);
+    j->out.body_len = answer->body_len;
+    j->out.headers = copy_headers(j->arena, answer->headers);
+    if (!bf_arena_ok(j->arena)) {
+        j->out.err = BF_ETOOBIG;
+        j->out.sent = true;
+        j->out.status = 0;
+        j->out.body = "";
+        j->out.body_len = 0;
+    }
+    j->task.fn = on_told;
+    if (!j->fn)
+        on_told(&j->task);      /* somebody waits, on whatever thread */
+    else if (bf_loop_post(j->instance->plugins->rooms.loop, &j->task))
+        orphan(j);
+}
+
+static void ask_inside(struct bf_http_job *j)
+{
+    const struct bf_plugins_rooms *rooms = &j->instance->plugins->rooms;
+
+    if (j->as && bf_team_identity(rooms->team, j->as, &j->who))
+        j->inside.data = &j->who;
+    bf_listener_ask(rooms->listener, &j->inside, on_inside, j);
+}
+
 static void on_loop(struct bf_task *t)
 {
     struct bf_http_job *j = bf_container_of(t, struct bf_http_job, task);
 
     if (!j->out.err && atomic_load(&j->instance->stopping))
         j->out.err = BF_ECANCELED;
+    if (!j->out.err && j->is_inside) {
+        ask_inside(j);
+        return;
+    }
     if (!j->out.err) {
         bf_client_send(bf_loop_client(j->instance->plugins->rooms.loop), &j->http, on_answer, j);
         return;
@@ -122,7 +187,9 @@ static struct bf_http_job *new_job(struct bf_instance *i, struct bf_outbound *r,
     j->arg = arg;
     j->out = (struct bf_http_out){.size = sizeof(j->out), .body = "", .arena = j->arena};
     j->out.headers = copy_headers(j->arena, NULL);
-    j->out.err = bf_outbound_seal(r, j->arena, true, &j->http, &j->wipe, &err);
+    j->is_inside = bf_outbound_is_inside(r);
+    j->out.err = j->is_inside ? bf_outbound_inside(r, j->arena, &j->inside, &j->as, &err)
+                              : bf_outbound_seal(r, j->arena, true, &j->http, &j->wipe, &err);
     if (j->out.err)
         bf_warnf(i->plugins->rooms.log, i->tag, "request not sent: %s", err.words);
     return j;
@@ -135,15 +202,8 @@ void bf_host_http_send(struct bf_ctx *ctx, struct bf_request *pub, bf_http_fn fn
 
     if (!bf_loop_post(i->plugins->rooms.loop, &j->task))
         return;
-    /* The loop has stopped; its callback is still owed, and comes before destroy.  The job is the
-     * instance's now and must not keep it alive. */
     j->out.err = BF_ECANCELED;
-    pthread_mutex_lock(&i->lock);
-    j->next = i->orphans;
-    i->orphans = j;
-    pthread_mutex_unlock(&i->lock);
-    j->instance = NULL;
-    bf_instance_unref(i);
+    orphan(j);
 }
 
 void bf_orphans_end(struct bf_instance *i)

@@ -88,9 +88,8 @@ bf_ticket bf_host_after(struct bf_ctx *ctx, int64_t ms, bf_fn fn, void *arg)
 }
 
 /* The timer itself goes when it fires: only the loop may touch it. */
-int bf_host_end(struct bf_ctx *ctx, bf_ticket ticket)
+static int timing_end(const struct bf_instance *i, bf_ticket ticket)
 {
-    const struct bf_instance *i = bf_instance_from(ctx);
     struct bf_plugins *p = i->plugins;
     int rc = BF_ENOENT;
 
@@ -103,6 +102,16 @@ int bf_host_end(struct bf_ctx *ctx, bf_ticket ticket)
     }
     pthread_mutex_unlock(&p->lock);
     return rc;
+}
+
+int bf_host_end(struct bf_ctx *ctx, bf_ticket ticket)
+{
+    struct bf_instance *i = bf_instance_from(ctx);
+    int rc = timing_end(i, ticket);
+
+    if (rc)
+        rc = bf_streaming_end(i, ticket);
+    return rc ? bf_watch_end(i, ticket) : BF_OK;
 }
 
 static struct bf_timing *take_timing(struct bf_plugins *p, const struct bf_instance *of)
@@ -180,6 +189,7 @@ void bf_instance_stop(struct bf_instance *i)
     if (i->stop_fd >= 0 && write(i->stop_fd, &one, sizeof(one)) < 0)
         bf_warnf(i->plugins->rooms.log, i->tag, "cannot signal the stop: %s", strerror(errno));
     pthread_mutex_unlock(&i->lock);
+    bf_streamings_end(i);
 }
 
 int bf_host_sleep(struct bf_ctx *ctx, int64_t ms)
@@ -199,25 +209,4 @@ int bf_host_sleep(struct bf_ctx *ctx, int64_t ms)
             return 0;
     }
     return 1;
-}
-
-int bf_host_write(struct bf_ctx *ctx, bf_ticket stream, const void *data, size_t len)
-{
-    (void)stream;
-    (void)data;
-    (void)len;
-    return bf_complain_words(ctx, BF_ENOENT, NULL, "there is no such stream");
-}
-
-bf_ticket bf_host_watch(struct bf_ctx *ctx, const struct bf_watch *what, bf_note_fn fn, void *arg)
-{
-    struct bf_instance *i = bf_instance_from(ctx);
-
-    (void)what;
-    (void)fn;
-    (void)arg;
-    bf_complain_words(ctx, BF_ENOSYS, NULL, "this hub has no watches yet");
-    bf_warnf(i->plugins->rooms.log, i->tag, "a watch was asked for, which this hub does not have "
-             "yet");
-    return 0;
 }

@@ -23,7 +23,7 @@
 #define BF_LOADED_MAX     64        /* plugins in one hub */
 #define BF_HEADERS_MAX    64        /* headers a plugin may set on a request or reply */
 #define BF_ACTIONS_CACHED 4096      /* filled actions kept; a power of two */
-#define BF_STATEMENTS_MAX 1024      /* different SQL texts of all plugins together */
+#define BF_STATEMENTS_MAX 1024      /* different SQL texts of one plugin */
 #define BF_CALL_ARENA_MAX (64u * 1024 * 1024)   /* scratch memory of one callback */
 
 extern const struct bf_host bf_plugin_host;     /* host.c: the table handed to plugins */
@@ -36,6 +36,8 @@ extern const struct bf_host bf_plugin_host;     /* host.c: the table handed to p
 struct bf_loaded {
     struct bf_plugin plugin;
     struct bf_arena *arena;
+    const char *prefix;         /* of its tables, "github_" */
+    struct bf_map *statements;  /* under the hub's lock: its SQL texts, see host_sql.c */
 };
 
 /* `file` is what the words call it, "slack.so". */
@@ -117,7 +119,15 @@ int bf_swap_value(struct bf_swap *s, const char *text, const char **value, size_
                   struct bf_error *err);
 void bf_swap_fini(struct bf_swap *s);
 void bf_wipe_all(struct bf_wipe_list *l);
-/* Secret values of 8 bytes and more in `text` become ${NAME}; NULL if there are none. */
+/* A character that percent-encoding leaves as it is. */
+bool bf_url_unreserved(unsigned char c);
+/* Secret values of 8 bytes and more in an answer's body, and in its headers if asked for, become
+ * ${NAME}: as they were swapped in, escaped again, in base64, or as the path or a parameter of a
+ * secret URL.  Of a body that was cut, what may be the beginning of one goes too.  What changes is
+ * made in `a`. */
+void bf_secrets_scrub_answer(struct bf_team *team, const struct bf_standins *s,
+                             struct bf_arena *a, struct bf_fetch_result *r, bool headers);
+/* The same for one text; a copy in `a`. */
 const char *bf_secrets_scrub(struct bf_team *team, const struct bf_standins *s,
                              struct bf_arena *a, const char *text, size_t len, size_t *out_len);
 
@@ -194,11 +204,14 @@ struct bf_plugins {
     pthread_mutex_t lock;
     struct bf_map *integrations;        /* under lock, from here down: id to instance */
     uint64_t changes;                   /* of integrations, so far */
-    struct bf_filled **actions;         /* BF_ACTIONS_CACHED places */
-    struct bf_map *statements;          /* SQL text to a copy that lives as long as the hub */
+    struct bf_filled **actions;         /* BF_ACTIONS_CACHED places, under lock */
+    size_t action_bytes;                /* of those that are kept; under lock */
     struct bf_reader *readers;          /* idle read-only connections */
     struct bf_later *later;             /* attempts of sinks that settle by themselves */
     struct bf_timing *timings;
+    struct bf_streaming *streams;
+    size_t n_streams;
+    struct bf_watches *watches;         /* fixed */
 };
 
 const struct bf_sink *bf_plugins_sink(struct bf_plugins *p, const char *kind,
@@ -211,7 +224,9 @@ struct bf_instance *bf_instance_new(struct bf_plugins *p, const struct bf_plugin
 /* Fill the options and run create().  `config` as stored. */
 int bf_instance_make(struct bf_instance *i, const char *config, struct bf_error *err);
 struct bf_instance *bf_instance_ref(struct bf_instance *i);
-void bf_instance_unref(struct bf_instance *i);  /* NULL is fine; the last one runs destroy() */
+void bf_instance_unref(struct bf_instance *i);
+/* The plugin's part of its end, once: no thread of the plugin's uses the hub afterwards. */
+void bf_instance_end(struct bf_instance *i);  /* NULL is fine; the last one runs destroy() */
 /* The instance of an integration, a reference; made now if it was not.  [any] */
 int bf_instance_of(struct bf_plugins *p, const char *integration, struct bf_instance **out,
                    struct bf_error *err);
@@ -287,6 +302,7 @@ struct bf_try {
 void bf_try_fill(struct bf_try *t, struct bf_instance *i, struct bf_filled *f, struct bf_arena *a,
                  const struct bf_envelope *event, const char *trigger);
 void bf_try_enter(struct bf_try *t, struct bf_call *c, struct bf_error *why);
+/* Ends the instances that have deliveries in hand, and then gives these back. */
 void bf_later_end(struct bf_plugins *p);        /* once nothing runs any more */
 
 
@@ -296,11 +312,16 @@ struct bf_outbound;
 struct bf_outbound *bf_outbound_new(struct bf_instance *i, struct bf_arena *a, struct bf_try *t);
 struct bf_request *bf_outbound_pub(struct bf_outbound *r);
 struct bf_arena *bf_outbound_arena(const struct bf_outbound *r);
+const char *bf_outbound_url(const struct bf_outbound *r);       /* with stand-ins; "" if none */
 /* Swap, check the size, sign: what really leaves, in `into`.  Texts without secrets are shared
  * with the request unless `copy`. */
 int bf_outbound_seal(struct bf_outbound *r, struct bf_arena *into, bool copy,
                      struct bf_fetch_request *out, struct bf_wipe_list **wipe,
                      struct bf_error *err);
+/* A request to the hub's own REST, copied; *as is the id of the caller behind it, or NULL. */
+bool bf_outbound_is_inside(const struct bf_outbound *r);
+int bf_outbound_inside(const struct bf_outbound *r, struct bf_arena *into,
+                       struct bf_inside_request *out, const char **as, struct bf_error *err);
 void bf_orphans_end(struct bf_instance *i);     /* call back what was never sent.  [main] */
 
 
@@ -313,17 +334,50 @@ int bf_route_take(struct bf_route_call *rc, struct bf_envelope **events, size_t 
 const struct bf_http_in *bf_route_in(const struct bf_route_call *rc);
 void bf_route_receipt(struct bf_route_call *rc, const struct bf_receipt *receipt);
 struct bf_db *bf_route_db(const struct bf_route_call *rc);      /* the loop thread's own */
+bool bf_route_streams(const struct bf_route_call *rc);
+/* Events of a request whose reply has left: nobody waits for them.  Takes the references. */
+void bf_host_post_events(struct bf_ctx *ctx, struct bf_envelope **events, size_t n);
 
 int bf_memory_open(struct bf_plugins *p, struct bf_error *err); /* belfry_plugin_memory */
-int bf_schema_check(const struct bf_plugin *plugin, struct bf_error *err);
 void bf_readers_free(struct bf_plugins *p);
 void bf_remembered_free(struct bf_instance *i);
 void bf_strays_free(struct bf_instance *i);
 void bf_statements_end(struct bf_call *c);
 struct bf_db *bf_call_db(struct bf_call *c);    /* to read with, or the engine's; NULL */
 
+/* A connection to read with, for a while; NULL if there is none. */
+struct bf_reader *bf_reader_borrow(struct bf_plugins *p);
+void bf_reader_give_back(struct bf_plugins *p, struct bf_reader *r);
+struct bf_db *bf_reader_db(struct bf_reader *r);
+
 /* All timers of an instance [loop]; or with NULL of everybody, once the loop is gone. */
 void bf_timings_end(struct bf_plugins *p, const struct bf_instance *of);
-void bf_instance_stop(struct bf_instance *i);   /* pauses end, run() is to return */
+void bf_instance_stop(struct bf_instance *i);   /* pauses and streams end, run() is to return */
+
+
+/* --- host_stream.c, host_watch.c ------------------------------------------------------- */
+
+/* A reply that goes on.  Counted: by the connection, the route while it runs, and watches; with
+ * the last reference the exchange and its arena go. */
+struct bf_streaming;
+bool bf_streaming_room(struct bf_plugins *p);   /* for one more? */
+/* The connection's reference is its own, this one is the caller's. */
+struct bf_streaming *bf_streaming_new(struct bf_instance *i, struct bf_exchange *x,
+                                      const char *type);
+struct bf_streaming *bf_streaming_find(struct bf_instance *i, bf_ticket ticket); /* NULL; a ref */
+void bf_streaming_unref(struct bf_streaming *s);
+bf_ticket bf_streaming_ticket(const struct bf_streaming *s);
+bool bf_streaming_over(struct bf_streaming *s);
+bool bf_streaming_full(struct bf_streaming *s);
+int bf_streaming_end(struct bf_instance *i, bf_ticket ticket);  /* BF_ENOENT */
+void bf_streamings_end(struct bf_instance *i);
+
+struct bf_watches;
+struct bf_watches *bf_watches_new(struct bf_plugins *p);
+void bf_watches_free(struct bf_watches *ws);    /* once the loop has stopped */
+/* Look at the watches soon.  [any] */
+void bf_watches_wake(struct bf_watches *ws);
+int bf_watch_end(struct bf_instance *i, bf_ticket ticket);      /* BF_ENOENT */
+void bf_watches_end(struct bf_instance *i);     /* all of its own  [loop] */
 
 #endif

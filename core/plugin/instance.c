@@ -16,6 +16,7 @@
 
 #define INSTANCE_BYTES_MAX (4u * 1024 * 1024)   /* options and compiled templates */
 #define ACTION_BYTES_MAX   (4u * 1024 * 1024)
+#define ACTION_CACHE_BYTES (32u * 1024 * 1024)     /* of all filled actions that are kept */
 
 static const struct bf_option *table_of(const struct bf_instance *i)
 {
@@ -60,19 +61,27 @@ static void destroy(struct bf_instance *i)
     void (*fn)(void *) = i->sink ? i->sink->destroy : i->source->destroy;
     struct bf_call c;
 
-    if (!i->created || !fn)
+    if (!i->created)
+        return;
+    i->created = false;
+    if (!fn)
         return;
     bf_call_enter(&c, i, BF_AT_MAIN, NULL, NULL);
     fn(i->self);
     bf_call_leave(&c);
 }
 
+void bf_instance_end(struct bf_instance *i)
+{
+    bf_orphans_end(i);
+    destroy(i);
+}
+
 void bf_instance_unref(struct bf_instance *i)
 {
     if (!i || atomic_fetch_sub_explicit(&i->refs, 1, memory_order_acq_rel) != 1)
         return;
-    bf_orphans_end(i);
-    destroy(i);
+    bf_instance_end(i);
     bf_strays_free(i);
     bf_remembered_free(i);
     if (i->stop_fd >= 0)
@@ -389,14 +398,22 @@ static struct bf_filled *cached(struct bf_instance *i, uint64_t automation, uint
     return f;
 }
 
+/* Bounded by bytes as well as by places: one that does not fit is made again for each attempt. */
 static void cache(struct bf_plugins *p, struct bf_filled *f)
 {
     struct bf_filled **place = &p->actions[place_of(f->automation, f->index)], *old;
+    size_t bytes = bf_arena_used(f->arena);
 
-    atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
     pthread_mutex_lock(&p->lock);
     old = *place;
-    *place = f;
+    *place = NULL;
+    if (old)
+        p->action_bytes -= bf_arena_used(old->arena);
+    if (p->action_bytes + bytes <= ACTION_CACHE_BYTES) {
+        atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
+        p->action_bytes += bytes;
+        *place = f;
+    }
     pthread_mutex_unlock(&p->lock);
     bf_filled_unref(old);
 }

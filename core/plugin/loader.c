@@ -269,6 +269,17 @@ static int read_kinds(const struct reading *r, const struct bf_plugin *p, const 
     return rc;
 }
 
+/* First words of the hub's own tables. */
+static bool is_reserved(const char *name)
+{
+    static const char *const words[] = {"automation", "belfry", "event", "sqlite", "team"};
+
+    for (size_t i = 0; i < BF_COUNT(words); i++)
+        if (strcmp(name, words[i]) == 0)
+            return true;
+    return false;
+}
+
 static int read_plugin(const struct reading *r, const struct bf_plugin *raw, struct bf_plugin *p)
 {
     const void **sinks, **sources;
@@ -281,6 +292,9 @@ static int read_plugin(const struct reading *r, const struct bf_plugin *raw, str
         return bf_error_set(r->err, BF_ECONFIG,
                             "plugin %s calls itself \"%s\"; a name is lower case letters, digits, "
                             "- and _", r->file, p->name ? p->name : "");
+    if (is_reserved(p->name))
+        return bf_error_set(r->err, BF_ECONFIG, "plugin %s cannot be called %s: tables of the hub "
+                            "begin with that word; rename it", r->file, p->name);
     if (!p->version)
         p->version = "";
     rc = read_kinds(r, p, (const void *const *)p->sinks, read_sink, &sinks);
@@ -292,7 +306,18 @@ static int read_plugin(const struct reading *r, const struct bf_plugin *raw, str
     p->sources = (const struct bf_source *const *)sources;
     if (!p->sinks[0] && !p->sources[0])
         return bf_error_set(r->err, BF_ECONFIG, "plugin %s has neither sources nor sinks", r->file);
-    return bf_schema_check(p, r->err);
+    return BF_OK;
+}
+
+/* A name of SQL has no -. */
+static const char *table_prefix(struct bf_arena *a, const char *name)
+{
+    char *prefix = bf_arena_printf(a, "%s_", name);
+
+    for (char *at = prefix; *at; at++)
+        if (*at == '-')
+            *at = '_';
+    return prefix;
 }
 
 int bf_loaded_check(const struct bf_plugin *raw, const char *file, struct bf_loaded **out,
@@ -304,19 +329,28 @@ int bf_loaded_check(const struct bf_plugin *raw, const char *file, struct bf_loa
 
     l->arena = bf_arena_new(LOADED_MAX);
     r.arena = l->arena;
+    l->statements = bf_map_new();
     rc = read_plugin(&r, raw, &l->plugin);
     if (rc) {
         bf_loaded_free(l);
         return rc;
     }
+    l->prefix = table_prefix(l->arena, l->plugin.name);
     *out = l;
     return BF_OK;
 }
 
 void bf_loaded_free(struct bf_loaded *l)
 {
+    const char *sql;
+    void *text;
+    size_t at = 0;
+
     if (!l)
         return;
+    while (bf_map_each(l->statements, &at, &sql, &text))
+        free(text);
+    bf_map_free(l->statements);
     bf_arena_free(l->arena);
     free(l);
 }

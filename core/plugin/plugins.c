@@ -19,8 +19,8 @@ struct bf_plugins *bf_plugins_new(const struct bf_plugins_rooms *rooms)
     p->rooms = *rooms;
     pthread_mutex_init(&p->lock, NULL);
     atomic_init(&p->tickets, 0);
+    p->watches = bf_watches_new(p);
     p->integrations = bf_map_new();
-    p->statements = bf_map_new();
     p->actions = bf_zalloc(BF_ACTIONS_CACHED * sizeof(*p->actions));
     return p;
 }
@@ -28,6 +28,11 @@ struct bf_plugins *bf_plugins_new(const struct bf_plugins_rooms *rooms)
 void bf_plugins_set_courier(struct bf_plugins *p, struct bf_courier *courier)
 {
     p->courier = courier;
+}
+
+int bf_plugins_run(struct bf_plugins *p, struct bf_job *job)
+{
+    return bf_workers_add(p->rooms.workers, job);
 }
 
 
@@ -41,15 +46,38 @@ static const struct bf_loaded *loaded_as(const struct bf_plugins *p, const char 
     return NULL;
 }
 
-/* Its tables are made at once, so that whatever it does later finds them. */
-static int make_tables(struct bf_plugins *p, const struct bf_plugin *plugin, struct bf_error *err)
+/* github_ begins the names of github_app_ as well: one of the two would reach the other's. */
+static const struct bf_plugin *shares_tables(const struct bf_plugins *p, const struct bf_loaded *l)
 {
+    for (size_t i = 0; i < p->n_loaded; i++) {
+        const struct bf_loaded *other = p->loaded[i];
+        size_t len = strlen(other->prefix), own = strlen(l->prefix);
+
+        if (other->plugin.schema && other->plugin.schema[0] &&
+            strncmp(other->prefix, l->prefix, len < own ? len : own) == 0)
+            return &other->plugin;
+    }
+    return NULL;
+}
+
+/* Its tables are made at once, so that whatever it does later finds them. */
+static int make_tables(struct bf_plugins *p, const struct bf_loaded *l, struct bf_error *err)
+{
+    const struct bf_plugin *plugin = &l->plugin, *other;
     char owner[128];
+    int rc;
 
     if (!plugin->schema || !plugin->schema[0])
         return BF_OK;
+    other = shares_tables(p, l);
+    if (other)
+        return bf_error_set(err, BF_ECONFIG, "the tables of plugins %s and %s cannot be told "
+                            "apart; rename one of the two", other->name, plugin->name);
     snprintf(owner, sizeof(owner), "plugin/%s", plugin->name);
-    return bf_db_migrate(p->rooms.db, owner, plugin->schema, err);
+    bf_db_restrict(p->rooms.db, l->prefix);
+    rc = bf_db_migrate(p->rooms.db, owner, plugin->schema, err);
+    bf_db_restrict(p->rooms.db, NULL);
+    return rc;
 }
 
 static int keep(struct bf_plugins *p, struct bf_loaded *l, struct bf_error *err)
@@ -59,7 +87,7 @@ static int keep(struct bf_plugins *p, struct bf_loaded *l, struct bf_error *err)
                  : bf_memory_open(p, err);
 
     if (!rc)
-        rc = make_tables(p, &l->plugin, err);
+        rc = make_tables(p, l, err);
     if (rc) {
         bf_loaded_free(l);
         return rc;
@@ -211,8 +239,10 @@ static void take_turn(struct bf_task *task)
     else if (i->source->stop)
         i->source->stop(&i->ctx, i->self);
     bf_call_leave(&c);
-    if (!t->starting)
+    if (!t->starting) {
         bf_timings_end(i->plugins, i);
+        bf_watches_end(i);
+    }
     sem_post(&t->done);
 }
 
@@ -312,23 +342,27 @@ static void drop_integrations(struct bf_plugins *p)
     bf_map_free(p->integrations);
 }
 
-static void drop_statements(struct bf_plugins *p)
+void bf_plugins_end(struct bf_plugins *p)
 {
-    const char *sql;
-    void *text;
-    size_t at = 0;
+    const char *id;
+    void *instance;
 
-    while (bf_map_each(p->statements, &at, &sql, &text))
-        free(text);
-    bf_map_free(p->statements);
+    if (!p)
+        return;
+    for (size_t at = 0; bf_map_each(p->integrations, &at, &id, &instance);)
+        bf_instance_end(instance);
+    for (struct bf_instance *i = p->sources; i; i = i->next)
+        bf_instance_end(i);
+    bf_later_end(p);
 }
 
 void bf_plugins_free(struct bf_plugins *p)
 {
     if (!p)
         return;
-    bf_later_end(p);
+    bf_plugins_end(p);
     bf_timings_end(p, NULL);
+    bf_watches_free(p->watches);
     for (size_t i = 0; i < BF_ACTIONS_CACHED; i++)
         bf_filled_unref(p->actions[i]);
     drop_integrations(p);
@@ -339,7 +373,6 @@ void bf_plugins_free(struct bf_plugins *p)
         bf_instance_unref(i);
     }
     bf_readers_free(p);
-    drop_statements(p);
     for (size_t i = 0; i < p->n_loaded; i++)
         bf_loaded_free(p->loaded[i]);
     free(p->actions);

@@ -9,6 +9,7 @@
  * sink.c      what the courier asks of a sink; check.c: the same before anything is saved
  * request.c   the requests of plugins: swapped, measured, signed
  * route.c     a source's routes on the listener; parking, the engine, workers
+ * show.c      executions and automations as REST and notes show them
  * call.c      which callback a thread is in; host.c, host_*.c: the services of struct bf_host
  *
  * A hub loads what its configuration names, and nothing else. */
@@ -63,19 +64,26 @@ int bf_plugins_make_default_sources(struct bf_plugins *p, struct bf_error *err);
 int bf_plugins_start(struct bf_plugins *p, struct bf_error *err);
 /* stop() of every source; own threads joined.  While loop and engine still run.  [main] */
 void bf_plugins_stop(struct bf_plugins *p);
-void bf_plugins_free(struct bf_plugins *p);     /* after everything has stopped */
+/* destroy() of every instance, once everything has stopped: the last moment at which a plugin may
+ * call the hub, so the loop and the courier must still be there. */
+void bf_plugins_end(struct bf_plugins *p);
+void bf_plugins_free(struct bf_plugins *p);     /* after that */
+
+/* What plugins are asked of may block: run it on a worker.  As bf_workers_add(). */
+int bf_plugins_run(struct bf_plugins *p, struct bf_job *job);
 
 struct bf_courier_ops bf_plugins_courier_ops(struct bf_plugins *p);
 
 /* Check an integration's options as a person gave them.  *stored gets the JSON to save, in which
  * literals of secret options are {"sealed":"integration/ID/OPTION"}; each is handed to `seal`
- * first.  A literal address in a forbidden network is refused here already.  [listener] */
+ * first.  A literal address in a forbidden network is refused here already, and so is one that is
+ * no http(s) URL: a trial request shows where it would go.  [worker] */
 typedef void bf_seal_fn(void *arg, const char *secret_name, const char *value);
 int bf_plugins_check_integration(struct bf_plugins *p, struct bf_arena *a, const char *entity,
                                  const char *integration_id, const char *sink,
                                  const char *config_json, const char **stored, bf_seal_fn *seal,
                                  void *arg, struct bf_error *err);
-/* Check an action's options for an integration, templates included.  [listener] */
+/* Check an action's options for an integration, templates included.  [worker] */
 int bf_plugins_check_action(struct bf_plugins *p, struct bf_arena *a,
                             const struct bf_integration *integration, const char *event_type,
                             const char *config_json, struct bf_error *err);
@@ -84,6 +92,11 @@ int bf_plugins_show_config(struct bf_plugins *p, struct bf_arena *a,
                            const struct bf_integration *integration, const char **json);
 /* An integration was saved: later attempts use the new options.  [any] */
 void bf_plugins_integration_changed(struct bf_plugins *p, const char *id);
+
+/* For who watches: an execution was added or changed, and the batch is on disk and told.
+ * [engine] */
+void bf_plugins_changed(struct bf_plugins *p, const struct bf_execution *e);
+void bf_plugins_committed(struct bf_plugins *p);
 
 /* {"items":[{"name","version","kinds":[{"kind","type","summary","schema":…}]}]} */
 void bf_plugins_describe(struct bf_plugins *p, struct bf_tree *array);

@@ -37,6 +37,8 @@ struct bf_outbound {
     size_t body_len;
     struct signature signatures[SIGNATURES_MAX];
     size_t n_signatures;
+    bool inside;                /* to the hub's own REST */
+    const char *as;             /* then: the caller's id, or NULL for nobody */
     const char *tls[3];         /* certificate, key, authorities */
     int64_t total_ms;
     size_t body_max;
@@ -62,6 +64,8 @@ struct bf_outbound *bf_outbound_new(struct bf_instance *i, struct bf_arena *a, s
 struct bf_request *bf_outbound_pub(struct bf_outbound *r) { return r ? &r->pub : NULL; }
 
 struct bf_arena *bf_outbound_arena(const struct bf_outbound *r) { return r->arena; }
+
+const char *bf_outbound_url(const struct bf_outbound *r) { return r ? r->url : ""; }
 
 static struct bf_outbound *from(struct bf_request *r) { return (struct bf_outbound *)r; }
 
@@ -124,8 +128,10 @@ void bf_host_request_to(struct bf_request *pub, const char *method, const char *
 
 void bf_host_request_as(struct bf_request *pub, const struct bf_caller *as)
 {
-    (void)as;
-    mistake(from(pub), BF_ENOSYS, "this hub cannot send requests to itself yet");
+    struct bf_outbound *r = from(pub);
+
+    r->inside = true;
+    r->as = as && as->id ? bf_arena_dup(r->arena, as->id) : NULL;
 }
 
 void bf_host_request_header(struct bf_request *pub, const char *name, const char *value)
@@ -491,6 +497,12 @@ int bf_outbound_seal(struct bf_outbound *r, struct bf_arena *into, bool copy,
         return bf_error_set(err, r->error.code, "%s", r->error.words);
     if (!*r->url)
         return bf_error_set(err, BF_EINVAL, "the request has no URL");
+    if (r->inside)
+        return bf_error_set(err, BF_EINVAL, "a request to the hub's own REST is for bf_http_send() "
+                            "and bf_fetch()");
+    if (*r->url == '/')
+        return bf_error_set(err, BF_EINVAL, "the URL is a path; the hub's own REST is asked with "
+                            "bf_request_as()");
     s.secrets = i->standins.n || (r->attempt && r->attempt->standins.n);
     rc = seal(&s, out);
     bf_swap_fini(&s.swap);
@@ -498,4 +510,35 @@ int bf_outbound_seal(struct bf_outbound *r, struct bf_arena *into, bool copy,
     if (rc)
         bf_wipe_all(s.swap.wipe);
     return rc;
+}
+
+bool bf_outbound_is_inside(const struct bf_outbound *r) { return r->inside; }
+
+/* Nothing leaves the hub, so there is nothing to swap or sign. */
+int bf_outbound_inside(const struct bf_outbound *r, struct bf_arena *into,
+                       struct bf_inside_request *out, const char **as, struct bf_error *err)
+{
+    const char **headers = bf_arena_alloc(into, (2 * r->n_headers + 3) * sizeof(*headers));
+    size_t n = 0;
+
+    if (r->error.code)
+        return bf_error_set(err, r->error.code, "%s", r->error.words);
+    if (*r->url != '/')
+        return bf_error_set(err, BF_EINVAL, "with bf_request_as() the URL is a path, as "
+                            "/api/v1/automations");
+    if (r->n_signatures || r->basic_user || r->tls[0])
+        return bf_error_set(err, BF_EINVAL, "a request to the hub's own REST is not signed");
+    for (; headers && n < 2 * r->n_headers; n++)
+        headers[n] = bf_arena_dup(into, r->headers[n]);
+    if (headers && r->type) {
+        headers[n++] = "Content-Type";
+        headers[n] = bf_arena_dup(into, r->type);
+    }
+    *as = r->as ? bf_arena_dup(into, r->as) : NULL;
+    *out = (struct bf_inside_request){.method = bf_arena_dup(into, r->method),
+                                      .url = bf_arena_dup(into, r->url),
+                                      .headers = headers,
+                                      .body = bf_arena_ndup(into, r->body, r->body_len),
+                                      .body_len = r->body_len};
+    return bf_arena_ok(into) ? BF_OK : bf_error_set(err, BF_ETOOBIG, "the request is too large");
 }

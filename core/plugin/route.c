@@ -49,7 +49,8 @@ struct bf_route_call {
     const char *body;
     size_t body_len;
     bool file;                  /* the exchange has it already */
-    bool no_stream;             /* one was asked for */
+    struct bf_streaming *stream; /* the reply is one; a reference */
+    int no_stream;              /* one was asked for, and this is the answer */
     struct bf_work work;
     struct bf_job job;
     struct bf_error complaint;
@@ -58,6 +59,8 @@ struct bf_route_call {
 static struct bf_plugins *hub_of(const struct bf_route_call *rc) { return rc->instance->plugins; }
 
 const struct bf_http_in *bf_route_in(const struct bf_route_call *rc) { return &rc->in; }
+
+bool bf_route_streams(const struct bf_route_call *rc) { return rc->stream != NULL; }
 
 struct bf_db *bf_route_db(const struct bf_route_call *rc) { return bf_exchange_local(rc->x); }
 
@@ -117,8 +120,6 @@ static void put_error(struct bf_route_call *rc, int status)
 /* Everything the plugin said, onto the exchange; gives the status. */
 static int put_reply(struct bf_route_call *rc, int status)
 {
-    const char *etag = reply_header_of(rc, "ETag"), *theirs;
-
     if (status < 100 || status > 599)
         return bf_exchange_fail(rc->x, 500, "internal", NULL, "the plugin %s gave the status %d",
                                 rc->instance->plugin->name, status);
@@ -126,9 +127,6 @@ static int put_reply(struct bf_route_call *rc, int status)
         bf_exchange_reply_header(rc->x, rc->headers[2 * i], rc->headers[2 * i + 1]);
     if ((status == 429 || status == 503) && !reply_header_of(rc, "Retry-After"))
         bf_exchange_reply_header(rc->x, "Retry-After", RETRY_AFTER_S);
-    theirs = etag && status == 200 ? bf_exchange_header(rc->x, "If-None-Match") : NULL;
-    if (theirs && strcmp(theirs, etag) == 0)
-        return 304;
     if (rc->file)
         return status;
     if (rc->type)
@@ -159,6 +157,15 @@ static int finish(struct bf_route_call *rc, int status)
         return status;
     bf_exchange_finish(x, status);
     return BF_PARKED;
+}
+
+static void finish_too_big(struct bf_route_call *rc, const char *words)
+{
+    struct bf_exchange *x = rc->x;
+
+    drop_events(rc);
+    bf_exchange_fail(x, 413, "too_large", NULL, "%s", words);
+    bf_exchange_finish(x, 413);
 }
 
 static int finish_busy(struct bf_route_call *rc, const char *code, const char *words)
@@ -204,7 +211,8 @@ static int run(struct bf_route_call *rc, enum bf_where where, struct bf_tx *tx, 
     if (store_failed)
         *store_failed = c.store_failed;
     bf_call_leave(&c);
-    if (bf_arena_ok(rc->in.arena))
+    /* The arena of a stream may be with a watch by now. */
+    if (rc->stream || bf_arena_ok(rc->in.arena))
         return status;
     rc->go_on = false;
     bf_error_set(&rc->complaint, BF_ENOMEM, "the request needs more memory than it may have");
@@ -285,6 +293,10 @@ static void done(struct bf_work *w, int failed, const struct bf_error *err)
     struct bf_route_call *rc = bf_container_of(w, struct bf_route_call, work);
 
     rc->engine_next = false;
+    if (failed == BF_ETOOBIG) {
+        finish_too_big(rc, err->words);
+        return;
+    }
     if (failed && !(failed == BF_ECANCELED && rc->refused)) {
         bf_debugf(hub_of(rc)->rooms.log, rc->instance->tag, "not stored: %s", err->words);
         finish_busy(rc, "store_unavailable",
@@ -306,7 +318,8 @@ static int to_engine(struct bf_route_call *rc, int status, bool with_fn)
 
     rc->status = status;
     rc->engine_next = with_fn;
-    rc->work = (struct bf_work){.may_fail = with_fn, .apply = apply, .done = done};
+    rc->work = (struct bf_work){
+        .may_fail = with_fn || rc->n_events > 1, .apply = apply, .done = done};
     for (size_t i = 0; i < rc->n_events; i++)
         rc->work.weight += (uint32_t)rc->events[i]->text_len;
     park(rc);
@@ -337,8 +350,12 @@ static int to_listener(struct bf_route_call *rc)
 /* What comes after a function has returned. */
 static int next_step(struct bf_route_call *rc, int status)
 {
+    if (rc->stream) {
+        bf_streaming_unref(rc->stream);         /* and with it, perhaps, rc */
+        return BF_PARKED;
+    }
     if (rc->no_stream)
-        return finish(rc, bf_status(BF_ENOSYS));
+        return finish(rc, rc->no_stream);
     if (rc->go_on && rc->place == BF_ON_ENGINE)
         return to_engine(rc, status, true);
     if (rc->go_on)
@@ -442,6 +459,23 @@ static int ask_plugin(struct bf_exchange *x, const struct binding *b)
     return 0;
 }
 
+/* Of a request from inside, whoever asks has found out who is behind it. */
+static int admit_inside(struct bf_team *team, struct bf_exchange *x, unsigned needs,
+                        const char *entity)
+{
+    const struct bf_identity *who = bf_auth_who(x);
+
+    if (needs & BF_PUBLIC)
+        return 0;
+    if (!who)
+        return bf_exchange_fail(x, 401, "unauthenticated", NULL, "the caller's key is not valid "
+                                "(any more)");
+    if (bf_team_may(team, who, needs, entity))
+        return 0;
+    return bf_exchange_fail(x, 403, "forbidden", NULL, "the caller may not do that%s%s; ask an "
+                            "admin of the team", entity ? " in " : "", entity ? entity : "");
+}
+
 static int on_admit(struct bf_exchange *x, void *arg)
 {
     const struct binding *b = arg;
@@ -450,7 +484,10 @@ static int on_admit(struct bf_exchange *x, void *arg)
 
     if (b->has_entity && !entity)
         return bf_exchange_fail(x, 400, "invalid", "entity", "the path names no team");
-    status = bf_auth_admit(b->instance->plugins->rooms.team, x, b->route->needs, entity);
+    if (bf_exchange_is_inside(x))
+        status = admit_inside(b->instance->plugins->rooms.team, x, b->route->needs, entity);
+    else
+        status = bf_auth_admit(b->instance->plugins->rooms.team, x, b->route->needs, entity);
     if (status || !b->route->admit)
         return status;
     return ask_plugin(x, b);
@@ -576,14 +613,39 @@ int bf_host_reply_file(struct bf_reply *re, const char *type, const char *path)
     return BF_OK;
 }
 
+/* A ticket of a stream that has ended already. */
+static bf_ticket no_stream(struct bf_route_call *rc, int status, const char *words)
+{
+    rc->no_stream = status;
+    bf_complain_words(&rc->instance->ctx, status == 503 ? BF_EFULL : BF_EINVAL, NULL, "%s", words);
+    return atomic_fetch_add(&hub_of(rc)->tickets, 1) + 1;
+}
+
+static void post_events(struct bf_route_call *rc)
+{
+    size_t n = rc->n_events;
+
+    rc->n_events = 0;
+    bf_host_post_events(&rc->instance->ctx, rc->events, n);
+}
+
+/* The head leaves now, so what comes after it, and commits, cannot change it any more. */
 bf_ticket bf_host_reply_stream(struct bf_reply *re, const char *type)
 {
     struct bf_route_call *rc = from(re);
+    enum bf_where where = bf_call_where(&rc->instance->ctx);
 
-    (void)type;
-    rc->no_stream = true;
-    bf_complain_words(&rc->instance->ctx, BF_ENOSYS, NULL, "this hub has no streams yet");
-    bf_warnf(hub_of(rc)->rooms.log, rc->instance->tag, "a stream was asked for, which this hub "
-             "does not have yet");
-    return 0;
+    if (rc->stream || (where != BF_AT_ROUTE && where != BF_AT_WORKER))
+        return no_stream(rc, 500, "a reply becomes a stream once, on [route] or [worker]");
+    if (bf_exchange_is_inside(rc->x))
+        return no_stream(rc, 501, "streams are only sent to the outside");
+    if (atomic_load(&rc->instance->stopping) || !bf_streaming_room(hub_of(rc)))
+        return no_stream(rc, 503, "there are too many streams; try again later");
+    for (size_t i = 0; i < rc->n_headers; i++)
+        bf_exchange_reply_header(rc->x, rc->headers[2 * i], rc->headers[2 * i + 1]);
+    bf_exchange_keep(rc->x);
+    describe(rc->x, &rc->in, true);
+    rc->stream = bf_streaming_new(rc->instance, rc->x, type);
+    post_events(rc);
+    return bf_streaming_ticket(rc->stream);
 }

@@ -6,9 +6,11 @@
  *
  * SAFETY.  Every whole stand-in is replaced.  If a part of one is found anywhere else (its
  * beginning, middle or end, letters of either case), the plugin has cut or folded it; the other
- * side would get nonsense, so the attempt fails as secret_mangled and nothing is sent. */
+ * side would get nonsense, so the attempt fails as secret_mangled and nothing is sent.  What the
+ * other side sends back is scrub.c's. */
 #include "core/base/crypto.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -16,7 +18,6 @@
 
 #define PART_LEN 12             /* of a stand-in; chance finds one in 10^18 texts of a megabyte */
 #define ESCAPED_MAX 6           /* bytes that one byte of a value becomes at most, as in \u0001 */
-#define SCRUB_MIN 8             /* shorter values would be found in innocent text */
 
 static const char hex_digits[] = "0123456789ABCDEF";
 
@@ -265,7 +266,7 @@ static int check_rest(const struct bf_swap *s, const char *what, const char *tex
 
 /* --- escaping ----------------------------------------------------------------------- */
 
-static bool unreserved(unsigned char c)
+bool bf_url_unreserved(unsigned char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
            c == '-' || c == '.' || c == '_' || c == '~';
@@ -276,7 +277,7 @@ static void add_percent(struct bf_buf *b, const char *value, size_t len)
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)value[i];
 
-        if (unreserved(c)) {
+        if (bf_url_unreserved(c)) {
             bf_buf_addc(b, (char)c);
         } else {
             bf_buf_addc(b, '%');
@@ -383,49 +384,4 @@ int bf_swap_text(struct bf_swap *s, enum bf_swap_where where, const char *what, 
     *text = b.data;
     *len = b.len;
     return rc;
-}
-
-
-/* --- answers ------------------------------------------------------------------------ */
-
-static void scrub_one(struct bf_buf *b, const struct bf_standin *of, const char *value, size_t len)
-{
-    struct bf_buf from = *b;
-    const char *at = from.data, *end = from.data + from.len, *hit;
-
-    if (!from.len || !memmem(at, from.len, value, len))
-        return;
-    bf_buf_init(b, from.max);
-    while ((hit = memmem(at, (size_t)(end - at), value, len)) != NULL) {
-        bf_buf_add(b, at, (size_t)(hit - at));
-        bf_buf_printf(b, "${%s}", of->name && !of->sealed ? of->name : of->option);
-        at = hit + len;
-    }
-    bf_buf_add(b, at, (size_t)(end - at));
-    bf_buf_fini(&from);
-}
-
-const char *bf_secrets_scrub(struct bf_team *team, const struct bf_standins *s,
-                             struct bf_arena *a, const char *text, size_t len, size_t *out_len)
-{
-    struct bf_buf b;
-    const char *out;
-
-    bf_buf_init(&b, 2 * len + 4096);
-    bf_buf_add(&b, text, len);
-    for (size_t i = 0; i < s->n; i++) {
-        char *value;
-        size_t value_len;
-
-        if (bf_standin_open(team, &s->items[i], &value, &value_len, NULL))
-            continue;
-        if (value_len >= SCRUB_MIN)
-            scrub_one(&b, &s->items[i], value, value_len);
-        bf_wipe(value, value_len);
-        free(value);
-    }
-    *out_len = b.len;
-    out = bf_arena_ndup(a, bf_buf_text(&b), b.len);
-    bf_buf_fini(&b);
-    return out;
 }

@@ -263,14 +263,16 @@ int bf_sink_default(const struct bf_delivery *d, const struct bf_http_out *out)
     return t->verdict.outcome;
 }
 
-/* Nobody gets to see a secret that a receiver sent back: not the plugin, not the history. */
+/* Nobody gets to see a secret that a receiver sent back: not the plugin, not the history, which
+ * keeps no headers. */
 static void scrub(struct bf_try *t, struct bf_fetch_result *r)
 {
     const struct bf_instance *i = t->instance;
+    bool headers = i->sink->judge && !r->err;
 
-    if (i->standins.n && r->body_len)
-        r->body = bf_secrets_scrub(i->plugins->rooms.team, &i->standins, t->delivery.arena,
-                                   r->body, r->body_len, &r->body_len);
+    if (i->standins.n && (r->body_len || headers))
+        bf_secrets_scrub_answer(i->plugins->rooms.team, &i->standins, t->delivery.arena, r,
+                                headers);
 }
 
 static int ask_plugin(struct bf_try *t, const struct bf_fetch_result *r, struct bf_error *why)
@@ -432,8 +434,27 @@ int bf_sink_settle(struct bf_ctx *ctx, bf_ticket ticket, int outcome)
     return rc;
 }
 
+static struct bf_instance *holder(struct bf_plugins *p)
+{
+    struct bf_instance *i = NULL;
+
+    pthread_mutex_lock(&p->lock);
+    for (struct bf_later *l = p->later; l && !i; l = l->next)
+        if (l->attempt->instance->created)
+            i = bf_instance_ref(l->attempt->instance);
+    pthread_mutex_unlock(&p->lock);
+    return i;
+}
+
+/* A delivery is the plugin's until it settles; its destroy() is the last moment it can. */
 void bf_later_end(struct bf_plugins *p)
 {
+    struct bf_instance *i;
+
+    while ((i = holder(p))) {
+        bf_instance_end(i);
+        bf_instance_unref(i);
+    }
     while (p->later) {
         struct bf_later *l = p->later;
 
@@ -527,12 +548,13 @@ static void disable_done(struct bf_work *w, int rc, const struct bf_error *err)
     else
         why = *err;
     bf_plugins_integration_changed(p, d->integration);
+    bf_courier_touch(p->courier, d->integration);
     if (rc)
         bf_warnf(p->rooms.log, "sink", "integration %s could not be disabled: %s", d->integration,
                  why.words);
     else
-        bf_errorf(p->rooms.log, "sink", "integration %s is disabled: %s; save it again to enable "
-                  "it", d->integration, d->reason);
+        bf_errorf(p->rooms.log, "sink", "integration %s is disabled: %s; POST /api/v1/integrations"
+                  "/%s/enable enables it", d->integration, d->reason, d->integration);
     free(d);
 }
 

@@ -86,23 +86,36 @@ int bf_team_put_integration(struct bf_db *db, const char *id, const char *entity
     return BF_OK;
 }
 
-int bf_team_disable_integration(struct bf_db *db, const char *id, const char *reason,
-                                int64_t now_ms, struct bf_error *err)
+/* `since` 0: it is enabled. */
+static int set_disabled(struct bf_db *db, const char *id, int64_t since, const char *reason,
+                        struct bf_error *err)
 {
     struct bf_query *q = bf_db_query(
         db, "UPDATE team_integrations SET disabled = ?, disabled_reason = ?, revision ="
             " (SELECT COALESCE(MAX(revision), 0) + 1 FROM team_integrations) WHERE id = ?");
     int rc;
 
-    bf_query_int(q, 1, now_ms);
+    if (since)
+        bf_query_int(q, 1, since);      /* else unbound: NULL */
     bf_query_text(q, 2, reason);
     bf_query_text(q, 3, id);
     rc = bf_query_run(q);
     if (rc)
-        return bf_error_set(err, rc, "cannot disable integration %s: %s", id, bf_db_words(db));
+        return bf_error_set(err, rc, "cannot change integration %s: %s", id, bf_db_words(db));
     if (bf_db_changes(db) == 0)
         return bf_error_set(err, BF_ENOENT, "there is no integration %s", id);
     return BF_OK;
+}
+
+int bf_team_disable_integration(struct bf_db *db, const char *id, const char *reason,
+                                int64_t now_ms, struct bf_error *err)
+{
+    return set_disabled(db, id, now_ms, reason, err);
+}
+
+int bf_team_enable_integration(struct bf_db *db, const char *id, struct bf_error *err)
+{
+    return set_disabled(db, id, 0, NULL, err);
 }
 
 int bf_team_list_integrations(struct bf_db *db, const char *entity, const char *after,

@@ -127,6 +127,7 @@ int bf_team_put_integration(struct bf_db *db, const char *id, const char *entity
                             struct bf_error *err);
 int bf_team_disable_integration(struct bf_db *db, const char *id, const char *reason,
                                 int64_t now_ms, struct bf_error *err);
+int bf_team_enable_integration(struct bf_db *db, const char *id, struct bf_error *err);
 /* Up to BF_INTEGRATION_NAME_MAX of letters, digits, - and _, with spaces only between them. */
 bool bf_integration_name_ok(const char *name);
 /* The ids of an entity's integrations, oldest first, behind `after`; false ends the list.  Any

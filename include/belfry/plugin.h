@@ -367,7 +367,8 @@ typedef int (*bf_tx_fn)(struct bf_ctx *ctx, void *arg);
 struct bf_note {
     uint32_t         size;
     uint32_t         reserved;
-    uint64_t         seq;       /* grows; what bf_watch.after takes */
+    uint64_t         seq;       /* grows within a watch; what bf_watch.after takes, of one with
+                                   the same topics */
     uint64_t         json_len;
     const char      *topic;     /* "event", "execution", "automation", ..., or "gap" */
     const char      *json;      /* as REST shows it, on one line; "{}" for a gap */
@@ -377,7 +378,10 @@ struct bf_note {
 
 /* What bf_follow() is to tell.  Notes come in order, one at a time, and none is
  * left out: they are read from the journal as they are taken.  Where it no
- * longer reaches back, one note "gap" says so.  If the caller behind `as` loses
+ * longer reaches back, one note "gap" says so.  An event is told once, an
+ * automation each time it is saved, an execution when it is made and each time
+ * its status changes, as it is by then.  Changes of executions are remembered for
+ * a while and not over a restart: behind that there is a gap as well.  If the caller behind `as` loses
  * its key or session, the watch ends and its stream with it. */
 struct bf_watch {
     uint32_t                size;
@@ -385,7 +389,7 @@ struct bf_watch {
     uint64_t                after;      /* go on behind this note; 0: only what is new */
     const char             *topics;     /* "event execution"; NULL for all */
     const char             *entity;     /* NULL: everything `as` may read */
-    const char             *project;
+    const char             *project;    /* an execution's is its automation's */
     const struct bf_caller *as;         /* asked again for each note; NULL: the hub itself */
     bf_ticket               stream;     /* 0, or: end with it, and hold while it is full */
 };
@@ -1099,7 +1103,9 @@ static inline void bf_reply_receipt(struct bf_reply *re) { re->host->reply_recei
 /* A reply that goes on after the route: its head leaves now, as 200, and what the
  * route returns is not looked at.  It ends by bf_end(), or when the client or the
  * instance does; if there were too many, 503 left and it has ended already.  The
- * hub keeps a silent text/event-stream awake.  [route, worker] */
+ * hub keeps a silent text/event-stream awake.  Read the request's headers and
+ * path after it, or copy them before: texts of theirs end with the client.
+ * [route, worker] */
 static inline bf_ticket bf_reply_stream(struct bf_reply *re, const char *type)
 {
     return re->host->reply_stream(re, type);

@@ -65,6 +65,13 @@ expect silent pending unknown
 id=id_gone
 is "410 disables the integration" "$(api GET /api/v1/teams/acme/integrations |
     jq -r '.items[] | select(.name == "gone") | .disabled')" true
+gone=$(api GET /api/v1/teams/acme/integrations | jq -r '.items[] | select(.name == "gone") | .id')
+emit "$(alias_event gone)" >"$tmp/answer"
+sleep 0.3
+is "and nothing more is sent to it" "$(history gone '"\(.status) \(.attempts)"')" "pending 0"
+api POST "/api/v1/integrations/$gone/enable" >"$tmp/answer"
+is "until it is enabled" "$(status) $(jq .disabled "$tmp/answer")" "200 false"
+expect gone failed rejected
 has "the reason is in the history" "$(history down '.attempt_records[0].reason')" "refused"
 
 # Many events to a dead receiver: others are served, and memory stays where it was.

@@ -113,7 +113,8 @@ TEST(graphql_asks_rest_as_the_caller_and_keeps_a_conflict_a_conflict)
     fake_answer(&f, 201, "{\"id\":\"au-1\",\"name\":\"n\"}");
     CHECK_INT(fake_call(&f, "POST", "/graphql", create), 200);
     CHECK_STR(f.sent.as, "ada");
-    CHECK_STR(f.sent.body, "{\"name\":\"n\",\"enabled\":true,\"filter\":\"{\\\"a\\\":1}\"}");
+    CHECK_STR(f.sent.body, "{\"event\":{\"type\":\"\",\"filter\":{\"a\":1}},\"actions\":[],"
+                           "\"name\":\"n\",\"enabled\":true}");
     CHECK_HAS(f.body, "\"id\":\"au-1\"");
 
     fake_answer(&f, 409, "{\"error\":{\"message\":\"taken\"}}");

@@ -197,9 +197,6 @@ TEST(what_a_hub_cannot_work_with_is_refused_with_the_cause)
                    "BF_PLUGIN(t, \"1\", BF_SINKS(&s));\n", "neither \"t\" nor"},
         {SINK_HEAD "static const struct bf_sink s = { BF_SINK(\"t\", \"x\"), .request = request };\n"
                    "BF_PLUGIN(u, \"1\", BF_SINKS(&s));\n", "t.so"},
-        {SINK_HEAD "static const struct bf_sink s = { BF_SINK(\"t\", \"x\"), .request = request };\n"
-                   "BF_PLUGIN(t, \"1\", BF_SINKS(&s),"
-                   " BF_SCHEMA(\"CREATE TABLE secrets (a TEXT)\"));\n", "\"secrets\""},
     };
 
     for (size_t i = 0; i < BF_COUNT(rows); i++) {

@@ -68,7 +68,7 @@ static int on_count(struct bf_ctx *ctx, void *self, const struct bf_http_in *in,
 static int on_peek(struct bf_ctx *ctx, void *self, const struct bf_http_in *in,
                    struct bf_reply *re)
 {
-    struct bf_stmt *st = bf_sql(ctx, "SELECT count(*) FROM keys");
+    struct bf_stmt *st = bf_sql(ctx, "SELECT count(*) FROM team_keys");
 
     (void)self;
     (void)in;
@@ -399,8 +399,32 @@ TEST(a_plugin_does_not_reach_tables_of_others)
 
     web_open(&w);
     CHECK_INT(ask(&w, "GET", "/peek", "", ""), 403);
-    CHECK_HAS(w.answer, "plugin r may not reach \\\"keys\\\"");
+    CHECK_HAS(w.answer, "plugin r may not reach \\\"team_keys\\\"");
     web_close(&w);
+}
+
+TEST(a_plugin_makes_no_tables_of_other_names)
+{
+    static const char *const schemas[][2] = {{"CREATE TABLE secrets (a TEXT)", NULL},
+                                             {"DROP TABLE team_keys", NULL},
+                                             {"CREATE TABLE r_x_y (a TEXT)", NULL}};
+    static const char *const names[] = {"s", "s", "r_x"}, *const words[] = {
+        "\"secrets\"", "\"team_keys\"", "plugins r and r_x"};
+    struct bf_error err;
+    struct rig rig;
+
+    rig_open(&rig, &plugin);
+    for (size_t i = 0; i < BF_COUNT(schemas); i++) {
+        struct bf_source kind = source;
+        struct bf_plugin other = plugin;
+
+        kind.name = other.name = names[i];
+        other.sources = (const struct bf_source *const[]){&kind, NULL};
+        other.schema = schemas[i];
+        CHECK(bf_plugins_add(rig.plugins, &other, &err) < 0);
+        CHECK_HAS(err.words, words[i]);
+    }
+    rig_close(&rig);
 }
 
 TEST(a_request_may_go_on_at_a_worker)

@@ -306,3 +306,197 @@ TEST(an_echoed_secret_is_taken_out_of_the_answer)
     CHECK_INT(answer.body_len, strlen(answer.body));
     close_all(&r, &t);
 }
+
+/* What is kept of an answer's body. */
+static void judge(struct rig *r, struct rig_attempt *t, const char *body, bool cut,
+                  struct bf_fetch_result *answer)
+{
+    struct bf_courier_ops ops = bf_plugins_courier_ops(r->plugins);
+
+    *answer = (struct bf_fetch_result){
+        .status = 200, .body = body, .body_len = strlen(body), .body_cut = cut};
+    ops.judge(ops.arg, &t->at, answer);
+    CHECK_INT(answer->body_len, strlen(answer->body));
+}
+
+static void check_kept(const char *what, const char *token, const char *body, bool cut,
+                       const char *kept)
+{
+    struct bf_fetch_result answer;
+    struct rig_attempt t;
+    struct rig r;
+
+    open_with(&r, &t, token, "");
+    rig_prepare(&r, &t);
+    judge(&r, &t, body, cut, &answer);
+    if (strcmp(answer.body, kept) != 0)
+        test_failed(__FILE__, __LINE__, "%s: \"%s\" became \"%s\", not \"%s\"", what, body,
+                    answer.body, kept);
+    close_all(&r, &t);
+}
+
+TEST(an_echoed_secret_is_found_in_every_spelling)
+{
+    static const struct {
+        const char *what, *token, *body, *kept;
+    } rows[] = {
+        {"raw", "a/b c\"d\\e&f", "<a/b c\"d\\e&f>", "<${TOKEN}>"},
+        {"twice", "longsecret", "longsecretlongsecret.", "${TOKEN}${TOKEN}."},
+        {"percent", "a/b c\"d\\e&f", "<a%2Fb%20c%22d%5Ce%26f>", "<${TOKEN}>"},
+        {"percent, lower case", "a/b c\"d\\e&f", "<a%2fb%20c%22d%5ce%26f>", "<${TOKEN}>"},
+        {"percent, by somebody else", "a/b~c!\"d e", "<a/b%7Ec!%22d%20e>", "<${TOKEN}>"},
+        {"percent, by an old one", "longsecret~", "<longsecret%7E>", "<${TOKEN}>"},
+        {"form", "a/b c\"d\\e&f", "t=a%2Fb+c%22d%5Ce%26f&u=1", "t=${TOKEN}&u=1"},
+        {"JSON", "a/b c\"d\\e\nf", "{\"t\":\"a/b c\\\"d\\\\e\\nf\"}", "{\"t\":\"${TOKEN}\"}"},
+        {"JSON twice", "a/b c\"d\\e\nf",
+         "{\"r\":\"{\\\"t\\\":\\\"a/b c\\\\\\\"d\\\\\\\\e\\\\nf\\\"}\"}",
+         "{\"r\":\"{\\\"t\\\":\\\"${TOKEN}\\\"}\"}"},
+        {"JSON, \\u00xx", "a\x01" "bcdefg\x1f", "\"a\\u0001bcdefg\\u001F\"", "\"${TOKEN}\""},
+        {"JSON, quote first", "\"abcdefg\\", "\"\\\"abcdefg\\\\\"", "\"${TOKEN}\""},
+        {"JSON, of no UTF-8", "abc\xef" "def\xff.", "\"abc\xef\xbf\xbd" "def\xef\xbf\xbd.\"",
+         "\"${TOKEN}\""},
+        {"JSON by PHP", "https://a.b/c", "\"https:\\/\\/a.b\\/c\"", "\"${TOKEN}\""},
+        {"JSON by Go", "a<b>&cdefg", "\"a\\u003cb\\u003e\\u0026cdefg\"", "\"${TOKEN}\""},
+        {"JSON by Python", "p\xc3\xa4sswort\xf0\x9f\x98\x80", "\"p\\u00e4sswort\\ud83d\\ude00\"",
+         "\"${TOKEN}\""},
+        {"HTML", "a<b>&c\"d'e", "<pre>a&lt;b&gt;&amp;c&quot;d&#39;e</pre>", "<pre>${TOKEN}</pre>"},
+        {"a percent sign", "100%25&amp;x", "100%25&amp;x", "${TOKEN}"},
+        {"a percent sign, encoded", "100%25&amp;x", "100%2525%26amp%3Bx", "${TOKEN}"},
+        {"a percent sign, JSON", "100%25&\"x", "100%25&\\\"x", "${TOKEN}"},
+        {"base64", "open-sesame", "b3Blbi1zZXNhbWU=", "${TOKEN}U="},
+        {"base64 of a pair", "open-sesame", "Basic dTpvcGVuLXNlc2FtZQ==", "Basic dTp${TOKEN}Q=="},
+        {"base64 of a longer pair", "open-sesame", "dXNyOm9wZW4tc2VzYW1l", "dXNyOm${TOKEN}"},
+        {"base64 within a text", "open-sesame", "eHk6b3Blbi1zZXNhbWUK", "eHk6${TOKEN}UK"},
+        {"base64, percent", "~~~~~~>>>>", "fn5%2Bfn5%2bPj4%2BPg%3D%3D", "${TOKEN}g%3D%3D"},
+        {"too short", "s3cret7", "s3cret7", "s3cret7"},
+        {"none", "longsecret", "longsecre + 100% \\& long", "longsecre + 100% \\& long"},
+        {"only a part", "longsecret", "longsecre", "longsecre"},
+        {"nothing", "longsecret", "", ""},
+    };
+
+    for (size_t i = 0; i < BF_COUNT(rows); i++)
+        check_kept(rows[i].what, rows[i].token, rows[i].body, false, rows[i].kept);
+}
+
+TEST(what_may_be_a_secret_at_the_end_of_a_cut_body_is_dropped)
+{
+    static const struct {
+        const char *what, *token, *body, *kept;
+    } rows[] = {
+        {"raw", "longsecret", "it is longsecre", "it is "},
+        {"four bytes", "longsecret", "it is long", "it is "},
+        {"three bytes", "longsecret", "it is lon", "it is lon"},
+        {"whole", "longsecret", "it is longsecret", "it is ${TOKEN}"},
+        {"whole, and a part", "longsecret", "longsecret, longs", "${TOKEN}, "},
+        {"not at the end", "longsecret", "longs it is", "longs it is"},
+        {"percent", "long/secret", "it is long%2", "it is "},
+        {"JSON", "long\"secret", "it is long\\", "it is "},
+        {"JSON twice", "long\"secret", "it is long\\\\\\", "it is "},
+        {"JSON, \\u00xx", "long\x01secret", "it is long\\u00", "it is "},
+        {"base64", "open-sesame", "Basic dTpvcGVuLX", "Basic dTp"},
+    };
+
+    for (size_t i = 0; i < BF_COUNT(rows); i++)
+        check_kept(rows[i].what, rows[i].token, rows[i].body, true, rows[i].kept);
+}
+
+/* A receiver used to get a secret into the history by saying "Cannot POST /path" and repeating the
+ * body: neither was as it had been stored. */
+TEST(whatever_left_may_come_back)
+{
+    static const char *const tokens[] = {
+        "plain-token_1234", "a/b?c=d&e#f%41+g h", "say \"hi\"\\, %25 & <b>",
+        "p\xc3\xa4ss wort\xff!"};
+    static const char *const tricks[] = {"header", "basic", "query", "json", "form"};
+
+    for (size_t i = 0; i < BF_COUNT(tokens) * BF_COUNT(tricks); i++) {
+        const char *token = tokens[i % BF_COUNT(tokens)], *trick = tricks[i / BF_COUNT(tokens)];
+        const char *with, *where;
+        struct bf_fetch_result answer;
+        struct rig_attempt t;
+        struct bf_buf b;
+        struct rig r;
+
+        open_with(&r, &t, token, trick);
+        CHECK_INT(rig_prepare(&r, &t), BF_STEP_SEND);
+        where = strcmp(trick, "header") == 0  ? rig_header(&t, "X-Token")
+                : strcmp(trick, "basic") == 0 ? rig_header(&t, "Authorization")
+                : strcmp(trick, "query") == 0 ? t.at.out.http.url : t.at.out.http.body;
+        bf_buf_init(&b, 4096);
+        bf_buf_printf(&b, "%s\n", where);
+        bf_buf_json(&b, where);
+        judge(&r, &t, bf_buf_text(&b), false, &answer);
+        with = strstr(answer.body, "${TOKEN}");
+        if (!with || !strstr(with + 1, "${TOKEN}") || strstr(answer.body, "p\xc3\xa4ss") ||
+            strstr(answer.body, "token_1") || strstr(answer.body, "say") ||
+            strstr(answer.body, "a%2F"))
+            test_failed(__FILE__, __LINE__, "%s: %s became %s", trick, bf_buf_text(&b),
+                        answer.body);
+        bf_buf_fini(&b);
+        close_all(&r, &t);
+    }
+}
+
+TEST(a_secret_url_does_not_come_back_in_parts)
+{
+    static const struct {
+        const char *body, *kept;
+    } rows[] = {
+        {"https://h.example/T0/abcdefgh?sig=a%2Fb%3Dcdefgh&v=1", "${URL}"},
+        {"<pre>Cannot POST /T0/abcdefgh</pre>", "<pre>Cannot POST ${URL}</pre>"},
+        {"POST /T0/abcdefgh?sig=a%2fb%3dcdefgh&v=1", "POST ${URL}?sig=${URL}&v=1"},
+        {"{\"args\":{\"sig\":\"a/b=cdefgh\",\"v\":\"1\"}}",
+         "{\"args\":{\"sig\":\"${URL}\",\"v\":\"1\"}}"},
+    };
+
+    for (size_t i = 0; i < BF_COUNT(rows); i++) {
+        struct bf_fetch_result answer;
+        struct rig_attempt t;
+        struct rig r;
+
+        rig_open(&r, &plugin);
+        rig_secret(&r, "URL", "https://h.example/T0/abcdefgh?sig=a%2Fb%3Dcdefgh&v=1");
+        rig_integration(&r, "swap", "{\"url\":\"URL\"}");
+        rig_attempt(&t, "{}");
+        CHECK_INT(rig_prepare(&r, &t), BF_STEP_SEND);
+        judge(&r, &t, rows[i].body, false, &answer);
+        CHECK_STR(answer.body, rows[i].kept);
+        close_all(&r, &t);
+    }
+}
+
+/* Whoever knows a value can answer with what is nearly it, at every byte: then the rest of the
+ * answer is dropped. */
+TEST(an_answer_of_near_misses_takes_no_longer_than_others)
+{
+    enum { LEN = 64 * 1024 - 2 };
+    static const struct {
+        const char *fill;
+        bool kept;
+    } rows[] = {
+        {"aaaaaaaaaaaaaaa", false},
+        {"a\\%5C\\a\\%5C\\a\\\\", false},
+        {"\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\", true},
+        {"%5C%5C%5C%5C%5C", true},
+    };
+    static char token[LEN / 2 + 2], body[LEN + 1];
+
+    memset(token, 'a', LEN / 2);
+    token[LEN / 2] = '/';
+    for (size_t i = 0; i < BF_COUNT(rows); i++) {
+        struct bf_fetch_result answer;
+        struct rig_attempt t;
+        int64_t began;
+        struct rig r;
+
+        for (size_t at = 0; at < LEN; at++)
+            body[at] = rows[i].fill[at % 15];
+        open_with(&r, &t, token, "");
+        rig_prepare(&r, &t);
+        began = bf_mono_ms(bf_clock_system());
+        judge(&r, &t, body, false, &answer);
+        CHECK(bf_mono_ms(bf_clock_system()) - began < 2000);
+        CHECK_INT(answer.body_len == LEN, rows[i].kept);
+        close_all(&r, &t);
+    }
+}

@@ -30,6 +30,7 @@ static const struct bf_option what_options[] = {
 /* Each test is a process of its own. */
 static int n_created, n_destroyed;
 static const struct bf_delivery *left_with_us;
+static char judged[256];        /* all that judge() was shown */
 
 static int create(struct bf_ctx *ctx, const void *options, void **self)
 {
@@ -67,7 +68,11 @@ static int request(void *self, const struct bf_delivery *d, struct bf_request *r
 
 static int judge(void *self, const struct bf_delivery *d, const struct bf_http_out *out)
 {
+    size_t len = (size_t)snprintf(judged, sizeof(judged), "%s", out->body);
+
     (void)self;
+    for (const char *const *h = out->headers; h && h[0]; h++)
+        len += (size_t)snprintf(judged + len, sizeof(judged) - len, "|%s", h[0]);
     if (strcmp(out->body, "no") == 0)
         return bf_reject(d, "the service said no");
     return bf_default(d, out);
@@ -208,6 +213,41 @@ TEST(the_sink_judges_first_and_the_default_after_it)
         rig_prepare(&r, &t);
         ops.judge(ops.arg, &t.at, &answer);
         CHECK_INT(t.at.verdict.outcome, rows[i].outcome);
+        rig_attempt_end(&r, &t);
+        rig_close(&r);
+    }
+}
+
+TEST(a_judge_sees_secrets_neither_in_the_body_nor_in_headers)
+{
+    static const char *const headers[] = {"Location", "/login?t=open%2Fsesame", "Retry-After", "7",
+                                          "X-Echo", "Basic dTpvcGVuL3Nlc2FtZQ==", NULL};
+    static const struct {
+        const char *body, *judged;
+    } rows[] = {
+        {"you sent open\\/sesame",
+         "you sent ${TOKEN}|Location|/login?t=${TOKEN}|Retry-After|7|X-Echo|Basic dTp${TOKEN}Q=="},
+        {"", "|Location|/login?t=${TOKEN}|Retry-After|7|X-Echo|Basic dTp${TOKEN}Q=="},
+    };
+
+    for (size_t i = 0; i < BF_COUNT(rows); i++) {
+        struct bf_fetch_result answer = {.status = 503,
+                                         .body = rows[i].body,
+                                         .body_len = strlen(rows[i].body),
+                                         .headers = headers};
+        struct bf_courier_ops ops;
+        struct rig_attempt t;
+        struct rig r;
+
+        open_with(&r, "t", "{\"url\":\"https://a.example\",\"token\":\"TOKEN\"}");
+        rig_secret(&r, "TOKEN", "open/sesame");
+        ops = bf_plugins_courier_ops(r.plugins);
+        rig_attempt(&t, "{}");
+        rig_prepare(&r, &t);
+        ops.judge(ops.arg, &t.at, &answer);
+        CHECK_STR(judged, rows[i].judged);
+        CHECK_INT(t.at.verdict.outcome, BF_RETRY);
+        CHECK_INT(t.at.verdict.after_ms, 7000);
         rig_attempt_end(&r, &t);
         rig_close(&r);
     }

@@ -15,7 +15,7 @@ static void copy_member(struct bf_arena *a, struct bf_text *out, const char *nam
 
     if (type == BF_V_NONE)
         return;
-    bf_append(a, out, "%s%s:%s", out->len ? "," : "", bf_quote(a, name),
+    bf_append(a, out, ",%s:%s", bf_quote(a, name),
               type == BF_V_STRING ? bf_quote(a, value) : value);
 }
 
@@ -25,17 +25,28 @@ static int graphql_error(struct bf_reply *re, struct bf_arena *a, int status, co
     return status;
 }
 
+/* The client has the filter as JSON in a string. */
+static const char *event_from(struct bf_arena *a, const char *body)
+{
+    const char *type = bf_get(a, body, "/variables/input/triggeringEventType");
+    const char *filter = bf_get(a, body, "/variables/input/eventFilter");
+
+    if (bf_type(a, filter, "") != BF_V_OBJECT)
+        filter = "{}";
+    return bf_printf(a, "{\"type\":%s,\"filter\":%s}", bf_quote(a, type), filter);
+}
+
 static const char *automation_from(struct bf_arena *a, const char *body)
 {
+    const char *action = bf_get(a, body, "/variables/input/triggeredActionConfig");
     struct bf_text json = { 0 };
 
+    bf_append(a, &json, "\"event\":%s,\"actions\":[%s]", event_from(a, body), action);
     copy_member(a, &json, "name", body, "/variables/input/name");
     copy_member(a, &json, "description", body, "/variables/input/description");
     copy_member(a, &json, "enabled", body, "/variables/input/enabled");
-    copy_member(a, &json, "event", body, "/variables/input/triggeringEventType");
-    copy_member(a, &json, "filter", body, "/variables/input/eventFilter");
-    copy_member(a, &json, "action", body, "/variables/input/triggeredActionConfig");
-    return bf_printf(a, "{%s}", json.s ? json.s : "");
+    copy_member(a, &json, "scope", body, "/variables/input/scope");
+    return bf_printf(a, "{%s}", json.s);
 }
 
 static int create_automation(struct bf_ctx *ctx, void *self, const struct bf_http_in *in,

@@ -1,0 +1,80 @@
+/* show.c - executions and automations as REST and notes show them, written once. */
+#include "core/plugin/show.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/clock.h"
+
+static bool on_row(void *arg, const struct bf_automation_row *row)
+{
+    struct bf_shown *s = arg;
+
+    snprintf(s->name, sizeof(s->name), "%s", row->name);
+    snprintf(s->project, sizeof(s->project), "%s", row->project ? row->project : "");
+    return false;
+}
+
+bool bf_shown_read(struct bf_db *db, struct bf_shown *s, const char *automation)
+{
+    if (strcmp(s->id, automation) == 0)
+        return true;
+    *s = (struct bf_shown){.id = ""};
+    if (bf_automation_find(db, automation, on_row, s))
+        return false;
+    snprintf(s->id, sizeof(s->id), "%s", automation);
+    return true;
+}
+
+void bf_show_time(struct bf_tree *t, const char *name, int64_t ms)
+{
+    char text[32];
+
+    bf_time_print(ms, text);
+    bf_tree_str(t, name, ms ? text : NULL);
+}
+
+struct bf_tree *bf_show_execution(struct bf_db *db, uint16_t hub, struct bf_shown *s,
+                                  const struct bf_history_row *row)
+{
+    struct bf_tree *t = bf_tree_object();
+    char id[BF_ID_LEN + 1];
+
+    bf_shown_read(db, s, row->automation);
+    bf_id_number(id, row->created_ms, hub, row->number);
+    bf_tree_str(t, "id", id);
+    bf_tree_str(t, "automation", row->automation);
+    bf_tree_str(t, "automation_name", s->name);
+    bf_tree_int(t, "revision", (int64_t)row->revision);
+    bf_id_number(id, row->created_ms, hub, row->event);
+    bf_tree_str(t, "event", id);
+    bf_tree_str(t, "trigger", row->trigger);
+    bf_tree_str(t, "integration", row->integration);
+    bf_tree_int(t, "action", row->action);
+    bf_tree_str(t, "status", bf_status_name(row->status));
+    bf_tree_int(t, "attempts", row->attempts);
+    bf_show_time(t, "created", row->created_ms);
+    if (row->status == BF_PENDING)
+        bf_show_time(t, "due", row->due_ms);
+    if (row->finished_ms)
+        bf_show_time(t, "finished", row->finished_ms);
+    return t;
+}
+
+static void print_time(struct bf_buf *b, const char *name, int64_t ms)
+{
+    char text[32];
+
+    bf_time_print(ms, text);
+    bf_buf_printf(b, ",\"%s\":\"%s\"", name, text);
+}
+
+void bf_show_automation(struct bf_buf *b, const struct bf_automation_row *row)
+{
+    bf_buf_printf(b, "{\"id\":\"%s\",\"revision\":%llu,", row->id,
+                  (unsigned long long)row->revision);
+    bf_buf_add(b, row->spec + 1, row->spec_len - 2);
+    print_time(b, "created", row->created_ms);
+    print_time(b, "updated", row->updated_ms);
+    bf_buf_addc(b, '}');
+}

@@ -59,6 +59,9 @@ static int admit(struct bf_exchange *x, void *arg)
 
     if (status || (route->needs & BF_PUBLIC))
         return status;
+    if (!bf_exchange_query_ok(x))
+        return bf_exchange_fail(x, 400, "invalid", NULL, "the query cannot be decoded: %%XX must be"
+                                " UTF-8 without NUL");
     if (route->needs & BF_API_HUB_ADMIN) {
         if (bf_auth_who(x)->admin)
             return 0;

@@ -1,7 +1,8 @@
 /* automations.c - /api/v1/automations: what fires on what, as its author wrote it.
  *
  * Everything that can be wrong is found on a worker, as plugins are asked about their options, and
- * named by its field; the engine then saves the author's bytes, and the rules know the automation before its 201 leaves. */
+ * named by its field; the engine then saves the author's bytes, and the rules know the automation
+ * before its 201 leaves. */
 #include "core/api/api_int.h"
 
 #include <stdio.h>

@@ -544,6 +544,18 @@ const char *bf_exchange_query_param(struct bf_exchange *x, const char *name)
     return NULL;
 }
 
+bool bf_exchange_query_ok(struct bf_exchange *x)
+{
+    for (const char *p = x->query; *p;) {
+        size_t len = strcspn(p, "&");
+
+        if (!bf_percent_decode(x->arena, p, len, true))
+            return false;
+        p += len + (p[len] == '&');
+    }
+    return true;
+}
+
 const char *bf_exchange_param(struct bf_exchange *x, const char *name)
 {
     int i = bf_route_name(x->match.route, name);

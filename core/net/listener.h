@@ -85,6 +85,8 @@ const char *const *bf_exchange_headers(struct bf_exchange *x);  /* name, value, 
  * does not decode to UTF-8 without NUL. */
 const char *bf_exchange_param(struct bf_exchange *x, const char *name);
 const char *bf_exchange_query_param(struct bf_exchange *x, const char *name); /* query only */
+/* Whether all of the query decodes: a parameter that does not looks like one that is absent. */
+bool bf_exchange_query_ok(struct bf_exchange *x);
 const char *bf_exchange_body(const struct bf_exchange *x, size_t *len); /* NUL-terminated */
 const char *bf_exchange_body_file(const struct bf_exchange *x);  /* its path, or NULL */
 struct bf_arena *bf_exchange_arena(struct bf_exchange *x);       /* until the answer has left */

@@ -74,24 +74,21 @@ static void on_answer(void *arg, const struct bf_fetch_result *r)
 {
     struct bf_http_job *j = arg;
     const struct bf_instance *i = j->instance;
-    const char *body = r->body ? r->body : "";
-    size_t len = r->body_len;
+    struct bf_fetch_result clean = *r;
 
     bf_wipe_all(j->wipe);
     j->wipe = NULL;
     if (r->err)
         bf_debugf(i->plugins->rooms.log, i->tag, "request failed: %s", r->words ? r->words : "");
-    if (i->standins.n && len)
-        body = bf_secrets_scrub(i->plugins->rooms.team, &i->standins, j->arena, body, len, &len);
-    else
-        body = bf_arena_ndup(j->arena, body, len);
+    bf_secrets_scrub_answer(i->plugins->rooms.team, &i->standins, j->arena, &clean, true);
     j->out = (struct bf_http_out){.size = sizeof(j->out),
                                   .sent = r->sent,
                                   .err = r->err,
                                   .status = r->status,
-                                  .body_len = len,
-                                  .body = body,
-                                  .headers = copy_headers(j->arena, r->headers),
+                                  .body_len = clean.body_len,
+                                  .body = bf_arena_ndup(j->arena, clean.body ? clean.body : "",
+                                                        clean.body_len),
+                                  .headers = copy_headers(j->arena, clean.headers),
                                   .arena = j->arena};
     call_back(j, BF_AT_LOOP);
     unref_job(j);

@@ -127,9 +127,6 @@ bool bf_url_unreserved(unsigned char c);
  * made in `a`. */
 void bf_secrets_scrub_answer(struct bf_team *team, const struct bf_standins *s,
                              struct bf_arena *a, struct bf_fetch_result *r, bool headers);
-/* The same for one text; a copy in `a`. */
-const char *bf_secrets_scrub(struct bf_team *team, const struct bf_standins *s,
-                             struct bf_arena *a, const char *text, size_t len, size_t *out_len);
 
 
 /* --- instance.c ----------------------------------------------------------------- */

@@ -420,13 +420,3 @@ void bf_secrets_scrub_answer(struct bf_team *team, const struct bf_standins *s,
     r->body_len = 0;
     r->headers = NULL;
 }
-
-const char *bf_secrets_scrub(struct bf_team *team, const struct bf_standins *s,
-                             struct bf_arena *a, const char *text, size_t len, size_t *out_len)
-{
-    struct bf_fetch_result r = {.body = text, .body_len = len};
-
-    bf_secrets_scrub_answer(team, s, a, &r, false);
-    *out_len = r.body_len;
-    return r.body == text ? bf_arena_ndup(a, text, len) : r.body;
-}

@@ -129,6 +129,7 @@ is "basic auth as the wandb client does it" \
     "$(curl -s -o /dev/null -w '%{http_code}' -u "api:$KEY" "$URL/api/v1/automations")" 200
 is "health without a key" "$(curl -s -o /dev/null -w '%{http_code}' "$URL/healthz")" 200
 refused "an unknown path" 404 "" GET /api/v1/nothing ''
+refused "a query that cannot be decoded" 400 "" GET '/api/v1/executions?status=%zz' ''
 refused "another method" 405 "" DELETE /api/v1/events ''
 
 finish

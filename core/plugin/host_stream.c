@@ -9,7 +9,7 @@
 #include "core/plugin/host.h"
 
 #define STREAMS_MAX 1024                /* of one hub: each has a connection and its arena */
-#define FULL (256 * 1024)               /* bytes that wait for the client, beyond which it is slow */
+#define FULL (256 * 1024)               /* bytes that wait; with more of them a client is slow */
 
 struct bf_streaming {
     bf_ticket ticket;

@@ -380,9 +380,10 @@ struct bf_note {
  * left out: they are read from the journal as they are taken.  Where it no
  * longer reaches back, one note "gap" says so.  An event is told once, an
  * automation each time it is saved, an execution when it is made and each time
- * its status changes, as it is by then.  Changes of executions are remembered for
- * a while and not over a restart: behind that there is a gap as well.  If the caller behind `as` loses
- * its key or session, the watch ends and its stream with it. */
+ * its status changes, as it is by then.  Changes of executions are remembered
+ * for a while and not over a restart: behind that there is a gap as well.  If
+ * the caller behind `as` loses its key or session, the watch ends and its
+ * stream with it. */
 struct bf_watch {
     uint32_t                size;
     uint32_t                reserved;

@@ -5,6 +5,9 @@
 #include <string.h>
 
 #include "core/base/clock.h"
+#include "core/base/json.h"
+
+#define SPEC_INDEX_MAX (64 * 1024 * 1024)       /* for parsing an automation of BF_SPEC_MAX */
 
 static bool on_row(void *arg, const struct bf_automation_row *row)
 {
@@ -69,11 +72,25 @@ static void print_time(struct bf_buf *b, const char *name, int64_t ms)
     bf_buf_printf(b, ",\"%s\":\"%s\"", name, text);
 }
 
+/* What an author may leave out is shown all the same. */
+static void print_defaults(struct bf_buf *b, const struct bf_automation_row *row)
+{
+    struct bf_arena *a = bf_arena_new(SPEC_INDEX_MAX);
+    const struct bf_json *spec = bf_json_parse(a, row->spec, row->spec_len, NULL);
+
+    if (spec && !bf_json_get(spec, "description"))
+        bf_buf_adds(b, ",\"description\":\"\"");
+    if (spec && !bf_json_get(spec, "enabled"))
+        bf_buf_adds(b, ",\"enabled\":true");
+    bf_arena_free(a);
+}
+
 void bf_show_automation(struct bf_buf *b, const struct bf_automation_row *row)
 {
     bf_buf_printf(b, "{\"id\":\"%s\",\"revision\":%llu,", row->id,
                   (unsigned long long)row->revision);
     bf_buf_add(b, row->spec + 1, row->spec_len - 2);
+    print_defaults(b, row);
     print_time(b, "created", row->created_ms);
     print_time(b, "updated", row->updated_ms);
     bf_buf_addc(b, '}');

@@ -17,6 +17,9 @@ automate promote production "$ID" \
     >"$tmp/automation"
 is "an automation is made" "$(status)" 201
 
+is "and shown with what was left out" "$(jq -c '[.enabled, .description]' "$tmp/automation")" \
+    '[true,""]'
+
 # --- one, array, NDJSON
 
 answer=$(emit "$(alias_event production ',"key":"one"')")

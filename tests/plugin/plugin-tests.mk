@@ -31,5 +31,4 @@ e2e test-programs: $(SKELETONS)
 plugin-tests: $(PLUGIN_TESTS:%=$(B)/tests/plugin/%)
 	$(Q)scripts/run-tests.sh $(PLUGIN_TESTS:%=$(B)/tests/plugin/%)
 
-.SECONDARY: $(FAKE_HOST) $(SKELETONS:$(B)/tests/skeletons/%.so=$(B)/tests/abi/skeleton/%.o) $(PLUGIN_TESTS:%=$(B)/tests/plugin/%.o)
 .PHONY: plugin-tests

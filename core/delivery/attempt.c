@@ -61,19 +61,6 @@ static void judge_on_worker(struct bf_job *j)
     back_to_loop(i, on_judged);
 }
 
-static const char *const *copy_headers(struct bf_arena *a, const char *const *headers)
-{
-    const char **out;
-    size_t n = 0;
-
-    while (headers && headers[n])
-        n++;
-    out = bf_arena_alloc(a, (n + 1) * sizeof(char *));
-    for (size_t k = 0; out && k < n; k++)
-        out[k] = bf_arena_dup(a, headers[k]);
-    return (const char *const *)out;
-}
-
 static struct bf_fetch_result *copy_answer(struct bf_arena *a, const struct bf_fetch_result *r)
 {
     struct bf_fetch_result *copy = bf_arena_new_of(a, struct bf_fetch_result);
@@ -83,7 +70,7 @@ static struct bf_fetch_result *copy_answer(struct bf_arena *a, const struct bf_f
     *copy = *r;
     copy->words = bf_arena_dup(a, r->words);
     copy->body = bf_arena_ndup(a, r->body ? r->body : "", r->body_len);
-    copy->headers = copy_headers(a, r->headers);
+    copy->headers = bf_headers_copy(a, r->headers);
     return bf_arena_ok(a) ? copy : NULL;
 }
 

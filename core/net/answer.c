@@ -27,12 +27,12 @@ static const struct {
     int status;
     const char *code;
 } CODES[] = {
-    {400, "bad_request"},   {401, "unauthorized"},       {403, "forbidden"},
+    {400, "invalid"},       {401, "unauthenticated"},    {403, "forbidden"},
     {404, "not_found"},     {405, "method_not_allowed"}, {408, "timeout"},
     {409, "conflict"},      {410, "gone"},               {412, "precondition_failed"},
     {413, "too_large"},     {415, "unsupported_type"},   {416, "range_not_satisfiable"},
     {422, "invalid"},       {429, "too_many_requests"},  {500, "internal"},
-    {501, "not_supported"}, {502, "bad_gateway"},        {503, "unavailable"},
+    {501, "not_supported"}, {502, "bad_gateway"},        {503, "busy"},
     {504, "timeout"},       {507, "no_space"},
 };
 
@@ -41,7 +41,7 @@ const char *bf_status_code(int status)
     for (size_t i = 0; i < BF_COUNT(CODES); i++)
         if (CODES[i].status == status)
             return CODES[i].code;
-    return status >= 500 ? "internal" : "bad_request";
+    return status >= 500 ? "internal" : "invalid";
 }
 
 /* --- set by handlers -------------------------------------------------------------------- */

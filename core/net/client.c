@@ -1123,6 +1123,19 @@ void bf_client_cancel(struct bf_client *c)
         ;
 }
 
+const char *const *bf_headers_copy(struct bf_arena *a, const char *const *headers)
+{
+    const char **out;
+    size_t n = 0;
+
+    while (headers && headers[n])
+        n++;
+    out = bf_arena_alloc(a, (n + 1) * sizeof(*out));
+    for (size_t i = 0; out && i < n; i++)
+        out[i] = bf_arena_dup(a, headers[i]);
+    return (const char *const *)out;
+}
+
 int bf_client_trust(struct bf_client *c, const char *ca_file, struct bf_error *err)
 {
     if (access(ca_file, R_OK))

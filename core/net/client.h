@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/arena.h"
 #include "core/base/error.h"
 #include "core/net/guard.h"
 
@@ -62,6 +63,9 @@ struct bf_fetch_result {
     int64_t duration_ms;        /* without waiting for a free connection */
 };
 typedef void bf_fetch_fn(void *arg, const struct bf_fetch_result *result);
+
+/* A list of headers, in `a`; NULL is an empty one. */
+const char *const *bf_headers_copy(struct bf_arena *a, const char *const *headers);
 
 int bf_client_new(const struct bf_guard *guard, const struct bf_client_limits *limits,
                   const char *user_agent, struct bf_client **out, struct bf_error *err);

@@ -217,7 +217,7 @@ static enum MHD_Result on_header(void *arg, enum MHD_ValueKind kind, const char 
 
 static int bad_request(struct bf_exchange *x, const char *why)
 {
-    return bf_exchange_fail(x, 400, "bad_request", NULL, "%s", why);
+    return bf_exchange_fail(x, 400, bf_status_code(400), NULL, "%s", why);
 }
 
 /* 0 if the head means one thing only and is within its limits. */

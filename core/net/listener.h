@@ -107,6 +107,8 @@ int bf_exchange_reply_file(struct bf_exchange *x, const char *type, const char *
 /* {"error":{"code","message","field"}}; returns status, so that failing is one line. */
 int bf_exchange_fail(struct bf_exchange *x, int status, const char *code, const char *field,
                      const char *fmt, ...) BF_FORMAT(5, 6);
+/* The usual code of a status: "not_found" of 404.  [any] */
+const char *bf_status_code(int status);
 
 /* --- from inside -------------------------------------------------------------- */
 

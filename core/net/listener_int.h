@@ -256,7 +256,6 @@ bool bf_exchange_hold(struct bf_exchange *x, size_t len);
 void bf_exchange_release_held(struct bf_exchange *x);
 void bf_answer_clear(struct bf_exchange *x);
 void bf_answer_add_headers(struct bf_exchange *x, struct MHD_Response *response);
-const char *bf_status_code(int status);         /* "not_found"; [any] */
 
 /* --- stream.c ------------------------------------------------------------------ */
 

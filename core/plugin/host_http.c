@@ -43,19 +43,6 @@ static void unref_job(struct bf_http_job *j)
     free(j);
 }
 
-static const char *const *copy_headers(struct bf_arena *a, const char *const *headers)
-{
-    const char **out;
-    size_t n = 0;
-
-    while (headers && headers[n])
-        n++;
-    out = bf_arena_alloc(a, (n + 1) * sizeof(*out));
-    for (size_t i = 0; out && i < n; i++)
-        out[i] = bf_arena_dup(a, headers[i]);
-    return (const char *const *)out;
-}
-
 static void call_back(struct bf_http_job *j, enum bf_where where)
 {
     struct bf_error why;
@@ -88,7 +75,7 @@ static void on_answer(void *arg, const struct bf_fetch_result *r)
                                   .body_len = clean.body_len,
                                   .body = bf_arena_ndup(j->arena, clean.body ? clean.body : "",
                                                         clean.body_len),
-                                  .headers = copy_headers(j->arena, clean.headers),
+                                  .headers = bf_headers_copy(j->arena, clean.headers),
                                   .arena = j->arena};
     call_back(j, BF_AT_LOOP);
     unref_job(j);
@@ -124,7 +111,7 @@ static void on_inside(void *arg, const struct bf_inside_answer *answer)
     j->out.status = answer->status;
     j->out.body = bf_arena_ndup(j->arena, answer->body, answer->body_len);
     j->out.body_len = answer->body_len;
-    j->out.headers = copy_headers(j->arena, answer->headers);
+    j->out.headers = bf_headers_copy(j->arena, answer->headers);
     if (!bf_arena_ok(j->arena)) {
         j->out.err = BF_ETOOBIG;
         j->out.sent = true;
@@ -183,7 +170,7 @@ static struct bf_http_job *new_job(struct bf_instance *i, struct bf_outbound *r,
     j->fn = fn;
     j->arg = arg;
     j->out = (struct bf_http_out){.size = sizeof(j->out), .body = "", .arena = j->arena};
-    j->out.headers = copy_headers(j->arena, NULL);
+    j->out.headers = bf_headers_copy(j->arena, NULL);
     j->is_inside = bf_outbound_is_inside(r);
     j->out.err = j->is_inside ? bf_outbound_inside(r, j->arena, &j->inside, &j->as, &err)
                               : bf_outbound_seal(r, j->arena, true, &j->http, &j->wipe, &err);
@@ -245,7 +232,7 @@ const struct bf_http_out *bf_host_fetch(struct bf_ctx *ctx, struct bf_request *p
     if (!out)
         return &no_memory;
     *out = (struct bf_http_out){.size = sizeof(*out), .body = "", .arena = a};
-    out->headers = copy_headers(a, NULL);
+    out->headers = bf_headers_copy(a, NULL);
     out->err = BF_EINVAL;       /* waiting here would hold up everybody */
     if (where != BF_AT_WORKER && where != BF_AT_OWN)
         return out;
@@ -258,7 +245,7 @@ const struct bf_http_out *bf_host_fetch(struct bf_ctx *ctx, struct bf_request *p
         *out = j->out;
         out->arena = a;
         out->body = bf_arena_ndup(a, j->out.body, j->out.body_len);
-        out->headers = copy_headers(a, j->out.headers);
+        out->headers = bf_headers_copy(a, j->out.headers);
     }
     unref_job(j);
     return out;

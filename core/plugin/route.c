@@ -67,23 +67,6 @@ struct bf_db *bf_route_db(const struct bf_route_call *rc) { return bf_exchange_l
 
 /* --- the answer ---------------------------------------------------------------------- */
 
-static const char *code_of(int status)
-{
-    switch (status) {
-    case 400: return "invalid";
-    case 401: return "unauthenticated";
-    case 403: return "forbidden";
-    case 404: return "not_found";
-    case 409: return "conflict";
-    case 413: return "too_large";
-    case 429: return "too_many";
-    case 501: return "not_supported";
-    case 503: return "busy";
-    case 504: return "timeout";
-    default: return status < 500 ? "refused" : "internal";
-    }
-}
-
 static const char *reply_header_of(const struct bf_route_call *rc, const char *name)
 {
     for (size_t i = 0; i < rc->n_headers; i++)
@@ -113,7 +96,7 @@ static void put_error(struct bf_route_call *rc, int status)
 {
     const struct bf_error *e = &rc->complaint;
 
-    bf_exchange_fail(rc->x, status, code_of(status), e->field[0] ? e->field : NULL, "%s",
+    bf_exchange_fail(rc->x, status, bf_status_code(status), e->field[0] ? e->field : NULL, "%s",
                      e->words[0] ? e->words : "the request was refused");
 }
 

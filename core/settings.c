@@ -35,7 +35,7 @@ static const struct setting table[] = {
     {"plugin_dir", offsetof(struct bf_settings, plugin_dir), BF_PLUGIN_DIR, NULL,
      "directory that holds NAME.so of each plugin; nobody else may write to it"},
     {"admin_key", offsetof(struct bf_settings, admin_key), NULL, NULL,
-     "a key of the first admin, added if it is not there (default: a new hub makes one and shows it)"},
+     "a key of the first admin, added if it is not there (default: a new hub makes and shows one)"},
     {"log_level", offsetof(struct bf_settings, log_level), "info", "error|warn|info|debug",
      "how much is logged to standard error"},
     {"threads", offsetof(struct bf_settings, threads), "0", NULL,

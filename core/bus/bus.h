@@ -97,7 +97,7 @@ int64_t bf_bus_now(struct bf_bus *bus);
 
 /* The 16 bits in this hub's ids.  [any] */
 uint16_t bf_bus_hub(const struct bf_bus *bus);
-size_t bf_bus_automations(const struct bf_bus *bus);    /* filed in the rules; about, off [engine] */
+size_t bf_bus_automations(const struct bf_bus *bus);    /* filed in the rules; about  [any] */
 
 /* Inside apply: journal an event with all that follows from it.  The envelope is given its place;
  * the caller keeps its reference.  [engine] */

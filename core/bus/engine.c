@@ -130,7 +130,10 @@ struct refusal {
     struct bf_error err;
 };
 
-static struct bf_work *work_of(struct bf_link *l) { return bf_container_of(l, struct bf_work, link); }
+static struct bf_work *work_of(struct bf_link *l)
+{
+    return bf_container_of(l, struct bf_work, link);
+}
 
 /* The store itself failed.  It may have rolled back the whole transaction by then, so nothing of
  * the batch can be saved. */

@@ -173,10 +173,7 @@ static void take_offer(struct bf_courier *c, struct item *i)
             destination_look_on_disk(d);
         free_item(i);
     } else {
-        i->dest = d;
-        courier_keep(i);
-        list_add(&d->queue, i);
-        d->n_queued++;
+        destination_keep(d, i);
     }
 }
 

@@ -74,7 +74,7 @@ struct destination {
     int64_t rest_until_mono;
     bool asked_to_rest;                 /* by the receiver: an older answer does not end it */
     bool missing;                       /* its sink is not there; said once */
-    int64_t again_mono;                 /* when to try what failed here: a read, a look-up; 0: not */
+    int64_t again_mono;                 /* when to try what failed: a read, a look-up; 0: not */
     struct bf_outbox_place seen;        /* rows up to here were claimed since on_disk was set */
     int64_t next_due_ms;                /* of the rows on disk that are not due yet; 0: none */
     struct bf_timer timer;
@@ -146,6 +146,7 @@ void courier_forget(struct item *i);            /* out of it, and freed */
 /* destination.c */
 struct destination *destination_get(struct bf_courier *c, const char *integration);
 void destination_free(struct destination *d);
+void destination_keep(struct destination *d, struct item *i);   /* into its queue in memory */
 bool destination_has_room(const struct destination *d);
 void destination_ready(struct destination *d);  /* look at it this turn */
 void destination_look_on_disk(struct destination *d);   /* from the front of its line */

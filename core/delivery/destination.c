@@ -55,6 +55,14 @@ struct destination *destination_get(struct bf_courier *c, const char *integratio
 
 void destination_free(struct destination *d) { free(d); }
 
+void destination_keep(struct destination *d, struct item *i)
+{
+    i->dest = d;
+    courier_keep(i);
+    list_add(&d->queue, i);
+    d->n_queued++;
+}
+
 bool destination_has_room(const struct destination *d)
 {
     const struct bf_courier *c = d->courier;
@@ -229,11 +237,8 @@ static void keep_row(struct destination *d, struct bf_execution *x)
 {
     struct item *i = bf_new(struct item);
 
-    i->dest = d;
     i->execution = x;
-    courier_keep(i);
-    list_add(&d->queue, i);
-    d->n_queued++;
+    destination_keep(d, i);
 }
 
 static void on_row(void *arg, const struct bf_outbox_row *row)

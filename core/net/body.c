@@ -78,7 +78,8 @@ static int cannot_spool(struct bf_exchange *x, const char *what)
 
     bf_warnf(l->options.log, "listener", "cannot %s a body in %s: %s; answering 503", what,
              l->options.spool_dir, strerror(errno));
-    return bf_exchange_fail(x, 503, bf_status_code(503), NULL, "the body cannot be stored at present");
+    return bf_exchange_fail(x, 503, bf_status_code(503), NULL,
+                            "the body cannot be stored at present");
 }
 
 static int write_all(struct bf_exchange *x, const char *data, size_t len)

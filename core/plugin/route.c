@@ -6,8 +6,8 @@
  * leaves after its commit.  So a status of less than 400 always means that it is on disk.
  *
  * OPERATION.  The way of nearly every event: listener → engine → listener, with everything in the
- * exchange's arena and no thread besides.  The reply is kept here until the end, because a function
- * on the engine may run twice and a commit may fail after all was said. */
+ * exchange's arena and no thread besides.  The reply is kept here until the end, because a commit
+ * may fail after all was said. */
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -251,7 +251,7 @@ static int apply(struct bf_work *w, struct bf_tx *tx, struct bf_error *err)
     struct bf_route_call *rc = bf_container_of(w, struct bf_route_call, work);
     bool store_failed = false;
 
-    /* May be the second time: begin as at the first. */
+    /* The ABI allows that a transaction is run again; so begin as at the first time. */
     rc->n_receipts = rc->n_before;
     rc->refused = false;
     for (size_t i = 0; i < rc->n_events; i++) {

@@ -10,40 +10,23 @@
 #include "core/base/base.h"
 #include "core/base/buf.h"
 
-static void write_record(struct bf_buf *b, const char *id, const char *owner, const char *spec,
-                         size_t len, const char *author)
-{
-    bf_buf_adds(b, "{\"type\":\"belfry.automation.put\",\"entity\":");
-    bf_buf_json(b, owner);
-    if (author) {
-        bf_buf_adds(b, ",\"author\":");
-        bf_buf_json(b, author);
-    }
-    bf_buf_adds(b, ",\"data\":{\"id\":");
-    bf_buf_json(b, id);
-    bf_buf_adds(b, ",\"automation\":");
-    bf_buf_add(b, spec, len);
-    bf_buf_adds(b, "}}");
-}
-
 static int append_record(struct bf_tx *tx, const char *id, const char *owner, const char *spec,
                          size_t len, const char *author, struct bf_error *err)
 {
-    struct bf_envelope *e = NULL;
-    struct bf_receipt receipt;
-    struct bf_buf b;
+    struct bf_buf data;
     int rc;
 
-    bf_buf_init(&b, BF_EVENT_MAX);
-    write_record(&b, id, owner, spec, len, author);
-    if (b.failed)
+    bf_buf_init(&data, BF_EVENT_MAX);
+    bf_buf_adds(&data, "{\"id\":");
+    bf_buf_json(&data, id);
+    bf_buf_adds(&data, ",\"automation\":");
+    bf_buf_add(&data, spec, len);
+    bf_buf_addc(&data, '}');
+    if (data.failed)
         rc = bf_error_set(err, BF_ETOOBIG, "an automation may have %d bytes", BF_EVENT_MAX);
     else
-        rc = bf_envelope_parse(tx->bus->scratch, b.data, b.len, BF_FROM_HUB, &e, err);
-    if (!rc)
-        rc = bf_bus_emit(tx, e, &receipt, err);
-    bf_envelope_unref(e);
-    bf_buf_fini(&b);
+        rc = bf_bus_record(tx, "belfry.automation.put", owner, author, data.data, data.len, err);
+    bf_buf_fini(&data);
     return rc;
 }
 

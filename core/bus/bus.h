@@ -104,6 +104,12 @@ size_t bf_bus_automations(const struct bf_bus *bus);    /* filed in the rules; a
 int bf_bus_emit(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt *out,
                 struct bf_error *err);
 
+/* Inside apply: journal an event of the hub's own, "belfry.secret.put": who changed what of an
+ * entity.  `author` may be NULL; `data` is a JSON object of what changed, never a secret.  It is an
+ * event like any other, so automations may fire on it.  [engine] */
+int bf_bus_record(struct bf_tx *tx, const char *type, const char *entity, const char *author,
+                  const char *data, size_t len, struct bf_error *err);
+
 /* Inside apply: save a revision of an automation (made or changed), as a journal record of type
  * belfry.automation.put with its spec as data.  BF_EEXIST if the owner has another of that name.
  * The work must have alters_rules.  *out is what was saved, a reference, for bf_bus_file() in

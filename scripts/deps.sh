@@ -1,13 +1,16 @@
 #!/bin/sh
 # deps.sh build|test - install the Debian packages that building, or testing, needs.
 #
-# Asks dpkg first, so it costs nothing once they are there.  Uses sudo if we are not root.
+# Asks dpkg first, so it costs nothing once they are there.  Uses sudo if we are not root.  Some of
+# the test's packages are servers: without an init system Debian leaves them stopped, with one it may
+# start them; the tests start their own, on loopback and free ports.
 set -eu
 
 build="gcc g++ pkg-config libmicrohttpd-dev libcurl4-openssl-dev libsqlite3-dev libcjson-dev
        liblua5.4-dev libsodium-dev"
 demo="curl jq ca-certificates"
-test="clang curl jq ca-certificates openssl strace procps webhook nginx-light"
+test="clang curl jq ca-certificates openssl strace procps webhook nginx-light nodejs npm
+      prometheus prometheus-alertmanager"
 bench="wrk"
 
 case "${1-}" in
@@ -20,6 +23,9 @@ esac
 
 missing=
 for package in $want; do
+    case "$package" in
+    npm) ! command -v npm >/dev/null || continue ;;  # Node's own packages bring it along
+    esac
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
         missing="$missing $package"
 done

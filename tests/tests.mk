@@ -8,6 +8,9 @@ TOOLS := load receive sql
 E2E   := $(wildcard tests/e2e/[!l]*.sh)
 FAULT := $(wildcard tests/fault/*.sh)
 
+# What the tests ask of npm; for node's require() and tests/tools/npm.mjs.
+export NODE_PATH := $(abspath $(BUILD))/npm/node_modules
+
 include tests/plugin/plugin-tests.mk
 
 # One program per file in tests/unit, against the static library: tests see core's own headers.
@@ -40,6 +43,7 @@ fault: test-programs
 # Everything, once its packages are there; in another make, for ours may have begun without them.
 test:
 	$(Q)scripts/deps.sh test
+	$(Q)scripts/npm.sh $(BUILD)/npm
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) test-here
 
 ASAN := $(BUILD)/address-undefined

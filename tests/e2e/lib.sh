@@ -103,6 +103,16 @@ stop_hub() { # gives its exit status
     wait "$HUB_PID"
 }
 
+# For a test that runs node: the npm packages are there, and NODE_PATH names them.
+need_npm() {
+    local build=$B
+    [ -z "${NODE_PATH-}" ] || return 0
+    case "$B" in */address-undefined | */thread) build=$(dirname "$B") ;; esac
+    scripts/npm.sh "$build/npm" || exit 1
+    NODE_PATH=$(realpath "$build/npm/node_modules")
+    export NODE_PATH
+}
+
 # --- REST ---------------------------------------------------------------------
 
 # The answer's body is printed, its status left in $tmp/status.

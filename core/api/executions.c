@@ -7,7 +7,7 @@
 #include "core/base/base.h"
 #include "core/base/buf.h"
 
-#define RESPONSE_SHOWN_MAX (6 * 64 * 1024 + 2)  /* 64 KiB, were each byte escaped */
+#define BYTES_SHOWN_MAX (6 * 64 * 1024 + 2)     /* 64 KiB, were each byte escaped */
 
 static const char *const outcomes[] = {
     [BF_DELIVERED] = "delivered", [BF_RETRY] = "retry",       [BF_REJECTED] = "rejected",
@@ -123,21 +123,37 @@ static void on_one(void *arg, const struct bf_history_row *row)
         o->tree = bf_show_execution(bf_exchange_local(o->x), bf_bus_hub(o->api->bus), &shown, row);
 }
 
-/* A receiver's answer may hold any bytes; shown is text. */
-static void add_response(struct bf_tree *t, const struct bf_attempt_record *r)
+/* What was sent or came back may hold any bytes; shown is text. */
+static void add_bytes(struct bf_tree *t, const char *name, const char *bytes, size_t len)
 {
     struct bf_buf b;
 
-    if (!r->response) {
-        bf_tree_str(t, "response", NULL);
-        return;
-    }
-    bf_buf_init(&b, RESPONSE_SHOWN_MAX);
+    bf_buf_init(&b, BYTES_SHOWN_MAX);
     bf_buf_addc(&b, '"');
-    bf_buf_json_chars(&b, r->response, r->response_len);
+    bf_buf_json_chars(&b, bytes, len);
     bf_buf_addc(&b, '"');
-    bf_tree_raw(t, "response", b.data, b.len);
+    bf_tree_raw(t, name, b.data, b.len);
     bf_buf_fini(&b);
+}
+
+/* Retries mostly send the same again: that is said, not shown again. */
+static void add_request(struct bf_tree *t, const struct bf_attempt_record *r)
+{
+    const struct bf_sent *s = &r->sent;
+    struct bf_tree *request;
+
+    if (r->sent_by)
+        bf_tree_int(t, "request_of", r->sent_by);
+    else
+        bf_tree_str(t, "request_of", NULL);
+    if (!s->method)
+        return;
+    request = bf_tree_add_object(t, "request");
+    bf_tree_str(request, "method", s->method);
+    bf_tree_str(request, "url", s->url);
+    add_bytes(request, "payload", s->body, s->kept_len);
+    bf_tree_int(request, "payload_bytes", (int64_t)s->body_len);
+    bf_tree_bool(request, "payload_cut", s->kept_len < s->body_len);
 }
 
 static void on_attempt(void *arg, const struct bf_attempt_record *r)
@@ -155,7 +171,11 @@ static void on_attempt(void *arg, const struct bf_attempt_record *r)
     bf_show_time(t, "started", r->started_ms);
     bf_tree_int(t, "duration_ms", r->duration_ms);
     bf_tree_str(t, "reason", r->words);
-    add_response(t, r);
+    add_request(t, r);
+    if (r->response)
+        add_bytes(t, "response", r->response, r->response_len);
+    else
+        bf_tree_str(t, "response", NULL);
 }
 
 static int on_get(struct bf_exchange *x, void *arg)

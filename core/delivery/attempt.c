@@ -38,8 +38,8 @@ static void back_to_loop(struct item *i, void (*fn)(struct bf_task *t))
 static void keep_response(struct item *i, const struct bf_fetch_result *r)
 {
     i->record.http_status = r->status;
-    i->record.response_len = r->body_len;
     i->record.response = r->body_len ? bf_arena_ndup(i->at.arena, r->body, r->body_len) : NULL;
+    i->record.response_len = bf_arena_ok(i->at.arena) ? r->body_len : 0;
 }
 
 /* What is kept of an answer is what the sink leaves of it: it takes secrets out. */
@@ -332,6 +332,7 @@ void attempt_settled(struct item *i)
     r->outcome = v->outcome;
     r->started_ms = i->at.started_ms;
     r->words = v->words;
+    r->sent = i->at.out.sent;
     plan(i);
     log_outcome(i);
     atomic_fetch_add(r->status == BF_FINISHED ? &c->n_delivered : &c->n_failed, 1);

@@ -34,6 +34,7 @@ struct bf_attempt;
 /* What a sink may ask to be sent.  Filled by prepare; lives in the attempt's arena. */
 struct bf_outgoing {
     struct bf_fetch_request http;
+    struct bf_sent sent;        /* the same as the history may show it */
 };
 
 struct bf_verdict {

@@ -132,11 +132,25 @@ int bf_history_read(struct bf_db *db, uint64_t number,
     return rc < 0 ? rc : rc == 1 ? BF_OK : BF_ENOENT;
 }
 
+static void read_sent(struct bf_query *q, struct bf_attempt_record *r)
+{
+    int64_t len = bf_query_col_int(q, 10);
+
+    r->sent = (struct bf_sent){.method = bf_query_col_text(q, 7)};
+    r->sent_by = r->sent.method ? r->attempt : len < 0 ? (uint32_t)-len : 0;
+    if (!r->sent.method)
+        return;
+    r->sent.url = bf_query_col_text(q, 8);
+    r->sent.body = bf_query_col_blob(q, 9, &r->sent.kept_len);
+    r->sent.body_len = (size_t)len;
+}
+
 int bf_history_attempts(struct bf_db *db, uint64_t number,
                         void (*fn)(void *arg, const struct bf_attempt_record *r), void *arg)
 {
     struct bf_query *q =
-        bf_db_query(db, "SELECT place, outcome, http_status, started, duration, reason, response"
+        bf_db_query(db, "SELECT place, outcome, http_status, started, duration, reason, response,"
+                        " method, url, payload, payload_len"
                         " FROM attempts WHERE place > ? AND place < ? ORDER BY place");
     struct bf_attempt_record r = {.execution = number};
     int rc;
@@ -151,6 +165,7 @@ int bf_history_attempts(struct bf_db *db, uint64_t number,
         r.duration_ms = bf_query_col_int(q, 4);
         r.words = bf_query_col_text(q, 5);
         r.response = bf_query_col_blob(q, 6, &r.response_len);
+        read_sent(q, &r);
         fn(arg, &r);
     }
     return rc;

@@ -4,7 +4,8 @@
  * A row of `executions` is inserted once and then only changes its status, attempts and times.
  * Attempts are only inserted.  Their key is execution * BF_ATTEMPTS_MAX + attempt, so that those of
  * one execution lie together in one tree that grows at its end, which is what it costs least to
- * write.
+ * write.  What an attempt sent stands in its row, unless the one before it sent the same: a retry
+ * costs no second copy, and a first attempt no second row.
  *
  * The index of pending rows is partial: a finished execution is not in it, so claiming stays as
  * fast with a million executions of history as with none. */
@@ -14,6 +15,7 @@
 #include <string.h>
 
 #include "core/base/base.h"
+#include "core/base/utf8.h"
 
 const char *const bf_outbox_schema[] = {
     "CREATE TABLE executions ("
@@ -43,6 +45,10 @@ const char *const bf_outbox_schema[] = {
     " duration INTEGER NOT NULL,"
     " reason TEXT,"
     " response BLOB)",
+    "ALTER TABLE attempts ADD COLUMN method TEXT",
+    "ALTER TABLE attempts ADD COLUMN url TEXT",
+    "ALTER TABLE attempts ADD COLUMN payload BLOB",
+    "ALTER TABLE attempts ADD COLUMN payload_len INTEGER",
     NULL};
 
 static const char *const status_names[] = {"pending", "running", "finished", "failed",
@@ -120,11 +126,59 @@ int bf_outbox_begin(struct bf_db *db, uint64_t number, int64_t now_ms)
     return bf_query_run(q);
 }
 
+static bool is_same(const struct bf_sent *s, size_t kept_len, struct bf_query *q)
+{
+    size_t len;
+    const char *body = bf_query_col_blob(q, 2, &len);
+
+    return strcmp(bf_query_col_text(q, 0), s->method) == 0 &&
+           strcmp(bf_query_col_text(q, 1), s->url) == 0 && len == kept_len &&
+           (size_t)bf_query_col_int(q, 3) == s->body_len &&
+           (len == 0 || memcmp(body, s->body, len) == 0);
+}
+
+/* The attempt whose request stands in the history and is the very same; 0 if there is none. */
+static int64_t sent_before(struct bf_db *db, const struct bf_attempt_record *r, size_t kept_len)
+{
+    struct bf_query *q;
+    int64_t attempt = 0;
+
+    if (r->attempt == 1)
+        return 0;
+    q = bf_db_query(db, "SELECT method, url, payload, payload_len, place FROM attempts"
+                        " WHERE place > ? AND place < ? AND method IS NOT NULL"
+                        " ORDER BY place DESC LIMIT 1");
+    bf_query_int(q, 1, (int64_t)(r->execution * BF_ATTEMPTS_MAX));
+    bf_query_int(q, 2, (int64_t)(r->execution * BF_ATTEMPTS_MAX + r->attempt));
+    if (bf_query_step(q) == 1 && is_same(&r->sent, kept_len, q))
+        attempt = bf_query_col_int(q, 4) % BF_ATTEMPTS_MAX;
+    bf_query_end(q);
+    return attempt;
+}
+
+/* What is not bound is NULL.  A length below zero names the attempt that is repeated. */
+static void bind_sent(struct bf_db *db, struct bf_query *q, const struct bf_attempt_record *r)
+{
+    const struct bf_sent *s = &r->sent;
+    size_t kept_len = s->body ? bf_utf8_cut(s->body, s->body_len, BF_SENT_MAX) : 0;
+    int64_t before = s->method ? sent_before(db, r, kept_len) : 0;
+
+    if (before)
+        bf_query_int(q, 11, -before);
+    if (before || !s->method)
+        return;
+    bf_query_text(q, 8, s->method);
+    bf_query_text(q, 9, s->url);
+    bf_query_blob(q, 10, kept_len ? s->body : NULL, kept_len);
+    bf_query_int(q, 11, (int64_t)s->body_len);
+}
+
 static int insert_attempt(struct bf_db *db, const struct bf_attempt_record *r)
 {
     struct bf_query *q = bf_db_query(
         db, "INSERT INTO attempts (place, outcome, http_status, started, duration, reason,"
-            " response) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
+            " response, method, url, payload, payload_len)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
 
     bf_query_int(q, 1, (int64_t)(r->execution * BF_ATTEMPTS_MAX + r->attempt));
     bf_query_int(q, 2, r->outcome);
@@ -133,6 +187,7 @@ static int insert_attempt(struct bf_db *db, const struct bf_attempt_record *r)
     bf_query_int(q, 5, r->duration_ms);
     bf_query_text(q, 6, r->words);
     bf_query_blob(q, 7, r->response_len ? r->response : NULL, r->response_len);
+    bind_sent(db, q, r);
     return bf_query_run(q);
 }
 

@@ -18,6 +18,7 @@
 #include "core/store/store.h"
 
 #define BF_ATTEMPTS_MAX 1024    /* of one execution; their numbers are below it */
+#define BF_SENT_MAX (64 * 1024) /* bytes of a request's body that the history keeps */
 
 enum bf_status {
     BF_PENDING,                 /* wants work at due_ms */
@@ -57,6 +58,15 @@ static inline const char *bf_execution_integration(const struct bf_execution *e)
 
 extern const char *const bf_outbox_schema[];    /* for bf_db_migrate() */
 
+/* A request as people may see it: where a secret stood, stands its name in ${}. */
+struct bf_sent {
+    const char *method;         /* NULL: nothing was sent, or nobody noted what */
+    const char *url;
+    const char *body;
+    size_t body_len;            /* of all of it */
+    size_t kept_len;            /* when it is read back: BF_SENT_MAX at most */
+};
+
 /* How an attempt ended. */
 struct bf_attempt_record {
     uint64_t execution;
@@ -70,6 +80,9 @@ struct bf_attempt_record {
     const char *words;          /* the reason a person reads; may be NULL */
     const char *response;       /* up to 64 KiB, secrets taken out; may be NULL */
     size_t response_len;
+    struct bf_sent sent;
+    uint32_t sent_by;           /* when it is read back: the attempt that holds `sent`, which may
+                                   be this or an earlier one; 0: nothing was noted */
 };
 
 int bf_outbox_add(struct bf_db *db, const struct bf_execution *e);

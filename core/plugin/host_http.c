@@ -220,6 +220,24 @@ static bool wait_for(struct bf_http_job *j)
     }
 }
 
+/* Of a sink that delivers in several steps the history shows the last request.  The request's arena
+ * is the plugin's choice; the attempt's lives until it is recorded. */
+static void note_sent(struct bf_call *c, const struct bf_outbound *r)
+{
+    struct bf_attempt *at = c && c->attempt ? c->attempt->attempt : NULL;
+    struct bf_sent s;
+
+    if (!at || bf_outbound_is_inside(r))
+        return;
+    bf_outbound_show(r, at->arena, &s);
+    at->out.sent = (struct bf_sent){.method = bf_arena_dup(at->arena, s.method),
+                                    .url = bf_arena_dup(at->arena, s.url),
+                                    .body = bf_arena_ndup(at->arena, s.body, s.body_len),
+                                    .body_len = s.body_len};
+    if (!bf_arena_ok(at->arena))
+        at->out.sent = (struct bf_sent){.method = NULL};
+}
+
 const struct bf_http_out *bf_host_fetch(struct bf_ctx *ctx, struct bf_request *pub)
 {
     static const struct bf_http_out no_memory = {
@@ -237,6 +255,8 @@ const struct bf_http_out *bf_host_fetch(struct bf_ctx *ctx, struct bf_request *p
     if (where != BF_AT_WORKER && where != BF_AT_OWN)
         return out;
     j = new_job(bf_instance_from(ctx), from(pub), NULL, NULL);
+    if (!j->out.err)
+        note_sent(bf_call_of(ctx), from(pub));
     atomic_fetch_add(&j->refs, 1);
     out->err = BF_ECANCELED;
     if (bf_loop_post(bf_instance_from(ctx)->plugins->rooms.loop, &j->task)) {

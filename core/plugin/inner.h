@@ -118,6 +118,11 @@ int bf_swap_text(struct bf_swap *s, enum bf_swap_where where, const char *what, 
 int bf_swap_value(struct bf_swap *s, const char *text, const char **value, size_t *len,
                   struct bf_error *err);
 void bf_swap_fini(struct bf_swap *s);
+/* For people to read: the text with ${NAME} in place of each whole stand-in, made in the swap's
+ * arena if there is one.  Opens nothing. */
+void bf_swap_show(const struct bf_swap *s, const char **text, size_t *len);
+/* What people know a secret by: its own name, or of a literal its option's. */
+const char *bf_standin_name(const struct bf_standin *s);
 void bf_wipe_all(struct bf_wipe_list *l);
 /* A character that percent-encoding leaves as it is. */
 bool bf_url_unreserved(unsigned char c);
@@ -315,6 +320,9 @@ const char *bf_outbound_url(const struct bf_outbound *r);       /* with stand-in
 int bf_outbound_seal(struct bf_outbound *r, struct bf_arena *into, bool copy,
                      struct bf_fetch_request *out, struct bf_wipe_list **wipe,
                      struct bf_error *err);
+/* The same request as people may see it: where a secret stands, by its place and not by its value,
+ * they see ${NAME}.  Texts without secrets are shared with the request. */
+void bf_outbound_show(const struct bf_outbound *r, struct bf_arena *into, struct bf_sent *out);
 /* A request to the hub's own REST, copied; *as is the id of the caller behind it, or NULL. */
 bool bf_outbound_is_inside(const struct bf_outbound *r);
 int bf_outbound_inside(const struct bf_outbound *r, struct bf_arena *into,

@@ -512,6 +512,22 @@ int bf_outbound_seal(struct bf_outbound *r, struct bf_arena *into, bool copy,
     return rc;
 }
 
+void bf_outbound_show(const struct bf_outbound *r, struct bf_arena *into, struct bf_sent *out)
+{
+    const struct bf_swap s = {
+        .arena = into,
+        .sets = {&r->instance->standins, r->attempt ? &r->attempt->standins : NULL},
+    };
+    size_t url_len = strlen(r->url);
+
+    *out = (struct bf_sent){
+        .method = r->method, .url = r->url, .body = r->body, .body_len = r->body_len};
+    if (!r->instance->standins.n && !(r->attempt && r->attempt->standins.n))
+        return;
+    bf_swap_show(&s, &out->url, &url_len);
+    bf_swap_show(&s, &out->body, &out->body_len);
+}
+
 bool bf_outbound_is_inside(const struct bf_outbound *r) { return r->inside; }
 
 /* Nothing leaves the hub, so there is nothing to swap or sign. */

@@ -220,7 +220,7 @@ static const char *first_place(const struct needle *n, const struct text *t)
 static void scrub_text(const struct needle *n, struct bf_arena *a, struct text *t)
 {
     const char *p = first_place(n, t), *done = t->data, *end = done + t->len;
-    const char *name = n->of->name && !n->of->sealed ? n->of->name : n->of->option;
+    const char *name = bf_standin_name(n->of);
     size_t effort = EFFORT_MAX * t->len;
     struct bf_buf b;
 

@@ -264,6 +264,36 @@ static int check_rest(const struct bf_swap *s, const char *what, const char *tex
 }
 
 
+/* --- showing ------------------------------------------------------------------------ */
+
+const char *bf_standin_name(const struct bf_standin *s)
+{
+    return s->name && !s->sealed ? s->name : s->option;
+}
+
+void bf_swap_show(const struct bf_swap *s, const char **text, size_t *len)
+{
+    struct place at;
+    struct bf_buf b;
+    size_t done = 0;
+
+    if (!next_place(s, *text, *len, 0, &at))
+        return;
+    bf_buf_init(&b, SIZE_MAX);
+    do {
+        bf_buf_add(&b, *text + done, at.at - done);
+        bf_buf_printf(&b, "${%s}", bf_standin_name(at.of));
+        done = at.at + BF_STANDIN_LEN;
+    } while (next_place(s, *text, *len, done, &at));
+    bf_buf_add(&b, *text + done, *len - done);
+    *len = b.len;
+    *text = bf_arena_ndup(s->arena, bf_buf_text(&b), b.len);
+    if (!bf_arena_ok(s->arena))
+        *len = 0;
+    bf_buf_fini(&b);
+}
+
+
 /* --- escaping ----------------------------------------------------------------------- */
 
 bool bf_url_unreserved(unsigned char c)

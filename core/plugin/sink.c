@@ -326,8 +326,10 @@ static enum bf_step prepare_request(struct bf_try *t)
     bf_call_leave(&c);
     if (!rc && !t->error.code && bf_arena_ok(at->arena)) {
         rc = bf_outbound_seal(r, at->arena, false, &at->out.http, &t->wipe, &t->error);
-        if (!rc)
+        if (!rc) {
+            bf_outbound_show(r, at->arena, &at->out.sent);
             return BF_STEP_SEND;
+        }
     }
     if (!bf_arena_ok(at->arena))
         return settled(at, BF_REJECTED, -1, "what is to be sent takes more memory than an attempt "

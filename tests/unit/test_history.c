@@ -1,5 +1,9 @@
 #include "tests/test.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/base.h"
 #include "core/outbox/history.h"
 
 struct seen {
@@ -169,6 +173,72 @@ TEST(the_attempts_at_an_execution_are_its_own_and_in_order)
     CHECK_INT(bf_outbox_record(s.db, &r), 0);
     CHECK_INT(bf_history_attempts(s.db, 7, note_attempt, &s), 0);
     CHECK_STR(s.text, "1:503:no:busy 2:200::none ");
+    bf_db_close(s.db);
+}
+
+static void note_sent(void *arg, const struct bf_attempt_record *r)
+{
+    struct seen *s = arg;
+    size_t len = strlen(s->text);
+
+    snprintf(s->text + len, sizeof(s->text) - len, "%u<%u:%s:%.*s:%zu ", (unsigned)r->attempt,
+             (unsigned)r->sent_by, r->sent.url ? r->sent.url : "-",
+             (int)bf_min64((int64_t)r->sent.kept_len, 4), r->sent.body ? r->sent.body : "",
+             r->sent.body_len);
+}
+
+static void record_sent(struct seen *s, uint32_t attempt, const char *url, const char *body,
+                        size_t body_len)
+{
+    struct bf_attempt_record r = {.execution = 7, .attempt = attempt, .status = BF_PENDING};
+
+    if (url)
+        r.sent = (struct bf_sent){"POST", url, body, body_len, 0};
+    CHECK_INT(bf_outbox_record(s->db, &r), 0);
+}
+
+TEST(a_request_is_kept_once_for_the_attempts_that_repeat_it)
+{
+    struct seen s = begin();
+
+    record_sent(&s, 1, "http://a/", "{}", 2);
+    record_sent(&s, 2, "http://a/", "{}", 2);
+    record_sent(&s, 3, NULL, NULL, 0);          /* nothing was sent: a secret was gone */
+    record_sent(&s, 4, "http://a/", "{}", 2);
+    record_sent(&s, 5, "http://b/", "{}", 2);
+    record_sent(&s, 6, "http://a/", "{}", 2);
+    record_sent(&s, 7, "http://a/", "[]", 2);
+    record_sent(&s, 8, "http://a/", "", 0);
+    record_sent(&s, 9, "http://a/", "", 0);
+    CHECK_INT(bf_history_attempts(s.db, 7, note_sent, &s), 0);
+    CHECK_STR(s.text, "1<1:http://a/:{}:2 2<1:-::0 3<0:-::0 4<1:-::0 5<5:http://b/:{}:2 "
+                      "6<6:http://a/:{}:2 7<7:http://a/:[]:2 8<8:http://a/::0 9<8:-::0 ");
+    bf_db_close(s.db);
+}
+
+static void note_kept(void *arg, const struct bf_attempt_record *r)
+{
+    struct seen *s = arg;
+
+    CHECK_INT(r->sent_by, 1);
+    if (r->attempt == 2)
+        return;
+    s->n = r->sent.kept_len;
+    CHECK_INT(r->sent.body_len, BF_SENT_MAX + 100);
+}
+
+TEST(a_long_payload_is_kept_cut_between_characters)
+{
+    struct seen s = begin();
+    char *body = bf_zalloc(BF_SENT_MAX + 100);
+
+    memset(body, 'a', BF_SENT_MAX + 100);
+    memcpy(body + BF_SENT_MAX - 1, "\xc3\xa4", 2);
+    record_sent(&s, 1, "http://a/", body, BF_SENT_MAX + 100);
+    record_sent(&s, 2, "http://a/", body, BF_SENT_MAX + 100);
+    CHECK_INT(bf_history_attempts(s.db, 7, note_kept, &s), 0);
+    CHECK_INT(s.n, BF_SENT_MAX - 1);
+    free(body);
     bf_db_close(s.db);
 }
 

@@ -161,6 +161,59 @@ TEST(a_secret_is_escaped_for_its_place)
     }
 }
 
+/* By their places: a token that is a part of what anybody may read stays readable there. */
+TEST(the_history_gets_the_name_of_each_secret_in_its_place)
+{
+    static const struct {
+        const char *trick, *url, *body;
+    } rows[] = {
+        {"", "${URL}", "{}"},
+        {"header", "${URL}", "{}"},
+        {"query", "https://a.example/?t=${TOKEN}", "{}"},
+        {"json", "${URL}", "{\"t\":\"${TOKEN}\"}"},
+        {"form", "${URL}", "t=${TOKEN}&u=1"},
+    };
+
+    for (size_t i = 0; i < BF_COUNT(rows); i++) {
+        struct rig r;
+        struct rig_attempt t;
+
+        open_with(&r, &t, "t", rows[i].trick);
+        CHECK_INT(rig_prepare(&r, &t), BF_STEP_SEND);
+        CHECK_STR(t.at.out.sent.method, "POST");
+        CHECK_STR(t.at.out.sent.url, rows[i].url);
+        CHECK_INT(t.at.out.sent.body_len, strlen(rows[i].body));
+        CHECK_STR(t.at.out.sent.body, rows[i].body);
+        close_all(&r, &t);
+    }
+}
+
+/* Stand-ins differ from attempt to attempt; what is shown must not, or it would be kept twice. */
+TEST(a_secret_in_a_payload_is_shown_by_its_name_and_a_literal_by_its_option)
+{
+    for (int round = 0; round < 2; round++) {
+        struct rig r;
+        struct rig_attempt t, u;
+
+        rig_open(&r, &plugin);
+        rig_secret(&r, "URL", "https://hooks.example/");
+        rig_secret(&r, round ? "integration/01INTEGRATION0000000000000/token" : "TOKEN", "s3cret");
+        rig_integration(&r, "swap", round ? "{\"url\":\"URL\",\"token\":{\"sealed\":"
+                        "\"integration/01INTEGRATION0000000000000/token\"},\"trick\":\"json\"}"
+                        : "{\"url\":\"URL\",\"token\":\"TOKEN\"}");
+        rig_attempt(&t, round ? "{}" : "{\"payload\":{\"a\":\"${TOKEN}${TOKEN}\"}}");
+        rig_attempt(&u, round ? "{}" : "{\"payload\":{\"a\":\"${TOKEN}${TOKEN}\"}}");
+        CHECK_INT(rig_prepare(&r, &t), BF_STEP_SEND);
+        CHECK_INT(rig_prepare(&r, &u), BF_STEP_SEND);
+        CHECK_STR(t.at.out.sent.body, round ? "{\"t\":\"${token}\"}"
+                                            : "{\"a\":\"${TOKEN}${TOKEN}\"}");
+        CHECK_STR(t.at.out.sent.body, u.at.out.sent.body);
+        rig_attempt_end(&r, &t);
+        rig_attempt_end(&r, &u);
+        rig_close(&r);
+    }
+}
+
 TEST(a_line_end_in_a_header_secret_is_refused)
 {
     struct rig r;

@@ -7,12 +7,12 @@
 
 #include <string.h>
 
-#define ENTITIES "SELECT id, name, kind, created FROM team_entities"
-#define USERS    "SELECT name, admin FROM team_users"
+#define ENTITIES "SELECT " ENTITY_COLUMNS " WHERE deleted IS NULL"
+#define USERS                                                                                  \
+    "SELECT u.name, u.admin, u.service FROM team_users u"                                      \
+    " JOIN team_entities e ON e.name = u.name WHERE e.deleted IS NULL"
 #define MEMBERS  "SELECT user_name, entity, role FROM team_members"
-#define KEYS                                                                                   \
-    "SELECT k.id, k.hash, k.user_name, k.rights, u.admin FROM team_keys k"                     \
-    " JOIN team_users u ON u.name = k.user_name WHERE k.revoked IS NULL"
+#define KEYS     "SELECT id, hash, user_name, rights FROM team_keys WHERE revoked IS NULL"
 #define SECRETS  "SELECT entity, name, box FROM team_secrets"
 #define INTEGRATIONS "SELECT " INTEGRATION_COLUMNS
 
@@ -76,6 +76,7 @@ static void add_user(struct directory *d, struct bf_query *q)
     struct user *u = bf_new(struct user);
 
     u->admin = bf_query_col_int(q, 1) != 0;
+    bf_copy_text(u->service, sizeof(u->service), bf_query_col_text(q, 2));
     u->roles = bf_map_new();
     bf_map_set(d->users, bf_query_col_text(q, 0), u);
 }
@@ -87,7 +88,7 @@ static void add_member(struct directory *d, struct bf_query *q)
 
     if (!u || rights == 0)
         return;
-    u->somewhere |= rights;     /* each role has all the rights of the lesser ones */
+    u->somewhere |= rights;
     bf_map_set(u->roles, bf_query_col_text(q, 1), (void *)(uintptr_t)rights);
 }
 
@@ -99,7 +100,6 @@ static void add_key(struct directory *d, struct bf_query *q)
     bf_copy_text(k->hash, sizeof(k->hash), bf_query_col_text(q, 1));
     bf_copy_text(k->user, sizeof(k->user), bf_query_col_text(q, 2));
     k->rights = (unsigned)bf_query_col_int(q, 3);
-    k->admin = bf_query_col_int(q, 4) != 0 && k->rights == ALL_RIGHTS;
     bf_map_set(d->keys, k->hash, k);
     bf_map_set(d->keys_by_id, k->id, k);
 }
@@ -166,6 +166,21 @@ static int load_secret(struct directory *d, struct bf_db *db, const char *id, st
     return add_rows(d, db, q, add_secret, err);
 }
 
+/* With the roles. */
+static int load_user(struct directory *d, struct bf_db *db, const char *id, struct bf_error *err)
+{
+    struct bf_query *q = bf_db_query(db, USERS " AND u.name = ?");
+    int rc;
+
+    bf_query_text(q, 1, id);
+    rc = add_rows(d, db, q, add_user, err);
+    if (rc)
+        return rc;
+    q = bf_db_query(db, MEMBERS " WHERE user_name = ?");
+    bf_query_text(q, 1, id);
+    return add_rows(d, db, q, add_member, err);
+}
+
 int bf_directory_load(struct directory *d, struct bf_db *db, const char *what, const char *id,
                       struct bf_error *err)
 {
@@ -175,13 +190,15 @@ int bf_directory_load(struct directory *d, struct bf_db *db, const char *what, c
         return load_all(d, db, err);
     if (strcmp(what, "secret") == 0)
         return load_secret(d, db, id, err);
+    if (strcmp(what, "user") == 0)
+        return load_user(d, db, id, err);
     if (strcmp(what, "entity") == 0) {
-        q = bf_db_query(db, ENTITIES " WHERE name = ?");
+        q = bf_db_query(db, ENTITIES " AND name = ?");
         bf_query_text(q, 1, id);
         return add_rows(d, db, q, add_entity, err);
     }
     if (strcmp(what, "key") == 0) {
-        q = bf_db_query(db, KEYS " AND k.id = ?");
+        q = bf_db_query(db, KEYS " AND id = ?");
         bf_query_text(q, 1, id);
         return add_rows(d, db, q, add_key, err);
     }
@@ -225,17 +242,85 @@ static void replace_key(struct directory *now, struct directory *fresh, struct d
     replace(now->keys_by_id, fresh->keys_by_id, old->keys_by_id, id);
 }
 
+/* The rights of its best role; each role has all the rights of the lesser ones. */
+static void find_somewhere(struct user *u)
+{
+    const char *entity;
+    void *rights;
+
+    u->somewhere = 0;
+    for (size_t at = 0; bf_map_each(u->roles, &at, &entity, &rights);)
+        u->somewhere |= (unsigned)(uintptr_t)rights;
+}
+
+/* Who had a role in an entity that is gone must not have it again when the entity is brought
+ * back. */
+static void replace_entity(struct directory *now, struct directory *fresh, struct directory *old,
+                           const char *name)
+{
+    const char *user;
+    void *value;
+
+    replace(now->entities, fresh->entities, old->entities, name);
+    if (bf_map_get(now->entities, name))
+        return;
+    for (size_t at = 0; bf_map_each(now->users, &at, &user, &value);) {
+        struct user *u = value;
+
+        if (bf_map_remove(u->roles, name))
+            find_somewhere(u);
+    }
+}
+
+/* The keys go with their user. */
+static void replace_user(struct directory *now, struct directory *fresh, struct directory *old,
+                         const char *name)
+{
+    const char *hash;
+    void *value;
+
+    replace(now->users, fresh->users, old->users, name);
+    if (bf_map_get(now->users, name))
+        return;
+    for (size_t at = 0; bf_map_each(now->keys, &at, &hash, &value);) {
+        struct key *k = value;
+
+        if (strcmp(k->user, name) != 0)
+            continue;
+        bf_map_remove(now->keys_by_id, k->id);
+        bf_map_remove(now->keys, k->hash);
+        bf_map_set(old->keys, k->hash, k);
+    }
+}
+
 static void replace_one(struct directory *now, struct directory *fresh, struct directory *old,
                         const char *what, const char *id)
 {
     if (strcmp(what, "entity") == 0)
-        replace(now->entities, fresh->entities, old->entities, id);
+        replace_entity(now, fresh, old, id);
+    else if (strcmp(what, "user") == 0)
+        replace_user(now, fresh, old, id);
     else if (strcmp(what, "key") == 0)
         replace_key(now, fresh, old, id);
     else if (strcmp(what, "secret") == 0)
         replace(now->secrets, fresh->secrets, old->secrets, id);
     else
         replace(now->integrations, fresh->integrations, old->integrations, id);
+}
+
+/* Last uses that are not on disk yet. */
+static void keep_uses(const struct directory *from, struct directory *to)
+{
+    const char *id;
+    void *value;
+
+    for (size_t at = 0; bf_map_each(from->keys_by_id, &at, &id, &value);) {
+        const struct key *was = value;
+        struct key *k = bf_map_get(to->keys_by_id, id);
+
+        if (k)
+            atomic_store(&k->used_ms, atomic_load(&was->used_ms));
+    }
 }
 
 int bf_team_refresh(struct bf_team *t, struct bf_db *db, const char *what, const char *id,
@@ -252,6 +337,7 @@ int bf_team_refresh(struct bf_team *t, struct bf_db *db, const char *what, const
         } else {
             struct directory *all = fresh;
 
+            keep_uses(t->dir, all);
             fresh = t->dir;
             t->dir = all;
         }

@@ -88,66 +88,122 @@ int bf_key_insert(struct bf_db *db, const char *user, const char *name, const ch
     return bf_query_run(q);
 }
 
-static void identify(const struct key *k, struct bf_identity *out)
+/* False if the key's user is gone.  [lock held] */
+static bool identify(const struct directory *d, const struct key *k, struct bf_identity *out)
 {
-    out->admin = k->admin;
+    const struct user *u = k ? bf_map_get(d->users, k->user) : NULL;
+
+    if (!u)
+        return false;
+    out->admin = u->admin && k->rights == ALL_RIGHTS;
     memcpy(out->key_id, k->id, sizeof(out->key_id));
     memcpy(out->user, k->user, sizeof(out->user));
     out->pub = (struct bf_caller){.size = sizeof(out->pub), .id = out->key_id, .user = out->user};
+    return true;
+}
+
+/* Once in a second is enough, and spares the threads a fight for the cache line. */
+static void note_use(struct key *k, int64_t now_ms)
+{
+    if (now_ms - atomic_load_explicit(&k->used_ms, memory_order_relaxed) >= 1000)
+        atomic_store_explicit(&k->used_ms, now_ms, memory_order_relaxed);
 }
 
 bool bf_team_authenticate(struct bf_team *t, const char *key, size_t len, struct bf_identity *out)
 {
     char hash[KEY_HASH_TEXT];
-    const struct key *k;
+    struct key *k;
+    bool found;
 
     if (len == 0 || len > KEY_MAX)
         return false;
     bf_key_hash(t, key, len, hash);
     pthread_rwlock_rdlock(&t->lock);
     k = bf_map_get_len(t->dir->keys, hash, KEY_HASH_TEXT - 1);
-    if (k)
-        identify(k, out);
+    found = identify(t->dir, k, out);
+    if (found)
+        note_use(k, bf_wall_ms(t->clock));
     pthread_rwlock_unlock(&t->lock);
-    return k != NULL;
+    return found;
 }
 
 bool bf_team_identity(struct bf_team *t, const char *key_id, struct bf_identity *out)
 {
-    const struct key *k;
+    bool found;
 
     pthread_rwlock_rdlock(&t->lock);
-    k = bf_map_get(t->dir->keys_by_id, key_id);
-    if (k)
-        identify(k, out);
+    found = identify(t->dir, bf_map_get(t->dir->keys_by_id, key_id), out);
     pthread_rwlock_unlock(&t->lock);
-    return k != NULL;
+    return found;
 }
 
-/* What a key's holder may do in an entity, or at best in any.  [lock held] */
-static unsigned rights_of(const struct directory *d, const struct key *k, const char *entity)
-{
-    const struct user *u = bf_map_get(d->users, k->user);
 
-    if (!u)
+/* --- rights --------------------------------------------------------------------- */
+
+static unsigned role_in(const struct user *u, const char *entity)
+{
+    return (unsigned)(uintptr_t)bf_map_get(u->roles, entity);
+}
+
+static bool is_in_a_team_of(const struct directory *d, const struct user *u,
+                            const char *organization)
+{
+    const char *name;
+    void *rights;
+
+    for (size_t at = 0; bf_map_each(u->roles, &at, &name, &rights);) {
+        const struct bf_entity *e = bf_map_get(d->entities, name);
+
+        if (e && *e->kind == 't' && strcmp(e->organization, organization) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What an organization adds to a user's own role: its admins are admins of all its teams, and who
+ * is in one of its teams may read what is its own. */
+static unsigned by_organization(const struct directory *d, const struct user *u,
+                                const char *entity)
+{
+    const struct bf_entity *e = bf_map_get(d->entities, entity);
+    char own[BF_ENTITY_NAME_MAX + 1];
+
+    if (!e || !*e->organization)
         return 0;
+    if (*e->kind == 'o')
+        return is_in_a_team_of(d, u, e->organization) ? BF_READ : 0;
+    bf_organization_entity(own, e->organization);
+    return role_in(u, own) == ALL_RIGHTS ? ALL_RIGHTS : 0;
+}
+
+/* Whether a user has all of `rights` in an entity, or in some entity if that is NULL.
+ * [lock held] */
+static bool has_rights(const struct directory *d, const struct user *u, unsigned rights,
+                       const char *entity)
+{
+    unsigned has;
+
     if (u->admin)
-        return k->rights;
-    return k->rights &
-           (entity ? (unsigned)(uintptr_t)bf_map_get(u->roles, entity) : u->somewhere);
+        return true;
+    has = entity ? role_in(u, entity) : u->somewhere;
+    if ((has & rights) == rights)
+        return true;
+    return entity && ((has | by_organization(d, u, entity)) & rights) == rights;
 }
 
 bool bf_team_may(struct bf_team *t, const struct bf_identity *who, unsigned rights,
                  const char *entity)
 {
     const struct key *k;
+    const struct user *u;
     bool may;
 
     if (!who)
         return false;
     pthread_rwlock_rdlock(&t->lock);
     k = bf_map_get(t->dir->keys_by_id, who->key_id);
-    may = k && (rights_of(t->dir, k, entity) & rights) == rights;
+    u = k ? bf_map_get(t->dir->users, k->user) : NULL;
+    may = u && (k->rights & rights) == rights && has_rights(t->dir, u, rights, entity);
     pthread_rwlock_unlock(&t->lock);
     return may;
 }

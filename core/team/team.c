@@ -53,6 +53,16 @@ static const char *const schema[] = {
     " disabled_reason TEXT,"
     " UNIQUE (entity, name))",
     "CREATE INDEX team_integrations_of_entity ON team_integrations (entity, id)",
+    /* Of a team, the organization it is in; of an organization's own entity, that one. */
+    "ALTER TABLE team_entities ADD COLUMN organization TEXT",
+    "ALTER TABLE team_entities ADD COLUMN deleted BIGINT",
+    "CREATE INDEX team_entities_of_organization ON team_entities (organization, name)",
+    /* The team whose service account it is; NULL for people. */
+    "ALTER TABLE team_users ADD COLUMN service TEXT REFERENCES team_entities (name)",
+    "CREATE INDEX team_users_of_service ON team_users (service)",
+    "CREATE INDEX team_members_of_user ON team_members (user_name)",
+    "ALTER TABLE team_keys ADD COLUMN used BIGINT",
+    "CREATE INDEX team_keys_of_user ON team_keys (user_name, id)",
     NULL};
 
 
@@ -141,10 +151,13 @@ int bf_team_open(struct bf_db *db, const char *data_dir, struct bf_team **out,
     int rc;
 
     pthread_rwlock_init(&t->lock, NULL);
+    t->clock = bf_clock_system();
     t->dir = bf_directory_new();
     rc = bf_db_migrate(db, "team", schema, err);
     if (!rc)
         rc = load_keys(t, db, data_dir, err);
+    if (!rc)
+        rc = bf_organizations_adopt(db, bf_wall_ms(t->clock), err);
     if (!rc)
         rc = bf_directory_load(t->dir, db, NULL, NULL, err);
     if (rc)

@@ -70,6 +70,7 @@ struct bf_entity {
     char name[BF_ENTITY_NAME_MAX + 1];
     char kind[16];              /* "user", "team", "organization" */
     int64_t created_ms;
+    char organization[BF_ENTITY_NAME_MAX + 1];  /* of a team; of an organization's own entity */
 };
 /* Rows of a list in its order; false ends it. */
 typedef bool bf_entity_fn(void *arg, const struct bf_entity *entity);
@@ -79,9 +80,40 @@ bool bf_team_entity(struct bf_team *t, const char *entity, struct bf_entity *out
 /* By name, those behind `after` ("": from the first).  Any connection. */
 int bf_team_list_entities(struct bf_db *db, const char *after, bf_entity_fn *fn, void *arg);
 bool bf_entity_name_ok(const char *name);
-/* BF_EEXIST if the name is an entity of another kind. */
+/* BF_EEXIST if the name is an entity of another kind.  A team is one of the default
+ * organization. */
 int bf_team_put_entity(struct bf_db *db, const char *name, const char *kind, int64_t now_ms,
                        bool *made, struct bf_error *err);
+
+/* How a team is to be, and what became of it. */
+struct bf_team_put {
+    const char *organization;   /* NULL: the one it is in, or for a new team the default one */
+    bool may_revive;            /* a deleted team of this name comes back; else BF_EEXIST */
+    bool made;
+    char was[BF_ENTITY_NAME_MAX + 1];   /* the organization it was in; "" if it was made */
+    char is[BF_ENTITY_NAME_MAX + 1];
+};
+int bf_team_put_team(struct bf_db *db, const char *name, struct bf_team_put *put, int64_t now_ms,
+                     struct bf_error *err);
+
+
+/* --- organizations -------------------------------------------------------------- */
+
+/* An organization's own entity has its name and this behind it; no team or user has such one. */
+#define BF_ORGANIZATION_SUFFIX   "-org"
+#define BF_ORGANIZATION_NAME_MAX (BF_ENTITY_NAME_MAX - 4)
+#define BF_ORGANIZATION_DEFAULT  "default"      /* of teams made without one */
+
+bool bf_organization_name_ok(const char *name);
+bool bf_organization_owns_name(const char *entity);     /* it ends as theirs do */
+/* "" if there can be no organization of that name. */
+void bf_organization_entity(char out[BF_ENTITY_NAME_MAX + 1], const char *organization);
+/* The own entity of the organization that a team (or that entity itself) is in; false and "" for
+ * a user's, or if there is no such entity. */
+bool bf_team_organization_entity(struct bf_team *t, const char *entity,
+                                 char out[BF_ENTITY_NAME_MAX + 1]);
+int bf_team_put_organization(struct bf_db *db, const char *name, int64_t now_ms, bool *made,
+                             struct bf_error *err);
 
 
 /* --- secrets ---------------------------------------------------------------- */

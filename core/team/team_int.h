@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "core/base/base.h"
+#include "core/base/clock.h"
 #include "core/base/crypto.h"
 #include "core/base/map.h"
 #include "core/team/team.h"
@@ -18,6 +19,7 @@ struct user {
     bool admin;                 /* of the hub */
     unsigned somewhere;         /* rights of its best role */
     struct bf_map *roles;       /* entity -> rights, as a uintptr_t that is never 0 */
+    char service[BF_ENTITY_NAME_MAX + 1];       /* the team whose service account it is, or "" */
 };
 
 struct key {
@@ -25,7 +27,8 @@ struct key {
     char hash[KEY_HASH_TEXT];
     char user[BF_ENTITY_NAME_MAX + 1];
     unsigned rights;            /* at most these, whatever the user may */
-    bool admin;                 /* its user is the hub's admin, and the key has all rights */
+    _Atomic int64_t used_ms;    /* last use; 0 if it was not used since the hub began */
+    int64_t saved_ms;           /* what of it is on disk  [engine] */
 };
 
 struct secret {
@@ -33,7 +36,8 @@ struct secret {
     uint8_t box[];
 };
 
-/* What the tables say, by what it is looked for.  Objects are never changed, only replaced. */
+/* What the tables say, by what it is looked for.  Objects are not changed but replaced, with two
+ * exceptions: the time of a key's last use, and roles in an entity that is gone. */
 struct directory {
     struct bf_map *entities;    /* name -> struct bf_entity */
     struct bf_map *users;       /* name -> struct user */
@@ -47,6 +51,7 @@ struct bf_team {
     uint8_t seal_key[BF_KEY_LEN];       /* of secrets; fixed after open, as the next two */
     uint8_t hash_key[BF_KEY_LEN];       /* of API keys */
     uint8_t token_key[BF_KEY_LEN];
+    const struct bf_clock *clock;
     pthread_rwlock_t lock;
     struct directory *dir;      /* under lock */
 };
@@ -89,6 +94,23 @@ struct bf_integration *bf_integration_from_row(struct bf_query *q);
 
 /* entities.c */
 void bf_entity_from_row(struct bf_query *q, struct bf_entity *e);
+#define ENTITY_COLUMNS "id, name, kind, created, organization FROM team_entities"
+struct entity_row {
+    char kind[16];              /* "": there is none */
+    char organization[BF_ENTITY_NAME_MAX + 1];
+    bool deleted;
+};
+/* 1: there is such a row, perhaps of a deleted one; 0: there is none. */
+int bf_entity_read(struct bf_db *db, const char *name, struct entity_row *out,
+                   struct bf_error *err);
+/* Make it, or bring it back.  BF_EEXIST if it is of another kind, or deleted and is to stay so. */
+int bf_entity_put(struct bf_db *db, const char *name, const char *kind, const char *organization,
+                  bool may_revive, int64_t now_ms, bool *made, struct bf_error *err);
+int bf_entity_delete(struct bf_db *db, const char *name, int64_t now_ms, struct bf_error *err);
+
+/* organizations.c */
+/* Teams from before there were organizations join the default one. */
+int bf_organizations_adopt(struct bf_db *db, int64_t now_ms, struct bf_error *err);
 
 /* secrets.c: what a box is bound to, "secret/ENTITY/NAME"; behind the prefix it is the name in the
  * directory.  False if it does not fit. */

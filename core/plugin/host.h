@@ -47,10 +47,6 @@ void bf_host_request_bytes(struct bf_request *r, const char *type, const void *d
 void bf_host_request_sign(struct bf_request *r, const char *header, const char *secret, int how);
 void bf_host_request_tls(struct bf_request *r, const char *cert, const char *key, const char *ca);
 void bf_host_request_limit(struct bf_request *r, int64_t ms, size_t body_max);
-const char *bf_signature(struct bf_arena *a, int how, const char *key, size_t key_len,
-                         const void *data, size_t len);
-const char *bf_standard_signature(struct bf_arena *a, const char *secret, size_t secret_len,
-                                  const char *id, const char *stamp, const void *body, size_t len);
 
 /* host_http.c */
 void bf_host_http_send(struct bf_ctx *ctx, struct bf_request *r, bf_http_fn fn, void *arg);

@@ -1,12 +1,10 @@
 /* host_check.c - who is asking, and is it really them: signatures, callers, rights. */
-#include <errno.h>
 #include <string.h>
 #include <strings.h>
 
 #include "core/base/crypto.h"
+#include "core/base/sign.h"
 #include "core/plugin/host.h"
-
-#define STALE_MS (5 * 60 * 1000)        /* a Standard Webhooks timestamp may be off by this */
 
 /* The value behind a stand-in of this call, or the text itself; close with bf_swap_fini(). */
 static int open_value(struct bf_ctx *ctx, const char *text, struct bf_swap *s, const char **value,
@@ -60,44 +58,14 @@ const char *bf_host_header(const char *const *headers, const char *name)
     return NULL;
 }
 
-static bool fresh(const char *stamp, int64_t now_ms)
-{
-    long long seconds;
-    char *end;
-
-    errno = 0;
-    seconds = strtoll(stamp, &end, 10);
-    if (end == stamp || *end || errno || seconds < 0 || seconds > INT64_MAX / 1000)
-        return false;
-    return seconds * 1000 > now_ms - STALE_MS && seconds * 1000 < now_ms + STALE_MS;
-}
-
-/* The header holds several signatures, apart by spaces; one of them must be ours.  All are
- * compared, so that time does not tell which. */
-static bool one_of(const char *list, const char *wanted, struct bf_arena *a)
-{
-    bool found = false;
-
-    while (*list) {
-        size_t n = strcspn(list, " ");
-
-        found |= bf_text_same(bf_arena_ndup(a, list, n), wanted);
-        list += n + strspn(list + n, " ");
-    }
-    return found;
-}
-
 static bool verify_standard(const struct bf_http_in *in, const char *key, size_t key_len,
                             int64_t now_ms)
 {
-    const char *id = bf_host_header(in->headers, "webhook-id");
-    const char *stamp = bf_host_header(in->headers, "webhook-timestamp");
-    const char *given = bf_host_header(in->headers, "webhook-signature");
+    struct bf_stamped s = {bf_host_header(in->headers, "webhook-id"),
+                           bf_host_header(in->headers, "webhook-timestamp"),
+                           bf_host_header(in->headers, "webhook-signature")};
 
-    if (!id || !stamp || !given || !fresh(stamp, now_ms))
-        return false;
-    return one_of(given, bf_standard_signature(in->arena, key, key_len, id, stamp, in->body,
-                                               in->body_len), in->arena);
+    return bf_standard_ok(in->arena, &s, key, key_len, in->body, in->body_len, now_ms);
 }
 
 int bf_host_verify(struct bf_ctx *ctx, const struct bf_http_in *in, const char *header,

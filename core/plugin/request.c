@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "core/base/crypto.h"
+#include "core/base/sign.h"
 #include "core/plugin/host.h"
 
 #define SIGNATURES_MAX 4
@@ -350,50 +351,6 @@ static int seal_body(struct sealing *s)
 
 
 /* --- signing ---------------------------------------------------------------------- */
-
-/* The key of a Standard Webhooks secret: behind "whsec_" it is base64. */
-static void standard_key(struct bf_arena *a, const char *secret, size_t secret_len,
-                         const void **key, size_t *len)
-{
-    *key = secret;
-    *len = secret_len;
-    if (strncmp(secret, "whsec_", 6) == 0 && !bf_base64_decode(a, secret + 6, key, len)) {
-        *key = secret;
-        *len = secret_len;
-    }
-}
-
-const char *bf_signature(struct bf_arena *a, int how, const char *key, size_t key_len,
-                         const void *data, size_t len)
-{
-    uint8_t mac[32];
-
-    if (how == BF_SIGN_PLAIN)
-        return bf_arena_ndup(a, key, key_len);
-    bf_hmac_sha256_raw(key, key_len, data, len, mac);
-    switch (how) {
-    case BF_SIGN_HEX: return bf_hex(a, mac, sizeof(mac));
-    case BF_SIGN_SHA256_HEX: return bf_arena_printf(a, "sha256=%s", bf_hex(a, mac, sizeof(mac)));
-    default: return bf_base64(a, mac, sizeof(mac));
-    }
-}
-
-const char *bf_standard_signature(struct bf_arena *a, const char *secret, size_t secret_len,
-                                  const char *id, const char *stamp, const void *body, size_t len)
-{
-    const char *head = bf_arena_printf(a, "%s.%s.", id, stamp);
-    size_t head_len = strlen(head), key_len;
-    char *message = bf_arena_alloc(a, head_len + len + 1);
-    const void *key;
-
-    if (!message)
-        return "";
-    memcpy(message, head, head_len);
-    memcpy(message + head_len, body, len);
-    standard_key(a, secret, secret_len, &key, &key_len);
-    return bf_arena_printf(a, "v1,%s", bf_signature(a, BF_SIGN_BASE64, key, key_len, message,
-                                                    head_len + len));
-}
 
 static void add_standard(struct sealing *s, const char *signatures, const char *id,
                          const char *stamp)

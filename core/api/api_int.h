@@ -23,6 +23,7 @@ extern const struct bf_api_route bf_api_team_routes[];
 extern const struct bf_api_route bf_api_secret_routes[];
 extern const struct bf_api_route bf_api_integration_routes[];
 extern const struct bf_api_route bf_api_automation_routes[];
+extern const struct bf_api_route bf_api_automation_read_routes[];
 extern const struct bf_api_route bf_api_execution_routes[];
 extern const struct bf_api_route bf_api_event_routes[];
 extern const struct bf_api_route bf_api_status_routes[];
@@ -65,6 +66,12 @@ int bf_api_body(struct bf_exchange *x, const struct bf_json **out);
 /* The same for an object with these members; no body is as good as {}. */
 int bf_api_body_members(struct bf_exchange *x, const struct bf_api_member *members, size_t n);
 
+/* (merge.c) `base` with the members of `change` in the place of its own, or behind them; one that
+ * is null goes.  `base` may be NULL; of `change` the members that `without` names, up to a NULL,
+ * are left out.  NULL if it is too large. */
+const char *bf_api_merge(struct bf_arena *a, const struct bf_json *base,
+                         const struct bf_json *change, const char *const *without, size_t *len);
+
 
 /* --- pages (page.c) ---------------------------------------------------------------- */
 
@@ -91,6 +98,28 @@ int bf_api_page_number(const struct bf_api_page *p, uint64_t *number);
 int bf_api_limit_parse(const char *text, unsigned *limit);      /* NULL: the default */
 
 
+/* --- automations (automations_read.c) ------------------------------------------------- */
+
+/* One as it is now; the texts are in the exchange's arena. */
+struct bf_api_automation {
+    const char *id;
+    const char *owner;
+    const char *name;
+    uint64_t revision;
+    int64_t created_ms;
+    const struct bf_json *spec;
+};
+/* The one that {id} names, if the caller has `rights` where it belongs.  0, or the error filled in
+ * and its status. */
+int bf_api_automation(struct bf_api *api, struct bf_exchange *x, unsigned rights,
+                      struct bf_api_automation *out);
+/* Answer with it, as a handler. */
+int bf_api_automation_show(struct bf_exchange *x, void *api);
+/* Answer with a row, its revision as ETag; its last execution comes from `db`. */
+int bf_api_automation_answer(struct bf_api *api, struct bf_exchange *x, struct bf_db *db,
+                             int status, const struct bf_automation_row *row);
+
+
 /* --- writes (write.c) --------------------------------------------------------------- */
 
 /* One piece of work for the engine, in the exchange's arena.  Fill work.apply, answer and perhaps
@@ -101,6 +130,8 @@ struct bf_api_write {
     struct bf_exchange *x;
     int64_t now_ms;             /* of the transaction; apply keeps it here if answer needs it */
     int (*answer)(struct bf_api_write *w);      /* after the commit: gives the status  [engine] */
+    /* The same where apply said no; may be NULL, for bf_api_fail(). */
+    int (*refuse)(struct bf_api_write *w, int rc, const struct bf_error *err);
     void (*release)(struct bf_api_write *w);    /* at the end, however it ended; may be NULL */
 };
 

@@ -1,8 +1,13 @@
-/* automations.c - /api/v1/automations: what fires on what, as its author wrote it.
+/* automations.c - /api/v1/automations, written: what fires on what.
  *
  * Everything that can be wrong is found on a worker, as plugins are asked about their options, and
  * named by its field; the engine then saves the author's bytes, and the rules know the automation
- * before its 201 leaves. */
+ * before its answer leaves.  Each change is a revision: PUT gives all of it, PATCH the members that
+ * are to be others, enable and disable one of them.
+ *
+ * Who was told a revision may ask that it still be in force, by If-Match or "revision"; 412 if it is
+ * not.  A PATCH is made from the revision it has read, and is refused with 409 where another came
+ * between. */
 #include "core/api/api_int.h"
 
 #include <stdio.h>
@@ -11,62 +16,22 @@
 #include "core/base/base.h"
 #include "core/base/buf.h"
 
-#define SHOWN_MAX (2 * BF_EVENT_MAX)    /* bytes of an automation as it is shown */
+/* What a client may send back as it got it. */
+static const char *const shown_members[] = {"id",      "revision",       "created",
+                                            "updated", "last_execution", NULL};
 
-static int answer_row(struct bf_exchange *x, int status, const struct bf_automation_row *row)
-{
-    struct bf_buf b;
-
-    bf_buf_init(&b, SHOWN_MAX);
-    bf_show_automation(&b, row);
-    bf_exchange_reply(x, "application/json", b.data, b.len);
-    bf_buf_fini(&b);
-    return status;
-}
-
-
-/* --- making one -------------------------------------------------------------------- */
-
-struct make_automation {
+struct change {
     struct bf_api_checked checked;
-    const char *spec;
-    size_t spec_len;
-    const char *owner;
+    struct bf_automation_change what;
+    const char *name;
+    uint64_t base;              /* the revision that it replaces; 0: it makes one */
+    bool must_match;            /* and not any other that came since */
+    bool was_changed;           /* one has come */
+    int64_t created_ms;
     const struct bf_automation *saved;  /* a reference */
     char id[BF_ID_LEN + 1];
+    char taken[BF_ID_LEN + 1];  /* who has the name */
 };
-
-static int apply_make(struct bf_work *work, struct bf_tx *tx, struct bf_error *err)
-{
-    struct make_automation *m = bf_container_of(work, struct make_automation, checked.write.work);
-
-    m->checked.write.now_ms = tx->now_ms;
-    return bf_bus_save_automation(tx, m->id, m->owner, m->spec, m->spec_len,
-                                  bf_auth_who(m->checked.write.x)->user, &m->saved, err);
-}
-
-static int answer_make(struct bf_api_write *w)
-{
-    struct make_automation *m = bf_container_of(w, struct make_automation, checked.write);
-    struct bf_automation_row row = {
-        .id = m->id,
-        .revision = m->saved->revision,
-        .created_ms = w->now_ms,
-        .updated_ms = w->now_ms,
-        .spec = m->spec,
-        .spec_len = m->spec_len,
-    };
-
-    bf_bus_file_automation(w->api->bus, m->saved);
-    return answer_row(w->x, 201, &row);
-}
-
-static void release_saved(struct bf_api_write *w)
-{
-    struct make_automation *m = bf_container_of(w, struct make_automation, checked.write);
-
-    bf_automation_unref(m->saved);
-}
 
 static int check_scope(struct bf_api *api, struct bf_exchange *x, const struct bf_automation *a)
 {
@@ -112,118 +77,375 @@ static int check_action(struct bf_api *api, struct bf_exchange *x, const struct 
     return status;
 }
 
-static int check(struct bf_api_checked *c)
+
+
+/* --- the engine's part --------------------------------------------------------------------- */
+
+static bool on_current(void *arg, const struct bf_automation_row *row)
 {
-    struct make_automation *m = bf_container_of(c, struct make_automation, checked);
-    struct bf_exchange *x = c->write.x;
-    struct bf_api *api = c->write.api;
+    *(uint64_t *)arg = row->revision;
+    return false;
+}
+
+/* Is the revision that was read still in force? */
+static int check_current(struct change *c, struct bf_tx *tx, struct bf_error *err)
+{
+    uint64_t revision = 0;
+    int rc = bf_automation_find(tx->db, c->id, on_current, &revision);
+
+    if (rc == BF_ENOENT)
+        return bf_error_set(err, rc, "there is no automation %s (any more)", c->id);
+    if (rc)
+        return bf_error_set(err, rc, "cannot read the automation: %s", bf_db_words(tx->db));
+    c->was_changed = c->must_match && revision != c->base;
+    if (c->was_changed)
+        return bf_error_set(err, BF_EINVAL, "the automation was changed meanwhile; its revision is"
+                            " %llu now: read it, and send the change again",
+                            (unsigned long long)revision);
+    return BF_OK;
+}
+
+static int apply_change(struct bf_work *work, struct bf_tx *tx, struct bf_error *err)
+{
+    struct change *c = bf_container_of(work, struct change, checked.write.work);
+    int rc = c->base ? check_current(c, tx, err) : BF_OK;
+
+    c->checked.write.now_ms = tx->now_ms;
+    if (!rc)
+        rc = bf_bus_save_automation(tx, &c->what, &c->saved, err);
+    if (rc == BF_EEXIST)
+        bf_automation_named(tx->db, c->what.owner, c->name, c->taken);
+    return rc;
+}
+
+static int answer_change(struct bf_api_write *w)
+{
+    struct change *c = bf_container_of(w, struct change, checked.write);
+    struct bf_automation_row row = {
+        .id = c->id,
+        .revision = c->saved->revision,
+        .created_ms = c->base ? c->created_ms : w->now_ms,
+        .updated_ms = w->now_ms,
+        .spec = c->what.spec,
+        .spec_len = c->what.spec_len,
+    };
+
+    bf_bus_file_automation(w->api->bus, c->saved);
+    return bf_api_automation_answer(w->api, w->x, bf_bus_db(w->api->bus), c->base ? 200 : 201,
+                                    &row);
+}
+
+/* {"error":{…,"id":"…"}}: whoever wants an automation of this name may go on with that one. */
+static int refuse_name(struct change *c, const struct bf_error *err)
+{
+    struct bf_exchange *x = c->checked.write.x;
+    struct bf_buf b;
+
+    bf_exchange_reply_header(x, "Location",
+                             bf_arena_printf(bf_exchange_arena(x), "/api/v1/automations/%s",
+                                             c->taken));
+    bf_buf_init(&b, 4096);
+    bf_buf_adds(&b, "{\"error\":{\"code\":\"name_taken\",\"message\":");
+    bf_buf_json(&b, err->words);
+    bf_buf_printf(&b, ",\"field\":\"name\",\"id\":\"%s\"}}", c->taken);
+    bf_exchange_reply(x, "application/json", b.data, b.len);
+    bf_buf_fini(&b);
+    return 409;
+}
+
+static int refuse_change(struct bf_api_write *w, int rc, const struct bf_error *err)
+{
+    struct change *c = bf_container_of(w, struct change, checked.write);
+
+    if (c->was_changed)
+        return bf_exchange_fail(w->x, 409, "conflict", NULL, "%s", err->words);
+    return rc == BF_EEXIST && *c->taken ? refuse_name(c, err) : bf_api_fail(w->x, rc, err);
+}
+
+static void release_change(struct bf_api_write *w)
+{
+    struct change *c = bf_container_of(w, struct change, checked.write);
+
+    bf_automation_unref(c->saved);
+}
+
+
+/* --- checking it ----------------------------------------------------------------------------- */
+
+/* An automation and what it has fired stay with the entity that it was made in. */
+static int check_owner(struct change *c, const struct bf_automation *a)
+{
+    if (!c->base || strcmp(a->entity, c->what.owner) == 0)
+        return 0;
+    return bf_exchange_fail(c->checked.write.x, 400, "invalid", "scope.entity", "this automation"
+                            " belongs to %s and stays there; make another one in %s",
+                            c->what.owner, a->entity);
+}
+
+static int check(struct bf_api_checked *checked)
+{
+    struct change *c = bf_container_of(checked, struct change, checked);
+    struct bf_exchange *x = checked->write.x;
+    struct bf_api *api = checked->write.api;
     struct bf_automation *a;
     struct bf_error err;
     int status;
-    int rc = bf_automation_parse(m->spec, m->spec_len, m->id, 0, m->owner, &a, &err);
+    int rc = bf_automation_parse(c->what.spec, c->what.spec_len, c->id, 0, c->what.owner, &a, &err);
 
     if (rc)
         return bf_api_invalid(x, rc, &err);
-    status = check_scope(api, x, a);
+    c->name = bf_arena_dup(bf_exchange_arena(x), a->name);
+    status = check_owner(c, a);
+    if (!status)
+        status = check_scope(api, x, a);
     for (uint32_t i = 0; !status && i < a->n_actions; i++)
         status = check_action(api, x, a, i);
     bf_automation_unref(a);
     return status;
 }
 
+/* The change is complete but for what all of them have. */
+static void begin_change(struct bf_exchange *x, struct change *c, const char *verb)
+{
+    c->what.verb = verb;
+    c->what.id = c->id;
+    c->what.author = bf_auth_who(x)->user;
+    c->checked.check = check;
+    c->checked.write.work.alters_rules = true;
+    c->checked.write.work.weight = (uint32_t)c->what.spec_len;
+    c->checked.write.work.apply = apply_change;
+    c->checked.write.answer = answer_change;
+    c->checked.write.refuse = refuse_change;
+    c->checked.write.release = release_change;
+}
+
+
+/* --- making one ------------------------------------------------------------------------------ */
+
 static int on_make(struct bf_exchange *x, void *arg)
 {
     struct bf_api *api = arg;
     struct bf_arena *a = bf_exchange_arena(x);
-    struct make_automation *m = bf_arena_new_of(a, struct make_automation);
+    struct change *c = bf_arena_new_of(a, struct change);
     const struct bf_json *body;
     int status;
 
-    if (!m)
+    if (!c)
         return bf_api_fail(x, BF_EFULL, NULL);
     status = bf_api_body(x, &body);
     if (status)
         return status;
-    m->spec = bf_json_raw(body, &m->spec_len);
-    m->owner = bf_json_str(a, bf_json_at(body, "/scope/entity"));
-    if (!m->owner)
-        m->owner = "";          /* the parser says what is wrong with the scope */
-    bf_id_random(m->id, bf_wall_ms(api->clock));
-    m->checked.check = check;
-    m->checked.write.work.alters_rules = true;
-    m->checked.write.work.weight = (uint32_t)m->spec_len;
-    m->checked.write.work.apply = apply_make;
-    m->checked.write.answer = answer_make;
-    m->checked.write.release = release_saved;
-    return bf_api_check_and_post(api, x, &m->checked);
+    c->what.spec = bf_json_raw(body, &c->what.spec_len);
+    c->what.owner = bf_json_str(a, bf_json_at(body, "/scope/entity"));
+    if (!c->what.owner)
+        c->what.owner = "";     /* the parser says what is wrong with the scope */
+    bf_id_random(c->id, bf_wall_ms(api->clock));
+    begin_change(x, c, "put");
+    return bf_api_check_and_post(api, x, &c->checked);
 }
 
 
-/* --- reading -------------------------------------------------------------------------- */
+/* --- changing one ----------------------------------------------------------------------------- */
 
-static bool on_row(void *arg, const struct bf_automation_row *row)
+static int not_in_force(struct bf_exchange *x, const struct bf_api_automation *now)
 {
-    struct bf_api_page *p = arg;
-    struct bf_buf b;
-
-    if (!bf_api_page_take(p, row->id))
-        return false;
-    bf_buf_init(&b, SHOWN_MAX);
-    bf_show_automation(&b, row);
-    bf_tree_raw(p->items, NULL, b.data, b.len);
-    bf_buf_fini(&b);
-    return true;
+    return bf_exchange_fail(x, 412, "precondition_failed", NULL, "the automation's revision is %llu"
+                            " now, not the one that was asked for: read it, and send the change"
+                            " again", (unsigned long long)now->revision);
 }
 
-static int on_list(struct bf_exchange *x, void *arg)
+/* If-Match: "REVISION", as the ETag of the answer to a GET. */
+static int check_header(struct bf_exchange *x, const struct bf_api_automation *now, bool *asked)
 {
-    const char *entity = bf_exchange_query_param(x, "entity");
-    struct bf_api_page page;
-    int status = bf_api_require_filter(x, entity, "entity");
+    const char *given = bf_exchange_header(x, "If-Match");
+    char etag[32];
 
-    if (!status && entity)
-        status = bf_api_require(arg, x, BF_READ, entity);
+    if (!given || strcmp(given, "*") == 0)
+        return 0;
+    *asked = true;
+    snprintf(etag, sizeof(etag), "\"%llu\"", (unsigned long long)now->revision);
+    return strcmp(given, etag) == 0 ? 0 : not_in_force(x, now);
+}
+
+/* "id" and "revision" in the body, where a client sends back what it got. */
+static int check_shown(struct bf_exchange *x, const struct bf_api_automation *now,
+                       const struct bf_json *body, bool *asked)
+{
+    const struct bf_json *id = bf_json_get(body, "id"), *revision = bf_json_get(body, "revision");
+    int64_t number;
+
+    if (id && !bf_json_eq(id, now->id))
+        return bf_exchange_fail(x, 400, "invalid", "id", "is not that of this automation, %s; leave"
+                                " it out", now->id);
+    if (!revision)
+        return 0;
+    *asked = true;
+    if (!bf_json_int(revision, &number))
+        return bf_exchange_fail(x, 400, "invalid", "revision", "must be the number of the revision"
+                                " that is to be replaced");
+    return (uint64_t)number == now->revision ? 0 : not_in_force(x, now);
+}
+
+/* Reads the automation, and the body with the conditions in it and in the headers. */
+static int read_change(struct bf_api *api, struct bf_exchange *x, struct bf_api_automation *now,
+                       const struct bf_json **body, struct change **out)
+{
+    struct change *c = bf_arena_new_of(bf_exchange_arena(x), struct change);
+    int status = c ? bf_api_automation(api, x, BF_EDIT, now) : bf_api_fail(x, BF_EFULL, NULL);
+
+    if (!status && body)
+        status = bf_api_body(x, body);
+    if (!status && body && !bf_json_is(*body, BF_JSON_OBJECT))
+        status = bf_exchange_fail(x, 400, "invalid", NULL, "the body must be a JSON object, not %s",
+                                  bf_json_type_name(*body));
     if (!status)
-        status = bf_api_page_begin(&page, arg, x);
+        status = check_header(x, now, &c->must_match);
+    if (!status && body)
+        status = check_shown(x, now, *body, &c->must_match);
     if (status)
         return status;
-    return bf_api_page_answer(&page, bf_automation_list(bf_exchange_local(x), entity,
-                                                        bf_exchange_query_param(x, "project"),
-                                                        page.cursor, on_row, &page));
+    snprintf(c->id, sizeof(c->id), "%s", now->id);
+    c->what.owner = now->owner;
+    c->base = now->revision;
+    c->created_ms = now->created_ms;
+    *out = c;
+    return 0;
 }
 
-struct one {
-    struct bf_api *api;
-    struct bf_exchange *x;
-    int status;
-};
-
-static bool on_one(void *arg, const struct bf_automation_row *row)
+static bool is_same(const struct change *c, const struct bf_api_automation *now)
 {
-    struct one *o = arg;
+    size_t len;
+    const char *spec = bf_json_raw(now->spec, &len);
 
-    if (bf_api_may_read(o->api, o->x, row->entity))
-        o->status = answer_row(o->x, 200, row);
-    return false;
+    return len == c->what.spec_len && memcmp(spec, c->what.spec, len) == 0;
 }
 
-static int on_get(struct bf_exchange *x, void *arg)
+/* Saves `body` over `base`, or alone.  What is so already needs no revision. */
+static int save(struct bf_api *api, struct bf_exchange *x, struct change *c,
+                const struct bf_api_automation *now, const struct bf_json *base,
+                const struct bf_json *body)
 {
-    struct one one = {.api = arg, .x = x, .status = 404};
-    const char *id = bf_exchange_param(x, "id");
-    int rc = BF_EIO;
+    c->what.spec =
+        bf_api_merge(bf_exchange_arena(x), base, body, shown_members, &c->what.spec_len);
+    if (!c->what.spec)
+        return bf_exchange_fail(x, 413, "too_large", NULL, "an automation may have %d bytes",
+                                BF_SPEC_MAX);
+    if (is_same(c, now))
+        return bf_api_automation_show(x, api);
+    begin_change(x, c, "put");
+    return bf_api_check_and_post(api, x, &c->checked);
+}
 
-    if (bf_exchange_local(x))
-        rc = bf_automation_find(bf_exchange_local(x), id ? id : "", on_one, &one);
-    if (rc && rc != BF_ENOENT)
-        return bf_api_unreadable(x);
-    return one.status == 404 ? bf_api_missing(x, "automation", id ? id : "") : one.status;
+static int on_put(struct bf_exchange *x, void *arg)
+{
+    struct bf_api_automation now;
+    const struct bf_json *body;
+    struct change *c;
+    int status = read_change(arg, x, &now, &body, &c);
+
+    return status ? status : save(arg, x, c, &now, NULL, body);
+}
+
+static int on_patch(struct bf_exchange *x, void *arg)
+{
+    struct bf_api_automation now;
+    const struct bf_json *body;
+    struct change *c;
+    int status = read_change(arg, x, &now, &body, &c);
+
+    if (status)
+        return status;
+    c->must_match = true;
+    return save(arg, x, c, &now, now.spec, body);
+}
+
+static bool is_enabled(const struct bf_api_automation *a)
+{
+    return !bf_json_is(bf_json_get(a->spec, "enabled"), BF_JSON_FALSE);
+}
+
+/* The spec with another "enabled", as the engine's to save. */
+static int begin_switch(struct bf_exchange *x, struct change *c,
+                        const struct bf_api_automation *now, const char *body, const char *verb)
+{
+    struct bf_arena *a = bf_exchange_arena(x);
+
+    c->must_match = true;
+    c->what.spec = bf_api_merge(a, now->spec, bf_json_parse(a, body, strlen(body), NULL),
+                                shown_members, &c->what.spec_len);
+    if (!c->what.spec)
+        return bf_api_fail(x, BF_EFULL, NULL);
+    begin_change(x, c, verb);
+    return 0;
+}
+
+static int on_enable(struct bf_exchange *x, void *arg)
+{
+    struct bf_api_automation now;
+    struct change *c;
+    int status = read_change(arg, x, &now, NULL, &c);
+
+    if (!status && is_enabled(&now))
+        return bf_api_automation_show(x, arg);
+    if (!status)
+        status = begin_switch(x, c, &now, "{\"enabled\":true}", "enable");
+    return status ? status : bf_api_check_and_post(arg, x, &c->checked);
+}
+
+/* Unchecked: what it would fire may be gone, and that is no reason to let it fire. */
+static int on_disable(struct bf_exchange *x, void *arg)
+{
+    struct bf_api_automation now;
+    struct change *c;
+    int status = read_change(arg, x, &now, NULL, &c);
+
+    if (!status && !is_enabled(&now))
+        return bf_api_automation_show(x, arg);
+    if (!status)
+        status = begin_switch(x, c, &now, "{\"enabled\":false}", "disable");
+    return status ? status : bf_api_post(arg, x, &c->checked.write);
+}
+
+
+/* --- deleting one ------------------------------------------------------------------------------ */
+
+static int apply_delete(struct bf_work *work, struct bf_tx *tx, struct bf_error *err)
+{
+    struct change *c = bf_container_of(work, struct change, checked.write.work);
+    int rc = check_current(c, tx, err);
+
+    return rc ? rc : bf_bus_delete_automation(tx, c->id, c->what.author, err);
+}
+
+static int answer_delete(struct bf_api_write *w)
+{
+    struct change *c = bf_container_of(w, struct change, checked.write);
+
+    bf_bus_unfile_automation(w->api->bus, c->id);
+    return 204;
+}
+
+static int on_delete(struct bf_exchange *x, void *arg)
+{
+    struct bf_api_automation now;
+    struct change *c;
+    int status = read_change(arg, x, &now, NULL, &c);
+
+    if (status)
+        return status;
+    begin_change(x, c, "delete");
+    c->checked.write.work.apply = apply_delete;
+    c->checked.write.answer = answer_delete;
+    return bf_api_post(arg, x, &c->checked.write);
 }
 
 /* The scope of a new one is in its body: the handler asks for BF_EDIT there. */
 const struct bf_api_route bf_api_automation_routes[] = {
     {"POST", "/api/v1/automations", BF_EDIT, on_make},
-    {"GET", "/api/v1/automations", BF_READ, on_list},
-    {"GET", "/api/v1/automations/{id}", BF_READ, on_get},
+    {"PUT", "/api/v1/automations/{id}", BF_EDIT, on_put},
+    {"PATCH", "/api/v1/automations/{id}", BF_EDIT, on_patch},
+    {"DELETE", "/api/v1/automations/{id}", BF_EDIT, on_delete},
+    {"POST", "/api/v1/automations/{id}/enable", BF_EDIT, on_enable},
+    {"POST", "/api/v1/automations/{id}/disable", BF_EDIT, on_disable},
     {NULL, NULL, 0, NULL},
 };

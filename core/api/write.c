@@ -18,7 +18,12 @@ static void on_done(struct bf_work *work, int rc, const struct bf_error *err)
 {
     struct bf_api_write *w = bf_container_of(work, struct bf_api_write, work);
 
-    end(w, rc ? bf_api_fail(w->x, rc, err) : w->answer(w));
+    if (!rc)
+        end(w, w->answer(w));
+    else if (w->refuse)
+        end(w, w->refuse(w, rc, err));
+    else
+        end(w, bf_api_fail(w->x, rc, err));
 }
 
 /* The exchange is parked, and may be finished before this returns. */

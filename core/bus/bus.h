@@ -110,15 +110,29 @@ int bf_bus_emit(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt *out,
 int bf_bus_record(struct bf_tx *tx, const char *type, const char *entity, const char *author,
                   const char *data, size_t len, struct bf_error *err);
 
+/* What is to become of an automation. */
+struct bf_automation_change {
+    const char *verb;           /* of its record: "put", "enable", "disable" */
+    const char *id;
+    const char *owner;
+    const char *spec;
+    size_t spec_len;
+    const char *author;
+};
+
 /* Inside apply: save a revision of an automation (made or changed), as a journal record of type
- * belfry.automation.put with its spec as data.  BF_EEXIST if the owner has another of that name.
- * The work must have alters_rules.  *out is what was saved, a reference, for bf_bus_file() in
- * done.  [engine] */
-int bf_bus_save_automation(struct bf_tx *tx, const char *id, const char *owner, const char *spec,
-                           size_t len, const char *author, const struct bf_automation **out,
-                           struct bf_error *err);
+ * belfry.automation.VERB with its spec as data.  BF_EEXIST if the owner has another of that name.
+ * The work must have alters_rules.  *out is what was saved, a reference, for
+ * bf_bus_file_automation() in done.  [engine] */
+int bf_bus_save_automation(struct bf_tx *tx, const struct bf_automation_change *change,
+                           const struct bf_automation **out, struct bf_error *err);
+/* Inside apply, alters_rules as well: it fires no more once done has told the rules.  What it has
+ * fired is kept and delivered; its name is free again.  [engine] */
+int bf_bus_delete_automation(struct bf_tx *tx, const char *id, const char *author,
+                             struct bf_error *err);
 /* In done, after a success: let the rules know.  [engine] */
 void bf_bus_file_automation(struct bf_bus *bus, const struct bf_automation *a);
+void bf_bus_unfile_automation(struct bf_bus *bus, const char *id);
 
 /* The database inside done, for reading what was just committed.  [engine] */
 struct bf_db *bf_bus_db(struct bf_bus *bus);

@@ -43,6 +43,17 @@ const char *const bf_bus_schema[] = {
     " automation TEXT NOT NULL,"
     " entity TEXT NOT NULL,"
     " spec TEXT NOT NULL)",
+    /* What lists are filtered by, out of the spec. */
+    "ALTER TABLE automations ADD COLUMN collection TEXT",
+    "ALTER TABLE automations ADD COLUMN event_type TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE automations ADD COLUMN enabled INTEGER NOT NULL DEFAULT 1",
+    "CREATE TABLE automations_deleted ("
+    " id TEXT NOT NULL PRIMARY KEY,"
+    " entity TEXT NOT NULL,"
+    " name TEXT NOT NULL,"
+    " project TEXT,"
+    " revision INTEGER NOT NULL,"
+    " deleted INTEGER NOT NULL)",
     NULL};
 
 /* The 16 bits that tell this hub's ids from another's: drawn once, kept for ever. */

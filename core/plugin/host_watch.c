@@ -261,7 +261,7 @@ static bool next_change(struct bf_watches *ws, struct watch *w, struct change *o
 /* The topic of a record; 0 for those that no watch is told of. */
 static unsigned topic_of(const char *type)
 {
-    if (strcmp(type, "belfry.automation.put") == 0)
+    if (strncmp(type, "belfry.automation.", 18) == 0)
         return AUTOMATIONS;
     return strncmp(type, "belfry.", 7) == 0 ? 0 : EVENTS;
 }
@@ -317,11 +317,22 @@ static bool on_automation(void *arg, const struct bf_automation_row *row)
     t->topic = "automation";
     take_entity(t, row->entity);
     t->in_project = same_project(t->w, row->project);
-    bf_show_automation(&t->json, row);
+    bf_show_automation(&t->json, t->db, bf_bus_hub(t->ws->plugins->rooms.bus), row);
     return false;
 }
 
-/* An event as it is; of a record that an automation was saved, the automation as it is now. */
+static bool on_deleted(void *arg, const struct bf_automation_row *row)
+{
+    struct telling *t = arg;
+
+    t->topic = "automation";
+    take_entity(t, row->entity);
+    t->in_project = same_project(t->w, row->project);
+    bf_show_deleted(&t->json, row);
+    return false;
+}
+
+/* An event as it is; of a record that an automation was changed, the automation as it is now. */
 static void read_record(struct telling *t, uint64_t seq, unsigned topic)
 {
     struct bf_envelope *e;
@@ -332,7 +343,8 @@ static void read_record(struct telling *t, uint64_t seq, unsigned topic)
         return;
     if (topic == AUTOMATIONS) {
         id = bf_host_get(t->arena, bf_arena_ndup(t->arena, e->text, e->text_len), "/data/id", NULL);
-        bf_automation_find(t->db, id, on_automation, t);
+        if (bf_automation_find(t->db, id, on_automation, t) == BF_ENOENT)
+            bf_automation_find_deleted(t->db, id, on_deleted, t);
     } else {
         t->topic = "event";
         take_entity(t, e->entity);

@@ -23,7 +23,8 @@ bool bf_shown_read(struct bf_db *db, struct bf_shown *s, const char *automation)
     if (strcmp(s->id, automation) == 0)
         return true;
     *s = (struct bf_shown){.id = ""};
-    if (bf_automation_find(db, automation, on_row, s))
+    if (bf_automation_find(db, automation, on_row, s) &&
+        bf_automation_find_deleted(db, automation, on_row, s))
         return false;
     snprintf(s->id, sizeof(s->id), "%s", automation);
     return true;
@@ -85,7 +86,39 @@ static void print_defaults(struct bf_buf *b, const struct bf_automation_row *row
     bf_arena_free(a);
 }
 
-void bf_show_automation(struct bf_buf *b, const struct bf_automation_row *row)
+struct last {
+    struct bf_buf *out;
+    uint16_t hub;
+};
+
+static void on_last(void *arg, const struct bf_history_row *row)
+{
+    struct last *l = arg;
+    char id[BF_ID_LEN + 1];
+
+    bf_id_number(id, row->created_ms, l->hub, row->number);
+    bf_buf_printf(l->out, "{\"id\":\"%s\",\"status\":\"%s\"", id, bf_status_name(row->status));
+    print_time(l->out, "created", row->created_ms);
+    bf_buf_addc(l->out, '}');
+}
+
+static void print_last(struct bf_buf *b, struct bf_db *db, uint16_t hub, const char *automation)
+{
+    struct last l = {.out = b, .hub = hub};
+    struct bf_history_query query = {
+        .automation = automation, .status = -1, .limit = 1, .row = on_last, .arg = &l};
+    size_t start;
+    uint64_t next;
+
+    bf_buf_adds(b, ",\"last_execution\":");
+    start = b->len;
+    bf_history_list(db, &query, &next);
+    if (b->len == start)
+        bf_buf_adds(b, "null");
+}
+
+void bf_show_automation(struct bf_buf *b, struct bf_db *db, uint16_t hub,
+                        const struct bf_automation_row *row)
 {
     bf_buf_printf(b, "{\"id\":\"%s\",\"revision\":%llu,", row->id,
                   (unsigned long long)row->revision);
@@ -93,5 +126,14 @@ void bf_show_automation(struct bf_buf *b, const struct bf_automation_row *row)
     print_defaults(b, row);
     print_time(b, "created", row->created_ms);
     print_time(b, "updated", row->updated_ms);
+    print_last(b, db, hub, row->id);
+    bf_buf_addc(b, '}');
+}
+
+void bf_show_deleted(struct bf_buf *b, const struct bf_automation_row *row)
+{
+    bf_buf_printf(b, "{\"id\":\"%s\",\"name\":", row->id);
+    bf_buf_json(b, row->name);
+    print_time(b, "deleted", row->updated_ms);
     bf_buf_addc(b, '}');
 }

@@ -96,6 +96,18 @@ static int read_text(struct draft *d, const struct bf_json *object, const char *
     return BF_OK;
 }
 
+/* The automation's own name: any text on one line, for it stands in logs, lists and messages. */
+static int read_title(struct draft *d, struct bf_error *err)
+{
+    int rc = read_text(d, d->root, "name", 1, BF_AUTOMATION_NAME_MAX, &d->name, err);
+
+    for (const char *c = rc ? "" : d->name; *c; c++) {
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            return bf_error_field(err, BF_ECONFIG, "name", "holds a control character");
+    }
+    return rc;
+}
+
 static int read_enabled(struct draft *d, struct bf_error *err)
 {
     const struct bf_json *value = member(d->root, "enabled");
@@ -225,7 +237,7 @@ static int read_all(struct draft *d, struct bf_error *err)
     int rc = check_members(d, d->root, "name, description, enabled, scope, event, actions", err);
 
     if (rc == BF_OK)
-        rc = read_text(d, d->root, "name", 1, BF_AUTOMATION_NAME_MAX, &d->name, err);
+        rc = read_title(d, err);
     if (rc == BF_OK)
         rc = read_text(d, d->root, "description", 0, BF_DESCRIPTION_MAX, &d->description, err);
     if (rc == BF_OK)

@@ -379,8 +379,9 @@ struct bf_note {
 /* What bf_follow() is to tell.  Notes come in order, one at a time, and none is
  * left out: they are read from the journal as they are taken.  Where it no
  * longer reaches back, one note "gap" says so.  An event is told once, an
- * automation each time it is saved, an execution when it is made and each time
- * its status changes, as it is by then.  Changes of executions are remembered
+ * automation each time it is saved, or deleted (then as its "id", "name" and
+ * "deleted"), an execution when it is made and each time its status changes, as
+ * it is by then.  Changes of executions are remembered
  * for a while and not over a restart: behind that there is a gap as well.  If
  * the caller behind `as` loses its key or session, the watch ends and its
  * stream with it. */

@@ -142,8 +142,14 @@ static inline int emit(struct fixture *f, const char *text, struct bf_receipt *r
 
 static inline int apply_save(struct posted *p, struct bf_tx *tx, struct bf_error *err)
 {
-    return bf_bus_save_automation(tx, p->receipt.id, "acme", p->text, strlen(p->text), "ana",
-                                  &p->saved, err);
+    struct bf_automation_change change = {.verb = "put",
+                                          .id = p->receipt.id,
+                                          .owner = "acme",
+                                          .spec = p->text,
+                                          .spec_len = strlen(p->text),
+                                          .author = "ana"};
+
+    return bf_bus_save_automation(tx, &change, &p->saved, err);
 }
 
 static inline int save(struct fixture *f, const char *id, const char *spec, struct bf_error *err)

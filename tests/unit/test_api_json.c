@@ -82,3 +82,33 @@ TEST(limits_of_a_page)
     CHECK(bf_api_limit_parse("", &n));
     CHECK(bf_api_limit_parse("99999999999999999999", &n));
 }
+
+static const struct {
+    const char *base, *change, *want;
+} merges[] = {
+    {NULL, "{\"a\": 1,\"b\":[ 2 ]}", "{\"a\":1,\"b\":[ 2 ]}"},
+    {"{\"a\":1,\"b\":2}", "{\"b\":{\"c\":9007199254740993}}", "{\"a\":1,\"b\":{\"c\":9007199254740993}}"},
+    {"{\"a\":{\"x\":1,\"y\":2}}", "{\"a\":{\"x\":3}}", "{\"a\":{\"x\":3}}"},    /* top level only */
+    {"{\"a\":1,\"b\":2}", "{\"a\":null,\"c\":3,\"d\":null}", "{\"b\":2,\"c\":3}"},
+    {"{\"a\":1}", "{\"id\":\"x\",\"b\":2,\"created\":1}", "{\"a\":1,\"b\":2}"},
+    {"{\"a\":1}", "{\"\\u0061\":2}", "{\"a\":2}"},
+    {"{\"a\":null}", "{}", "{}"},
+};
+
+TEST(a_merge_replaces_members_and_takes_away_nulls)
+{
+    static const char *const without[] = {"id", "created", NULL};
+    struct bf_arena *a = bf_arena_new(65536);
+
+    for (size_t i = 0; i < sizeof(merges) / sizeof(merges[0]); i++) {
+        const char *base = merges[i].base, *change = merges[i].change;
+        size_t len;
+        const char *got = bf_api_merge(a, base ? bf_json_parse(a, base, strlen(base), NULL) : NULL,
+                                       bf_json_parse(a, change, strlen(change), NULL), without,
+                                       &len);
+
+        CHECK_STR(got, merges[i].want);
+        CHECK_INT(len, strlen(merges[i].want));
+    }
+    bf_arena_free(a);
+}

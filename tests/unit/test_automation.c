@@ -88,6 +88,7 @@ static const struct {
     {"[]", "", "must be an object"},
     {"{" SCOPE "," EVENT "," ACTIONS "}", "name", "is missing"},
     {"{\"name\":\"\"," SCOPE "," EVENT "," ACTIONS "}", "name", "is empty"},
+    {"{\"name\":\"a\\nb\"," SCOPE "," EVENT "," ACTIONS "}", "name", "control character"},
     {"{\"name\":1," SCOPE "," EVENT "," ACTIONS "}", "name", "must be a string"},
     {"{\"name\":\"n\",\"nmae\":1," SCOPE "," EVENT "," ACTIONS "}", "nmae",
      "known are name, description, enabled, scope, event, actions"},

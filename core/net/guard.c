@@ -14,14 +14,17 @@
 #include <arpa/inet.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <curl/curl.h>
 
 #include "core/base/base.h"
+#include "core/net/resolve.h"
 
 /* Longest spelling of one allowed network: an IPv6 address with dotted end, and "/128". */
 #define NETWORK_TEXT_MAX (INET6_ADDRSTRLEN + 4)
+#define ALLOW_SHOWN_MAX  200    /* bytes of the setting that a refusal repeats */
 
 struct address {
     int family;                 /* AF_INET or AF_INET6 */
@@ -77,6 +80,7 @@ struct own {
 
 struct bf_guard {
     struct network blocked[BF_COUNT(blocked)];  /* as the table */
+    char *allow;                /* as it was given, for the words of a refusal */
     struct network *allowed;
     size_t n_allowed;
     struct own *own;
@@ -232,6 +236,7 @@ int bf_guard_new(const char *allow, struct bf_guard **out, struct bf_error *err)
         rc = network_parse(blocked[i].network, &g->blocked[i], NULL);
         bf_assert(rc == BF_OK);
     }
+    g->allow = bf_strdup(!allow ? "" : strlen(allow) > ALLOW_SHOWN_MAX ? "\u2026" : allow);
     rc = allow_each(g, allow ? allow : "", err);
     if (rc) {
         bf_guard_free(g);
@@ -245,6 +250,7 @@ void bf_guard_free(struct bf_guard *g)
 {
     if (!g)
         return;
+    free(g->allow);
     free(g->allowed);
     free(g->own);
     free(g);
@@ -352,8 +358,9 @@ static int judge(const struct bf_guard *g, const struct address *a, in_port_t po
         return BF_OK;
     return bf_error_set(err, BF_EPERM,
                         "connection to %s refused: %s (%s) is not allowed; to allow it set "
-                        "allow_addresses = \"%s/%u\" (or a wider network)",
-                        text, why->network, why->name, text, address_bits(a));
+                        "allow_addresses = \"%s%s%s/%u\" (or a wider network)",
+                        text, why->network, why->name, g->allow, *g->allow ? " " : "", text,
+                        address_bits(a));
 }
 
 int bf_guard_check(const struct bf_guard *g, const struct sockaddr *addr, struct bf_error *err)
@@ -369,6 +376,13 @@ int bf_guard_check(const struct bf_guard *g, const struct sockaddr *addr, struct
 }
 
 /* --- URLs --- */
+
+/* How long a name may take, and where doubts go. */
+struct look {
+    int64_t wait_ms;
+    char *doubt;
+    size_t size;
+};
 
 /* A host as libcurl gives it, "[fe80::1]" or "127.1" or a name.  False for a name. */
 static bool literal_parse(char *host, struct address *out)
@@ -389,7 +403,37 @@ static bool literal_parse(char *host, struct address *out)
     return inet_aton(host, (struct in_addr *)out->bytes) != 0;
 }
 
-static int check_parts(const struct bf_guard *g, CURLU *parts, struct bf_error *err)
+/* The addresses of a name, each judged: one that is fine is enough. */
+static int judge_name(const struct bf_guard *g, const char *name, in_port_t port, struct look *look,
+                      struct bf_error *err)
+{
+    struct bf_addresses all = {0};
+    struct bf_error why, refused;
+    size_t n_refused = 0;
+    in_port_t none;
+
+    if (bf_resolve(name, look->wait_ms, &all, &why)) {
+        snprintf(look->doubt, look->size, "the host cannot be resolved now (%s); deliveries fail"
+                 " until it can", why.words);
+        return BF_OK;
+    }
+    for (size_t i = 0; i < all.n; i++) {
+        struct address a;
+
+        if (address_of((struct sockaddr *)&all.items[i], &a, &none) &&
+            judge(g, &a, port, &refused))
+            n_refused++;
+    }
+    if (n_refused == all.n)
+        return bf_error_set(err, BF_EPERM, "%s", refused.words);
+    if (n_refused > 0)
+        snprintf(look->doubt, look->size, "%zu of the host's %zu addresses may not be connected to:"
+                 " %s", n_refused, all.n, refused.words);
+    return BF_OK;
+}
+
+static int check_parts(const struct bf_guard *g, CURLU *parts, struct look *look,
+                       struct bf_error *err)
 {
     char *scheme = NULL, *host = NULL, *port = NULL;
     struct address a;
@@ -404,13 +448,16 @@ static int check_parts(const struct bf_guard *g, CURLU *parts, struct bf_error *
         rc = bf_error_set(err, BF_ECONFIG, "the URL's port is none");
     else if (literal_parse(host, &a))
         rc = judge(g, &a, htons((in_port_t)strtoul(port, NULL, 10)), err);
+    else if (look)
+        rc = judge_name(g, host, htons((in_port_t)strtoul(port, NULL, 10)), look, err);
     curl_free(scheme);
     curl_free(host);
     curl_free(port);
     return rc;
 }
 
-int bf_guard_check_url(const struct bf_guard *g, const char *url, struct bf_error *err)
+static int check_url(const struct bf_guard *g, const char *url, struct look *look,
+                     struct bf_error *err)
 {
     CURLU *parts = curl_url();
     CURLUcode code;
@@ -424,7 +471,21 @@ int bf_guard_check_url(const struct bf_guard *g, const char *url, struct bf_erro
     else if (code != CURLUE_OK)
         rc = bf_error_set(err, BF_ECONFIG, "the URL cannot be read: %s", curl_url_strerror(code));
     else
-        rc = check_parts(g, parts, err);
+        rc = check_parts(g, parts, look, err);
     curl_url_cleanup(parts);
     return rc;
+}
+
+int bf_guard_check_url(const struct bf_guard *g, const char *url, struct bf_error *err)
+{
+    return check_url(g, url, NULL, err);
+}
+
+int bf_guard_look_up(const struct bf_guard *g, const char *url, int64_t wait_ms, char *doubt,
+                     size_t size, struct bf_error *err)
+{
+    struct look look = {wait_ms, doubt, size};
+
+    *doubt = '\0';
+    return check_url(g, url, &look, err);
 }

@@ -8,6 +8,8 @@
 #define BF_GUARD_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 #include "core/base/error.h"
@@ -33,5 +35,12 @@ int bf_guard_check(const struct bf_guard *g, const struct sockaddr *addr, struct
  * BF_OK for names, which are judged when connecting.  BF_ECONFIG for what is no http(s) URL, or
  * has no host.  The words never quote the URL, which may hold secrets.  [any] */
 int bf_guard_check_url(const struct bf_guard *g, const char *url, struct bf_error *err);
+
+/* The same, and a name is resolved, for wait_ms at most.  BF_EPERM if there is no address among
+ * its own that a connection may be made to.  What may go wrong all the same becomes words in
+ * `doubt`, which is "" otherwise: it does not resolve (in time), or some of its addresses are
+ * forbidden.  Blocks.  [any but a loop] */
+int bf_guard_look_up(const struct bf_guard *g, const char *url, int64_t wait_ms, char *doubt,
+                     size_t size, struct bf_error *err);
 
 #endif

@@ -343,3 +343,55 @@ TEST(the_port_of_a_url_is_seen_by_the_rule_about_own_listeners)
     CHECK_INT(bf_guard_check_url(g, "http://127.1:443/", NULL), BF_EPERM);
     bf_guard_free(g);
 }
+
+
+/* --- looking up ------------------------------------------------------------------- */
+
+TEST(a_refusal_repeats_what_is_allowed_already)
+{
+    struct bf_guard *g = guard("192.168.7.0/24, fd00::/8");
+    struct bf_error err = {0};
+
+    CHECK_INT(bf_guard_check_url(g, "http://10.1.2.3/", &err), BF_EPERM);
+    CHECK_HAS(err.words, "allow_addresses = \"192.168.7.0/24, fd00::/8 10.1.2.3/32\"");
+    bf_guard_free(g);
+}
+
+TEST(a_name_of_forbidden_addresses_alone_is_refused_when_it_is_looked_up)
+{
+    struct bf_guard *g = guard(NULL);
+    struct bf_error err = {0};
+    char doubt[200];
+
+    CHECK_INT(bf_guard_look_up(g, "http://localhost/", 5000, doubt, sizeof(doubt), &err), BF_EPERM);
+    CHECK_HAS(err.words, "loopback");
+    CHECK_INT(bf_guard_look_up(g, "http://127.0.0.1/", 5000, doubt, sizeof(doubt), &err), BF_EPERM);
+    bf_guard_free(g);
+}
+
+TEST(a_name_with_an_address_that_is_allowed_passes)
+{
+    struct bf_guard *g = guard("127.0.0.0/8");  /* localhost may be ::1 as well */
+    struct bf_error err = {0};
+    char doubt[200];
+
+    CHECK_INT(bf_guard_look_up(g, "http://localhost/", 5000, doubt, sizeof(doubt), &err), BF_OK);
+    if (*doubt)
+        CHECK_HAS(doubt, "may not be connected to: connection to ::1 refused");
+    bf_guard_free(g);
+}
+
+TEST(a_name_that_does_not_resolve_is_doubted_and_not_quoted)
+{
+    struct bf_guard *g = guard(NULL);
+    struct bf_error err = {0};
+    char doubt[200];
+
+    CHECK_INT(bf_guard_look_up(g, "http://s3cret.invalid/", 5000, doubt, sizeof(doubt), &err),
+              BF_OK);
+    CHECK_HAS(doubt, "the host cannot be resolved now (");
+    CHECK(!strstr(doubt, "s3cret"));
+    CHECK_INT(bf_guard_look_up(g, "http://localhost/", 0, doubt, sizeof(doubt), &err), BF_OK);
+    CHECK_HAS(doubt, "no time to ask");
+    bf_guard_free(g);
+}

@@ -52,7 +52,7 @@ int bf_api_missing(struct bf_exchange *x, const char *noun, const char *name);
 
 struct bf_api_member {
     const char *name;
-    enum bf_json_type type;     /* BF_JSON_STRING or BF_JSON_OBJECT */
+    enum bf_json_type type;     /* BF_JSON_STRING, BF_JSON_ARRAY or BF_JSON_OBJECT */
     bool required;
     const struct bf_json **out; /* NULL where absent */
 };
@@ -118,6 +118,16 @@ int bf_api_automation_show(struct bf_exchange *x, void *api);
 /* Answer with a row, its revision as ETag; its last execution comes from `db`. */
 int bf_api_automation_answer(struct bf_api *api, struct bf_exchange *x, struct bf_db *db,
                              int status, const struct bf_automation_row *row);
+
+
+/* --- grants (grants.c) ---------------------------------------------------------------- */
+
+/* May the caller have this action carry the secrets that it names?  `before` is the automation as
+ * it was, or NULL: what an admin granted there stays as long as its action does not change.  0, or
+ * the error filled in and its status; `field` names the action. */
+int bf_api_check_grant(struct bf_api *api, struct bf_exchange *x,
+                       const struct bf_automation *before, const struct bf_action *action,
+                       const struct bf_integration *to, const char *field);
 
 
 /* --- writes (write.c) --------------------------------------------------------------- */

@@ -28,6 +28,8 @@ struct change {
     bool must_match;            /* and not any other that came since */
     bool was_changed;           /* one has come */
     int64_t created_ms;
+    const char *before;         /* its spec then; NULL if it makes one */
+    size_t before_len;
     const struct bf_automation *saved;  /* a reference */
     char id[BF_ID_LEN + 1];
     char taken[BF_ID_LEN + 1];  /* who has the name */
@@ -48,7 +50,8 @@ static int check_config(struct bf_api *api, struct bf_exchange *x, const struct 
     struct bf_arena *arena = bf_exchange_arena(x);
     const char *config = bf_arena_ndup(arena, action->config, action->config_len);
     struct bf_error err;
-    int rc = bf_plugins_check_action(api->plugins, arena, to, a->trigger->wire, config, &err);
+    int rc = bf_plugins_check_action(api->plugins, to, a->trigger->wire, config, action->secrets,
+                                     &err);
 
     if (!rc)
         return bf_arena_ok(arena) ? 0 : bf_api_fail(x, BF_EFULL, NULL);
@@ -56,7 +59,8 @@ static int check_config(struct bf_api *api, struct bf_exchange *x, const struct 
     return bf_api_invalid(x, rc, &err);
 }
 
-static int check_action(struct bf_api *api, struct bf_exchange *x, const struct bf_automation *a,
+static int check_action(struct bf_api *api, struct bf_exchange *x,
+                        const struct bf_automation *before, const struct bf_automation *a,
                         uint32_t index)
 {
     const struct bf_action *action = &a->actions[index];
@@ -66,7 +70,9 @@ static int check_action(struct bf_api *api, struct bf_exchange *x, const struct 
 
     if (to && strcmp(to->entity, a->entity) == 0) {
         snprintf(field, sizeof(field), "actions[%u]", (unsigned)index);
-        status = check_config(api, x, a, to, action, field);
+        status = bf_api_check_grant(api, x, before, action, to, field);
+        if (!status)
+            status = check_config(api, x, a, to, action, field);
     } else {
         snprintf(field, sizeof(field), "actions[%u].integration", (unsigned)index);
         status = bf_exchange_fail(x, 400, "invalid", field, "unknown integration: %s has none with"
@@ -76,7 +82,6 @@ static int check_action(struct bf_api *api, struct bf_exchange *x, const struct 
     bf_integration_unref(to);
     return status;
 }
-
 
 
 /* --- the engine's part --------------------------------------------------------------------- */
@@ -182,6 +187,24 @@ static int check_owner(struct change *c, const struct bf_automation *a)
                             c->what.owner, a->entity);
 }
 
+/* Each action, against what the automation was allowed before. */
+static int check_actions(struct change *c, const struct bf_automation *a)
+{
+    struct bf_automation *before = NULL;
+    struct bf_error err;
+    int status = 0;
+
+    if (c->before)
+        bf_automation_parse(c->before, c->before_len, c->id, 0, c->what.owner, &before, &err);
+    for (uint32_t i = 0; !status && i < a->n_actions; i++) {
+        status = check_action(c->checked.write.api, c->checked.write.x, before, a, i);
+        /* Whether a grant may stay hangs on the revision that was read. */
+        c->must_match |= c->base && *a->actions[i].secrets;
+    }
+    bf_automation_unref(before);
+    return status;
+}
+
 static int check(struct bf_api_checked *checked)
 {
     struct change *c = bf_container_of(checked, struct change, checked);
@@ -198,8 +221,8 @@ static int check(struct bf_api_checked *checked)
     status = check_owner(c, a);
     if (!status)
         status = check_scope(api, x, a);
-    for (uint32_t i = 0; !status && i < a->n_actions; i++)
-        status = check_action(api, x, a, i);
+    if (!status)
+        status = check_actions(c, a);
     bf_automation_unref(a);
     return status;
 }
@@ -308,6 +331,7 @@ static int read_change(struct bf_api *api, struct bf_exchange *x, struct bf_api_
     c->what.owner = now->owner;
     c->base = now->revision;
     c->created_ms = now->created_ms;
+    c->before = bf_json_raw(now->spec, &c->before_len);
     *out = c;
     return 0;
 }

@@ -12,7 +12,7 @@
 
 static const char *type_words(enum bf_json_type type)
 {
-    return type == BF_JSON_OBJECT ? "an object" : "a string";
+    return type == BF_JSON_OBJECT ? "an object" : type == BF_JSON_ARRAY ? "an array" : "a string";
 }
 
 static const struct bf_api_member *find_member(const struct bf_json *key,

@@ -9,6 +9,14 @@
 #include "core/base/base.h"
 #include "core/base/crypto.h"
 
+static void show_secrets(struct bf_tree *array, struct bf_arena *a, const char *names)
+{
+    size_t len;
+
+    for (const char *at = names; (len = bf_secret_names_next(&at)) > 0; at += len)
+        bf_tree_str(array, NULL, bf_arena_ndup(a, at, len));
+}
+
 static struct bf_tree *show(struct bf_api *api, struct bf_arena *a, const struct bf_integration *i)
 {
     struct bf_tree *t = bf_tree_object();
@@ -22,6 +30,7 @@ static struct bf_tree *show(struct bf_api *api, struct bf_arena *a, const struct
         bf_tree_raw(t, "config", config, strlen(config));
     else
         bf_tree_str(t, "config", NULL);         /* its plugin is not loaded (any more) */
+    show_secrets(bf_tree_add_array(t, "secrets"), a, i->secrets);
     bf_show_time(t, "created", i->created_ms);
     bf_tree_bool(t, "disabled", i->disabled);
     return t;
@@ -40,11 +49,8 @@ struct literal {
 struct make_integration {
     struct bf_api_checked checked;
     struct bf_arena *arena;
-    const char *entity;
-    const char *sink;
     const char *name;
-    const char *given;          /* its options, as the body has them */
-    const char *config;         /* as they are saved */
+    struct bf_integration_draft draft;
     struct literal *literals;
     char id[BF_ID_LEN + 1];
 };
@@ -57,7 +63,7 @@ static void keep_literal(void *arg, const char *secret_name, const char *value)
     if (!l)
         return;         /* the arena is marked, and asked before anything is saved */
     l->name = bf_arena_dup(m->arena, secret_name);
-    l->place = bf_arena_printf(m->arena, "%s/%s", m->entity, secret_name);
+    l->place = bf_arena_printf(m->arena, "%s/%s", m->draft.entity, secret_name);
     l->value = bf_arena_dup(m->arena, value);
     l->next = m->literals;
     m->literals = l;
@@ -74,12 +80,13 @@ static void wipe_literals(struct bf_api_write *w)
 static int apply_make(struct bf_work *work, struct bf_tx *tx, struct bf_error *err)
 {
     struct make_integration *m = bf_container_of(work, struct make_integration, checked.write.work);
+    const struct bf_integration_draft *d = &m->draft;
     bool made;
-    int rc = bf_team_put_integration(tx->db, m->id, m->entity, m->sink, m->name, m->config,
-                                     tx->now_ms, err);
+    int rc = bf_team_put_integration(tx->db, m->id, d->entity, d->sink, m->name, d->stored,
+                                     d->secrets, tx->now_ms, err);
 
     for (struct literal *l = m->literals; l && !rc; l = l->next)
-        rc = bf_team_put_secret(m->checked.write.api->team, tx->db, m->entity, l->name, l->value,
+        rc = bf_team_put_secret(m->checked.write.api->team, tx->db, d->entity, l->name, l->value,
                                 strlen(l->value), tx->now_ms, &made, err);
     return rc;
 }
@@ -108,17 +115,19 @@ static int answer_make(struct bf_api_write *w)
 
 static int read_body(struct bf_exchange *x, struct make_integration *m)
 {
-    const struct bf_json *sink, *name, *options;
+    const struct bf_json *sink, *name, *options, *secrets;
     const struct bf_api_member members[] = {{"sink", BF_JSON_STRING, true, &sink},
                                             {"name", BF_JSON_STRING, true, &name},
-                                            {"config", BF_JSON_OBJECT, false, &options}};
+                                            {"config", BF_JSON_OBJECT, false, &options},
+                                            {"secrets", BF_JSON_ARRAY, false, &secrets}};
     int status = bf_api_body_members(x, members, BF_COUNT(members));
+    struct bf_error err;
     const char *raw = "{}";
     size_t len = 2;
 
     if (status)
         return status;
-    m->sink = bf_json_str(m->arena, sink);
+    m->draft.sink = bf_json_str(m->arena, sink);
     m->name = bf_json_str(m->arena, name);
     if (!bf_integration_name_ok(m->name))
         return bf_exchange_fail(x, 400, "invalid", "name", "an integration's name has 1 to %d"
@@ -126,8 +135,11 @@ static int read_body(struct bf_exchange *x, struct make_integration *m)
                                 BF_INTEGRATION_NAME_MAX);
     if (options)
         raw = bf_json_raw(options, &len);
-    m->given = bf_arena_ndup(m->arena, raw, len);
-    return 0;
+    m->draft.config = bf_arena_ndup(m->arena, raw, len);
+    if (!bf_secret_names_read(m->arena, secrets, &m->draft.secrets, &err))
+        return 0;
+    bf_error_within(&err, "secrets");
+    return bf_api_invalid(x, BF_ECONFIG, &err);
 }
 
 static int check(struct bf_api_checked *c)
@@ -136,8 +148,7 @@ static int check(struct bf_api_checked *c)
     struct bf_exchange *x = c->write.x;
     struct bf_api *api = c->write.api;
     struct bf_error err;
-    int rc = bf_plugins_check_integration(api->plugins, m->arena, m->entity, m->id, m->sink,
-                                          m->given, &m->config, keep_literal, m, &err);
+    int rc = bf_plugins_check_integration(api->plugins, m->arena, &m->draft, &err);
 
     if (rc)
         return bf_api_invalid(x, rc, &err);
@@ -154,8 +165,9 @@ static int on_make(struct bf_exchange *x, void *arg)
     if (!m)
         return bf_api_fail(x, BF_EFULL, NULL);
     m->arena = a;
-    m->entity = bf_exchange_param(x, "team");
     bf_id_random(m->id, bf_wall_ms(api->clock));
+    m->draft = (struct bf_integration_draft){.entity = bf_exchange_param(x, "team"), .id = m->id,
+                                             .seal = keep_literal, .arg = m};
     status = read_body(x, m);
     if (status)
         return status;

@@ -8,11 +8,14 @@
 #include <strings.h>
 
 #include "core/base/crypto.h"
+#include "core/net/guard.h"
 #include "core/plugin/host.h"
 #include "core/rules/trigger.h"
 
 #define TRY_BYTES_MAX (16u * 1024 * 1024)
 #define SAMPLE_TRIGGER "ADD_ARTIFACT_ALIAS"     /* what an integration is tried with */
+#define LOOK_UP_MS    5000      /* for the names in one integration, together */
+#define LOOK_UPS_MAX  2         /* workers that wait for names at a time */
 
 
 /* --- trying ----------------------------------------------------------------------------- */
@@ -72,6 +75,17 @@ static const struct bf_standin *leading_standin(const struct bf_try *t, const ch
     return NULL;
 }
 
+static bool has_standin(const struct bf_try *t, const char *url)
+{
+    const struct bf_standins *sets[] = {&t->instance->standins, &t->standins};
+
+    for (size_t k = 0; k < BF_COUNT(sets); k++)
+        for (size_t i = 0; i < sets[k]->n; i++)
+            if (strstr(url, sets[k]->items[i].text))
+                return true;
+    return false;
+}
+
 static bool is_web_address(const char *url)
 {
     return strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0;
@@ -112,12 +126,10 @@ struct given {
 struct storing {
     struct bf_plugins *plugins;
     struct bf_arena *arena;
-    const char *entity;
-    const char *id;
+    struct bf_integration_draft *draft;
     const struct bf_json *before;       /* the options saved so far, or NULL */
     struct given *literals;             /* that are not saved yet */
-    bf_seal_fn *seal;
-    void *arg;
+    int64_t look_until_mono;
     struct bf_error *err;
 };
 
@@ -135,23 +147,99 @@ static int refuse(struct storing *s, const struct bf_option *o, const char *fmt,
     return bf_error_field(s->err, BF_ECONFIG, field, "%s", words);
 }
 
-/* An address literal in a forbidden network is refused before anybody relies on it; names are
- * judged when they are connected to. */
+static void warn(struct storing *s, const char *field, const char *message)
+{
+    struct bf_warning *w = bf_arena_new_of(s->arena, struct bf_warning);
+
+    if (!w)
+        return;         /* the arena is marked, and asked before anything is saved */
+    *w = (struct bf_warning){s->draft->warnings, bf_arena_dup(s->arena, field),
+                             bf_arena_dup(s->arena, message)};
+    s->draft->warnings = w;
+}
+
+/* Variables are left to the moment of a delivery: where a URL can be judged, something plain
+ * stands for them.  NULL if they are in the host. */
+static const char *without_variables(struct bf_arena *a, const char *url)
+{
+    const char *host = strstr(url, "://") + 3, *end = host + strcspn(host, "/?#");
+    char *copy = bf_arena_dup(a, url), *mark = copy;
+
+    for (const char *p = host; p < end; p++)
+        if (*p == '@')
+            host = p + 1;
+    if (memmem(host, (size_t)(end - host), "${", 2))
+        return NULL;
+    while (copy && (mark = strstr(mark, "${")) != NULL) {
+        size_t len = strcspn(mark, "}");
+
+        memset(mark, 'x', len + (mark[len] == '}'));
+    }
+    return copy;
+}
+
+/* A name that leads nowhere now may lead somewhere later: it is saved, and the caller told. */
+static int judge_address(struct storing *s, const char *field, const char *url)
+{
+    struct bf_plugins *p = s->plugins;
+    int64_t left_ms = s->look_until_mono - bf_mono_ms(p->rooms.clock);
+    const char *plain = without_variables(s->arena, url);
+    char doubt[200];
+    struct bf_error why;
+    int rc;
+
+    if (!plain)
+        return BF_OK;
+    if (atomic_fetch_add(&p->n_look_ups, 1) >= LOOK_UPS_MAX)
+        left_ms = 0;
+    rc = bf_guard_look_up(p->rooms.guard, plain, left_ms, doubt, sizeof(doubt), &why);
+    atomic_fetch_sub(&p->n_look_ups, 1);
+    if (rc)
+        return bf_error_field(s->err, BF_ECONFIG, field, "%s", why.words);
+    if (*doubt)
+        warn(s, field, doubt);
+    return BF_OK;
+}
+
 static int check_address(struct storing *s, const struct bf_option *o, const char *value)
 {
-    struct bf_error why;
+    char field[128];
 
     if (!is_web_address(value))
         return BF_OK;
-    if (!bf_guard_check_url(s->plugins->rooms.guard, value, &why))
+    snprintf(field, sizeof(field), "config.%s", o->name);
+    return judge_address(s, field, value);
+}
+
+static bool is_variable(const char *text, size_t len)
+{
+    return len > 3 && strncmp(text, "${", 2) == 0 && memchr(text, '}', len) == text + len - 1;
+}
+
+/* Of user:password@ the last part must be a variable: the rest is stored and shown as it is. */
+static int check_userinfo(struct storing *s, const struct bf_option *o, const char *url)
+{
+    const char *info = strstr(url, "://") + 3, *end = info + strcspn(info, "/?#"), *at = end;
+    const char *colon;
+
+    while (at > info && at[-1] != '@')
+        at--;
+    if (at == info)
         return BF_OK;
-    return refuse(s, o, "%s", why.words);
+    at--;
+    colon = memchr(info, ':', (size_t)(at - info));
+    if (is_variable(colon ? colon + 1 : info, (size_t)(at - (colon ? colon + 1 : info))))
+        return BF_OK;
+    return refuse(s, o, "a password in a URL would be stored and shown; keep it with PUT "
+                  "/api/v1/teams/%s/secrets/PASSWORD, grant it with \"secrets\":[\"PASSWORD\"], "
+                  "and write user:${PASSWORD}@ if %s takes ${variables}", s->draft->entity,
+                  o->name);
 }
 
 static int seal_literal(struct storing *s, const struct bf_option *o, const char *value,
                         struct bf_tree *out)
 {
-    const char *name = bf_arena_printf(s->arena, "integration/%s/%s", s->id, o->name);
+    const char *name = bf_arena_printf(s->arena, "integration/%s/%s", s->draft->id, o->name);
     struct given *g;
     int rc = check_address(s, o, value);
 
@@ -164,7 +252,7 @@ static int seal_literal(struct storing *s, const struct bf_option *o, const char
         return refuse(s, o, "the options are too large");
     *g = (struct given){s->literals, o->name, value};
     s->literals = g;
-    s->seal(s->arg, name, value);
+    s->draft->seal(s->draft->arg, name, value);
     bf_tree_str(bf_tree_add_object(out, o->name), "sealed", name);
     return BF_OK;
 }
@@ -181,16 +269,40 @@ static int keep_literal(struct storing *s, const struct bf_option *o, struct bf_
     return BF_OK;
 }
 
+static int has_secret(struct bf_plugins *p, const char *entity, const char *name,
+                      const char *field, struct bf_error *err)
+{
+    if (bf_team_has_secret(p->rooms.team, entity, name))
+        return BF_OK;
+    return bf_error_field(err, BF_ECONFIG, field, "no secret \"%s\" in team %s; store it with PUT "
+                          "/api/v1/teams/%s/secrets/%s", name, entity, entity, name);
+}
+
+static int has_secrets(struct bf_plugins *p, const char *entity, const char *names,
+                       struct bf_error *err)
+{
+    char name[BF_SECRET_NAME_MAX + 1];
+    size_t len;
+    int rc = BF_OK;
+
+    for (const char *at = names; !rc && (len = bf_secret_names_next(&at)) > 0; at += len) {
+        snprintf(name, sizeof(name), "%.*s", (int)len, at);
+        rc = has_secret(p, entity, name, "secrets", err);
+    }
+    return rc;
+}
+
 static int store_secret(struct storing *s, const struct bf_option *o, const struct bf_json *value,
                         struct bf_tree *out)
 {
     const char *text = bf_json_str(s->arena, value);
     const char *literal = bf_json_str(s->arena, bf_json_get(value, "value"));
+    char field[128];
 
     if (text && bf_secret_name_ok(text)) {
-        if (!bf_team_has_secret(s->plugins->rooms.team, s->entity, text))
-            return refuse(s, o, "no secret \"%s\" in team %s; store it with PUT "
-                          "/api/v1/teams/%s/secrets/%s", text, s->entity, s->entity, text);
+        snprintf(field, sizeof(field), "config.%s", o->name);
+        if (has_secret(s->plugins, s->draft->entity, text, field, s->err))
+            return BF_ECONFIG;
         bf_tree_str(out, o->name, text);
         return BF_OK;
     }
@@ -210,7 +322,8 @@ static int store_option(struct storing *s, const struct bf_option *o, const stru
 
     if (o->flags & BF_SECRET)
         return store_secret(s, o, value, out);
-    if (text && check_address(s, o, text))
+    if (text && is_web_address(text) &&
+        (check_userinfo(s, o, text) || check_address(s, o, text)))
         return BF_ECONFIG;
     text = bf_json_raw(value, &len);
     bf_tree_raw(out, o->name, text, len);
@@ -238,24 +351,52 @@ static int store_options(struct storing *s, const struct bf_option *table,
     return rc;
 }
 
-static const struct bf_json *saved_options(struct bf_plugins *p, struct bf_arena *a,
-                                           const char *id)
+/* An option that a change leaves out, as REST would give it back. */
+static void keep_option(struct bf_tree *out, const struct bf_option *o, const struct bf_json *value)
 {
-    struct bf_integration *i = bf_team_integration(p->rooms.team, id);
-    const struct bf_json *out = NULL;
+    const char *text;
+    size_t len;
 
-    if (i)
-        bf_config_parse(a, bf_arena_dup(a, i->config), &out, NULL);
-    bf_integration_unref(i);
-    return out;
+    if ((o->flags & BF_SECRET) && bf_json_get(value, "sealed")) {
+        bf_tree_bool(bf_tree_add_object(out, o->name), "set", true);
+        return;
+    }
+    text = bf_json_raw(value, &len);
+    bf_tree_raw(out, o->name, text, len);
 }
 
-/* The URL begins with a secret: what that begins with counts. */
+/* The options as they will be: those given, and the saved ones that are not among them. */
+static int merge(struct storing *s, const struct bf_option *table, const struct bf_json **config,
+                 struct bf_error *err)
+{
+    struct bf_tree *out = bf_tree_object();
+    const struct bf_json *given = *config;
+    const char *text;
+    struct bf_buf b;
+    size_t len;
+
+    for (const struct bf_json *k = bf_json_first(given); k; k = bf_json_next(given, k)) {
+        text = bf_json_raw(k + 1, &len);
+        bf_tree_raw(out, bf_json_str(s->arena, k), text, len);
+    }
+    for (const struct bf_option *o = table; o && o->name; o++)
+        if (bf_json_get(s->before, o->name) && !bf_json_get(given, o->name))
+            keep_option(out, o, bf_json_get(s->before, o->name));
+    bf_buf_init(&b, BF_CALL_ARENA_MAX);
+    bf_tree_print(out, &b);
+    text = bf_arena_dup(s->arena, bf_buf_text(&b));
+    bf_wipe(b.data, b.len);     /* literals are among them */
+    bf_buf_fini(&b);
+    bf_tree_free(out);
+    return bf_config_parse(s->arena, text, config, err);
+}
+
+/* The URL begins with a secret: what that begins with counts, and where it leads. */
 static int check_secret_address(struct storing *s, const struct bf_standin *standin)
 {
     const struct given *g = s->literals;
     struct bf_error why;
-    char *value;
+    char *value, field[128];
     size_t len;
     int rc = BF_OK;
 
@@ -265,8 +406,9 @@ static int check_secret_address(struct storing *s, const struct bf_standin *stan
         return is_web_address(g->value) ? BF_OK : refuse_scheme(s->err, g->option);
     if (bf_standin_open(s->plugins->rooms.team, standin, &value, &len, &why))
         return BF_OK;           /* as every attempt will say */
-    if (!is_web_address(value))
-        rc = refuse_scheme(s->err, standin->option);
+    snprintf(field, sizeof(field), "config.%s", standin->option);
+    rc = is_web_address(value) ? judge_address(s, field, value)
+                               : refuse_scheme(s->err, standin->option);
     bf_wipe(value, len);
     free(value);
     return rc;
@@ -279,7 +421,7 @@ static int check_request(struct storing *s, struct bf_try *t)
     const struct bf_standin *standin;
     struct bf_error why;
     struct bf_call c;
-    const char *url;
+    const char *url, *option;
     int rc;
 
     bf_try_enter(t, &c, &why);
@@ -292,9 +434,12 @@ static int check_request(struct storing *s, struct bf_try *t)
     standin = leading_standin(t, url);
     if (standin)
         return check_secret_address(s, standin);
-    if (*url == '\0' || is_web_address(url))
+    if (*url == '\0')
         return BF_OK;
-    return refuse_scheme(s->err, option_of(i->sink->integration, i->options, url));
+    option = option_of(i->sink->integration, i->options, url);
+    if (!is_web_address(url))
+        return refuse_scheme(s->err, option);
+    return option || has_standin(t, url) ? BF_OK : judge_address(s, "config", url);
 }
 
 /* Where a request of default actions would go; a sink whose actions have no defaults is judged
@@ -307,8 +452,8 @@ static int try_request(struct storing *s, struct bf_instance *i)
     struct bf_error why;
     int rc = BF_OK;
 
-    if (i->sink->request && !bf_filled_new(i, NULL, &f, &why) &&
-        !sample_event(SAMPLE_TRIGGER, s->entity, &event, &why))
+    if (i->sink->request && !bf_filled_new(i, NULL, "", &f, &why) &&
+        !sample_event(SAMPLE_TRIGGER, s->draft->entity, &event, &why))
         rc = check_request(s, new_try(a, i, f, event, SAMPLE_TRIGGER));
     bf_envelope_unref(event);
     bf_filled_unref(f);
@@ -317,10 +462,11 @@ static int try_request(struct storing *s, struct bf_instance *i)
 }
 
 /* create() has its say as well; it does no I/O. */
-static int try_instance(struct storing *s, const char *sink, const char *config)
+static int try_instance(struct storing *s)
 {
-    struct bf_integration trial = {
-        .entity = s->entity, .sink = sink, .name = "check", .config = config};
+    const struct bf_integration_draft *d = s->draft;
+    struct bf_integration trial = {.entity = d->entity, .sink = d->sink, .name = "check",
+                                   .config = d->stored, .secrets = d->secrets};
     struct bf_instance *i;
     int rc = bf_instance_trial(s->plugins, &trial, &i, s->err);
 
@@ -331,32 +477,34 @@ static int try_instance(struct storing *s, const char *sink, const char *config)
     return rc;
 }
 
-int bf_plugins_check_integration(struct bf_plugins *p, struct bf_arena *a, const char *entity,
-                                 const char *integration_id, const char *sink,
-                                 const char *config_json, const char **stored, bf_seal_fn *seal,
-                                 void *arg, struct bf_error *err)
+int bf_plugins_check_integration(struct bf_plugins *p, struct bf_arena *a,
+                                 struct bf_integration_draft *d, struct bf_error *err)
 {
-    struct storing s = {.plugins = p, .arena = a, .entity = entity, .id = integration_id,
-                        .seal = seal, .arg = arg, .err = err};
-    const struct bf_sink *kind = bf_plugins_sink(p, sink, NULL);
+    const struct bf_sink *kind = bf_plugins_sink(p, d->sink, NULL);
+    struct storing s = {.plugins = p, .arena = a, .draft = d, .err = err,
+                        .look_until_mono = bf_mono_ms(p->rooms.clock) + LOOK_UP_MS};
     const struct bf_json *config;
     void *filled;
     int rc;
 
     if (!kind)
         return bf_error_field(err, BF_ECONFIG, "sink", "there is no sink \"%.64s\"; this hub has "
-                              "%s", sink, bf_plugins_sink_names(p, a));
-    rc = bf_config_parse(a, config_json, &config, err);
+                              "%s", d->sink, bf_plugins_sink_names(p, a));
+    rc = bf_config_parse(a, d->config, &config, err);
+    if (!rc && d->before)
+        rc = bf_config_parse(a, bf_arena_dup(a, d->before->config), &s.before, err);
+    if (!rc && d->before)
+        rc = merge(&s, kind->integration, &config, err);
     filled = bf_arena_alloc(a, kind->integration_size + 1);
     if (!rc && !filled)
         rc = bf_error_set(err, BF_ETOOBIG, "the options are too large");
     if (!rc)
         rc = bf_options_fill(kind->integration, filled, config, a, err);
-    if (rc)
-        return rc;
-    s.before = saved_options(p, a, integration_id);
-    rc = store_options(&s, kind->integration, config, stored);
-    return rc ? rc : try_instance(&s, sink, *stored);
+    if (!rc)
+        rc = has_secrets(p, d->entity, d->secrets, err);
+    if (!rc)
+        rc = store_options(&s, kind->integration, config, &d->stored);
+    return rc ? rc : try_instance(&s);
 }
 
 int bf_plugins_show_config(struct bf_plugins *p, struct bf_arena *a,
@@ -453,20 +601,21 @@ static int try_action(struct bf_instance *i, struct bf_filled *f, const struct b
     return rc;
 }
 
-int bf_plugins_check_action(struct bf_plugins *p, struct bf_arena *a,
-                            const struct bf_integration *integration, const char *event_type,
-                            const char *config_json, struct bf_error *err)
+int bf_plugins_check_action(struct bf_plugins *p, const struct bf_integration *integration,
+                            const char *event_type, const char *config_json, const char *secrets,
+                            struct bf_error *err)
 {
     const struct bf_trigger *t = bf_trigger_by_wire(event_type);
     struct bf_envelope *event;
     struct bf_instance *i;
     struct bf_filled *f;
-    int rc = bf_instance_trial(p, integration, &i, err);
+    int rc = has_secrets(p, integration->entity, secrets, err);
 
-    (void)a;
+    if (!rc)
+        rc = bf_instance_trial(p, integration, &i, err);
     if (rc)
         return rc;
-    rc = bf_filled_new(i, config_json, &f, err);
+    rc = bf_filled_new(i, config_json, secrets, &f, err);
     if (!rc) {
         rc = sample_event(event_type, integration->entity, &event, err);
         if (!rc) {

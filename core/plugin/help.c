@@ -175,6 +175,8 @@ static void help_option(struct bf_buf *out, const struct bf_option *o)
         bf_buf_adds(out, ", required");
     if ((o->flags & BF_TEMPLATE) || o->type == BF_T_JSON)
         bf_buf_adds(out, ", may hold ${variables}");
+    if (o->flags & BF_GRANTED)
+        bf_buf_adds(out, ", left out: the first granted secret");
     if (o->choices)
         bf_buf_printf(out, ", one of %s", o->choices);
     if (o->def)

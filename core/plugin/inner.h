@@ -71,8 +71,8 @@ int bf_config_parse(struct bf_arena *a, const char *json, const struct bf_json *
 /* What a plugin sees in place of a secret, and where the value is. */
 struct bf_standin {
     char text[BF_STANDIN_LEN + 1];
-    uint32_t offset;            /* of the option, in the integration's struct */
-    const char *option;
+    const struct bf_standin *like;      /* the one it is another text for, or NULL */
+    const char *option;         /* what it fills, or "${NAME}" if it is granted by name alone */
     const char *entity;
     const char *name;           /* of the entity's secrets; NULL: `literal` is the value */
     const char *literal;
@@ -84,12 +84,13 @@ struct bf_standins {
     size_t n;
 };
 
-/* The secret options that a config sets, with fresh stand-ins put into the filled struct. */
+/* The secret options that a config sets, with fresh stand-ins put into the filled struct, and the
+ * secrets that are granted by name ("A B"). */
 int bf_standins_make(const struct bf_option *table, const struct bf_json *config,
-                     const char *entity, void *filled, struct bf_arena *a,
+                     const char *entity, const char *granted, void *filled, struct bf_arena *a,
                      struct bf_standins *out, struct bf_error *err);
 /* Another text for the same secret, as every attempt gets for the names in its templates. */
-void bf_standin_fresh(struct bf_standin *s);
+void bf_standin_again(const struct bf_standin *like, struct bf_standin *out);
 const struct bf_standin *bf_standins_find(const struct bf_standins *s, const char *text);
 /* The one that ${NAME} stands for in a template; NULL if none is granted under that name. */
 const struct bf_standin *bf_standins_named(const struct bf_standins *s, const char *name);
@@ -192,6 +193,8 @@ struct bf_filled {
     uint64_t integration;       /* revision */
     struct bf_arena *arena;
     void *options;
+    struct bf_standins granted; /* beside what the integration is granted */
+    const char *names;          /* as the instance's */
     struct bf_compiled_set compiled;
 };
 
@@ -202,6 +205,7 @@ struct bf_plugins {
     size_t n_loaded;
     struct bf_instance *sources;        /* every one that was made */
     atomic_ullong tickets;
+    atomic_uint n_look_ups;             /* workers that wait for names to be resolved */
 
     pthread_mutex_t lock;
     struct bf_map *integrations;        /* under lock, from here down: id to instance */
@@ -223,8 +227,9 @@ const char *bf_plugins_sink_names(struct bf_plugins *p, struct bf_arena *a);
 struct bf_instance *bf_instance_new(struct bf_plugins *p, const struct bf_plugin *plugin,
                                     const struct bf_source *source, const struct bf_sink *sink,
                                     const char *name);
-/* Fill the options and run create().  `config` as stored. */
-int bf_instance_make(struct bf_instance *i, const char *config, struct bf_error *err);
+/* Fill the options and run create().  `config` as stored, `granted` as "A B". */
+int bf_instance_make(struct bf_instance *i, const char *config, const char *granted,
+                     struct bf_error *err);
 struct bf_instance *bf_instance_ref(struct bf_instance *i);
 void bf_instance_unref(struct bf_instance *i);
 /* The plugin's part of its end, once: no thread of the plugin's uses the hub afterwards. */
@@ -235,13 +240,20 @@ int bf_instance_of(struct bf_plugins *p, const char *integration, struct bf_inst
 /* An integration's instance that nobody else sees, from options that may not be saved yet. */
 int bf_instance_trial(struct bf_plugins *p, const struct bf_integration *integration,
                       struct bf_instance **out, struct bf_error *err);
-int bf_filled_new(struct bf_instance *i, const char *config, struct bf_filled **out,
-                  struct bf_error *err);
+/* `granted` are names of secrets, "A B", of the entity that owns the integration. */
+int bf_filled_new(struct bf_instance *i, const char *config, const char *granted,
+                  struct bf_filled **out, struct bf_error *err);
 int bf_filled_of(struct bf_instance *i, const struct bf_execution *e, struct bf_filled **out,
                  struct bf_error *err);
 void bf_filled_unref(struct bf_filled *f);
-/* The names a template of this instance may use. */
-struct bf_template_names bf_instance_names(struct bf_instance *i);
+/* The names that a template may use: of the instance, and of an action unless it is NULL. */
+struct bf_namespace {
+    const struct bf_instance *instance;
+    const struct bf_filled *action;
+};
+struct bf_template_names bf_namespace_names(struct bf_namespace *n);
+/* The secret of that name that is granted there, or NULL. */
+const struct bf_standin *bf_namespace_secret(const struct bf_namespace *n, const char *name);
 
 
 /* --- call.c: which callback this thread is in -------------------------------------- */

@@ -94,38 +94,39 @@ void bf_instance_unref(struct bf_instance *i)
 
 /* --- templates -------------------------------------------------------------------- */
 
+const struct bf_standin *bf_namespace_secret(const struct bf_namespace *n, const char *name)
+{
+    const struct bf_standin *s = bf_standins_named(&n->instance->standins, name);
+
+    return s || !n->action ? s : bf_standins_named(&n->action->granted, name);
+}
+
+static bool name_granted(void *arg, const char *name) { return bf_namespace_secret(arg, name); }
+
 static bool name_known(void *arg, const char *name)
 {
-    struct bf_instance *i = arg;
-
-    return bf_var_known(name) || bf_standins_named(&i->standins, name);
+    return bf_var_known(name) || name_granted(arg, name);
 }
 
-static bool name_granted(void *arg, const char *name)
+struct bf_template_names bf_namespace_names(struct bf_namespace *n)
 {
-    struct bf_instance *i = arg;
-
-    return bf_standins_named(&i->standins, name) != NULL;
+    return (struct bf_template_names){.known = name_known,
+                                      .bare = name_granted,
+                                      .list = n->action ? n->action->names : n->instance->names,
+                                      .arg = n};
 }
 
-struct bf_template_names bf_instance_names(struct bf_instance *i)
+/* The names of secrets put before a list, for the words of an error. */
+static const char *list_names(struct bf_arena *a, const struct bf_standins *granted,
+                              const char *list)
 {
-    return (struct bf_template_names){
-        .known = name_known, .bare = name_granted, .list = i->names, .arg = i};
-}
-
-/* The variables and the secrets granted here, for the words of an error. */
-static const char *list_names(const struct bf_instance *i)
-{
-    const char *list = bf_var_names();
-
-    for (size_t k = 0; k < i->standins.n; k++) {
-        const struct bf_standin *s = &i->standins.items[k];
+    for (size_t k = 0; k < granted->n; k++) {
+        const struct bf_standin *s = &granted->items[k];
 
         if (strcmp(s->option, "access_token") == 0)
-            list = bf_arena_printf(i->arena, "ACCESS_TOKEN, %s", list);
+            list = bf_arena_printf(a, "ACCESS_TOKEN, %s", list);
         if (s->name && !s->sealed)
-            list = bf_arena_printf(i->arena, "%s, %s", s->name, list);
+            list = bf_arena_printf(a, "%s, %s", s->name, list);
     }
     return list;
 }
@@ -158,10 +159,10 @@ static size_t texts_of(const struct bf_option *o, const void *in, const char *co
     return n_texts((*first)++) / 2;
 }
 
-static int compile_one(struct bf_instance *i, struct bf_arena *a, const struct bf_option *o,
+static int compile_one(struct bf_namespace *n, struct bf_arena *a, const struct bf_option *o,
                        const char *text, struct bf_compiled *out, struct bf_error *err)
 {
-    struct bf_template_names names = bf_instance_names(i);
+    struct bf_template_names names = bf_namespace_names(n);
     char field[128];
     int rc;
 
@@ -177,8 +178,9 @@ static int compile_one(struct bf_instance *i, struct bf_arena *a, const struct b
 }
 
 /* Every template that a filled struct holds. */
-static int compile_all(struct bf_instance *i, struct bf_arena *a, const struct bf_option *table,
-                       const void *filled, struct bf_compiled_set *out, struct bf_error *err)
+static int compile_all(struct bf_namespace names, struct bf_arena *a,
+                       const struct bf_option *table, const void *filled,
+                       struct bf_compiled_set *out, struct bf_error *err)
 {
     const char *const *first;
     size_t n = 0, step;
@@ -192,7 +194,7 @@ static int compile_all(struct bf_instance *i, struct bf_arena *a, const struct b
         size_t count = texts_of(o, filled, &first, &step);
 
         for (size_t k = 0; k < count; k++) {
-            int rc = compile_one(i, a, o, first[k * step], &out->items[out->n], err);
+            int rc = compile_one(&names, a, o, first[k * step], &out->items[out->n], err);
 
             if (rc)
                 return rc;
@@ -227,7 +229,8 @@ static int create(struct bf_instance *i, struct bf_error *err)
                           why.words[0] ? why.words : bf_strerror(rc));
 }
 
-int bf_instance_make(struct bf_instance *i, const char *config, struct bf_error *err)
+int bf_instance_make(struct bf_instance *i, const char *config, const char *granted,
+                     struct bf_error *err)
 {
     const struct bf_option *table = table_of(i);
     const struct bf_json *object;
@@ -241,10 +244,12 @@ int bf_instance_make(struct bf_instance *i, const char *config, struct bf_error 
         return bf_error_set(err, BF_ETOOBIG, "the options of %s are too large", i->tag);
     rc = bf_options_fill(table, i->options, object, i->arena, err);
     if (!rc)
-        rc = bf_standins_make(table, object, i->entity, i->options, i->arena, &i->standins, err);
-    i->names = list_names(i);
+        rc = bf_standins_make(table, object, i->entity, granted, i->options, i->arena,
+                              &i->standins, err);
+    i->names = list_names(i->arena, &i->standins, bf_var_names());
     if (!rc)
-        rc = compile_all(i, i->arena, table, i->options, &i->compiled, err);
+        rc = compile_all((struct bf_namespace){i, NULL}, i->arena, table, i->options,
+                         &i->compiled, err);
     return rc ? rc : create(i, err);
 }
 
@@ -263,7 +268,8 @@ int bf_instance_trial(struct bf_plugins *p, const struct bf_integration *integra
     i->entity = bf_arena_dup(i->arena, integration->entity);
     i->revision = integration->revision;
     i->disabled = integration->disabled;
-    rc = bf_instance_make(i, integration->config, err);
+    rc = bf_instance_make(i, integration->config, integration->secrets ? integration->secrets : "",
+                          err);
     if (rc) {
         bf_instance_unref(i);
         return rc;
@@ -350,8 +356,8 @@ void bf_filled_unref(struct bf_filled *f)
     free(f);
 }
 
-int bf_filled_new(struct bf_instance *i, const char *config, struct bf_filled **out,
-                  struct bf_error *err)
+int bf_filled_new(struct bf_instance *i, const char *config, const char *granted,
+                  struct bf_filled **out, struct bf_error *err)
 {
     struct bf_filled *f = bf_new(struct bf_filled);
     const struct bf_json *object;
@@ -367,7 +373,12 @@ int bf_filled_new(struct bf_instance *i, const char *config, struct bf_filled **
                         : bf_error_set(err, BF_ETOOBIG, "the action's options are too large");
     }
     if (!rc)
-        rc = compile_all(i, f->arena, i->sink->action, f->options, &f->compiled, err);
+        rc = bf_standins_make(NULL, NULL, i->entity, granted ? granted : "", NULL, f->arena,
+                              &f->granted, err);
+    f->names = list_names(f->arena, &f->granted, i->names);
+    if (!rc)
+        rc = compile_all((struct bf_namespace){i, f}, f->arena, i->sink->action, f->options,
+                         &f->compiled, err);
     if (rc) {
         bf_filled_unref(f);
         return rc;
@@ -431,7 +442,7 @@ int bf_filled_of(struct bf_instance *i, const struct bf_execution *e, struct bf_
         return BF_OK;
     text = bf_arena_new(action->config_len + 4096);
     rc = bf_filled_new(i, action->config ? bf_arena_ndup(text, action->config, action->config_len)
-                                         : NULL, out, err);
+                                         : NULL, action->secrets, out, err);
     bf_arena_free(text);
     if (rc)
         return rc;

@@ -181,7 +181,7 @@ static int check_sink(const struct reading *r, const struct bf_plugin *p, const 
                             "plugin %s needs a newer hub: sink %s has a flag that is not known "
                             "here", r->file, s->name);
     rc = check_options(r, s->name, s->integration, s->integration_size,
-                       BF_REQUIRED | BF_SECRET | BF_TEMPLATE);
+                       BF_REQUIRED | BF_SECRET | BF_TEMPLATE | BF_GRANTED);
     /* An action has no secrets of its own: they belong to the integration, whose owner grants
      * them. */
     return rc ? rc : check_options(r, s->name, s->action, s->action_size,

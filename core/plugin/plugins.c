@@ -19,6 +19,7 @@ struct bf_plugins *bf_plugins_new(const struct bf_plugins_rooms *rooms)
     p->rooms = *rooms;
     pthread_mutex_init(&p->lock, NULL);
     atomic_init(&p->tickets, 0);
+    atomic_init(&p->n_look_ups, 0);
     p->watches = bf_watches_new(p);
     p->integrations = bf_map_new();
     p->actions = bf_zalloc(BF_ACTIONS_CACHED * sizeof(*p->actions));
@@ -188,7 +189,7 @@ int bf_plugins_make_source(struct bf_plugins *p, const char *kind, const char *n
         return bf_error_set(err, BF_ECONFIG, "there is no source \"%s\"; name its plugin in the "
                             "setting plugins", kind);
     i = bf_instance_new(p, plugin, source, NULL, name);
-    rc = bf_instance_make(i, options_json, err);
+    rc = bf_instance_make(i, options_json, "", err);
     if (!rc)
         rc = bf_routes_add(i, source->routes, err);
     if (rc) {

@@ -74,19 +74,40 @@ int bf_plugins_run(struct bf_plugins *p, struct bf_job *job);
 
 struct bf_courier_ops bf_plugins_courier_ops(struct bf_plugins *p);
 
-/* Check an integration's options as a person gave them.  *stored gets the JSON to save, in which
- * literals of secret options are {"sealed":"integration/ID/OPTION"}; each is handed to `seal`
- * first.  A literal address in a forbidden network is refused here already, and so is one that is
- * no http(s) URL: a trial request shows where it would go.  [worker] */
+/* What is saved although it may not work yet. */
+struct bf_warning {
+    struct bf_warning *next;
+    const char *field;
+    const char *message;
+};
+
+/* An integration as a person wants it. */
 typedef void bf_seal_fn(void *arg, const char *secret_name, const char *value);
-int bf_plugins_check_integration(struct bf_plugins *p, struct bf_arena *a, const char *entity,
-                                 const char *integration_id, const char *sink,
-                                 const char *config_json, const char **stored, bf_seal_fn *seal,
-                                 void *arg, struct bf_error *err);
-/* Check an action's options for an integration, templates included.  [worker] */
-int bf_plugins_check_action(struct bf_plugins *p, struct bf_arena *a,
-                            const struct bf_integration *integration, const char *event_type,
-                            const char *config_json, struct bf_error *err);
+struct bf_integration_draft {
+    const char *entity;
+    const char *id;
+    const char *sink;
+    const struct bf_integration *before;        /* what it is to change; NULL: a new one */
+    const char *config;         /* a JSON object of options, or NULL.  Of a change, what it leaves
+                                   out stays, and null takes an option away */
+    const char *secrets;        /* names granted, "A B" */
+    bf_seal_fn *seal;           /* gets every literal of a secret option */
+    void *arg;
+    const char *stored;         /* out: the options to save; a literal is {"sealed":"NAME"} there,
+                                   and "integration/ID/OPTION" its name */
+    struct bf_warning *warnings;        /* out */
+};
+
+/* Check all of it.  A trial request shows where deliveries would go: what is no http(s) URL is
+ * refused, and so is a host all of whose addresses are in forbidden networks; one that does not
+ * resolve within 5 s is a warning, as the socket decides when it is made.  [worker] */
+int bf_plugins_check_integration(struct bf_plugins *p, struct bf_arena *a,
+                                 struct bf_integration_draft *draft, struct bf_error *err);
+/* Check an action's options for an integration, templates and granted secrets ("A B") included.
+ * [worker] */
+int bf_plugins_check_action(struct bf_plugins *p, const struct bf_integration *integration,
+                            const char *event_type, const char *config_json, const char *secrets,
+                            struct bf_error *err);
 /* The integration's options as REST shows them: {"set":true} for sealed literals. */
 int bf_plugins_show_config(struct bf_plugins *p, struct bf_arena *a,
                            const struct bf_integration *integration, const char **json);

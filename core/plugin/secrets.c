@@ -21,7 +21,12 @@
 
 static const char hex_digits[] = "0123456789ABCDEF";
 
-void bf_standin_fresh(struct bf_standin *s) { bf_random_word(s->text, BF_STANDIN_LEN); }
+void bf_standin_again(const struct bf_standin *like, struct bf_standin *out)
+{
+    *out = *like;
+    out->like = like;
+    bf_random_word(out->text, BF_STANDIN_LEN);
+}
 
 static int read_secret(const struct bf_option *o, const struct bf_json *value, const char *entity,
                        struct bf_arena *a, struct bf_standin *s, struct bf_error *err)
@@ -30,7 +35,6 @@ static int read_secret(const struct bf_option *o, const struct bf_json *value, c
     const char *text = bf_json_str(a, value);
 
     s->option = o->name;
-    s->offset = o->offset;
     s->entity = entity;
     s->sealed = sealed != NULL;
     if (entity)
@@ -43,34 +47,73 @@ static int read_secret(const struct bf_option *o, const struct bf_json *value, c
                           entity ? "the name of a secret" : "a string", bf_json_type_name(value));
 }
 
-int bf_standins_make(const struct bf_option *table, const struct bf_json *config,
-                     const char *entity, void *filled, struct bf_arena *a,
+static const struct bf_json *value_of(const struct bf_json *config, const struct bf_option *o)
+{
+    const struct bf_json *value = bf_json_get(config, o->name);
+
+    return bf_json_is(value, BF_JSON_NULL) ? NULL : value;
+}
+
+/* Room for every secret option and every name. */
+static int make_room(const struct bf_option *table, const char *granted, struct bf_arena *a,
                      struct bf_standins *out, struct bf_error *err)
 {
-    size_t n = 0;
+    size_t n = 0, len;
 
     for (const struct bf_option *o = table; o && o->name; o++)
-        n += (o->flags & BF_SECRET) && bf_json_get(config, o->name) &&
-             !bf_json_is(bf_json_get(config, o->name), BF_JSON_NULL);
+        n += (o->flags & BF_SECRET) != 0;
+    for (const char *at = granted; (len = bf_secret_names_next(&at)) > 0; at += len)
+        n++;
     *out = (struct bf_standins){.items = n ? bf_arena_alloc(a, n * sizeof(*out->items)) : NULL};
-    if (n && !out->items)
-        return bf_error_set(err, BF_ENOMEM, "too many secrets");
-    for (const struct bf_option *o = table; o && o->name && out->n < n; o++) {
-        const struct bf_json *value = bf_json_get(config, o->name);
-        struct bf_standin *s = &out->items[out->n];
-        const char *text = s->text;
-        int rc;
+    return n && !out->items ? bf_error_set(err, BF_ENOMEM, "too many secrets") : BF_OK;
+}
 
-        if (!(o->flags & BF_SECRET) || !value || bf_json_is(value, BF_JSON_NULL))
+static void fill_option(const struct bf_option *o, void *filled, const struct bf_standin *s)
+{
+    const char *text = s->text;
+
+    memcpy(bf_option_place(o, filled), &text, sizeof(text));
+}
+
+static void add_granted(struct bf_standins *out, struct bf_arena *a, const char *entity,
+                        const char *granted)
+{
+    size_t len;
+
+    for (const char *at = granted; (len = bf_secret_names_next(&at)) > 0; at += len) {
+        struct bf_standin *s = &out->items[out->n++];
+
+        *s = (struct bf_standin){.entity = entity, .name = bf_arena_ndup(a, at, len)};
+        s->option = bf_arena_printf(a, "${%s}", s->name);
+        bf_random_word(s->text, BF_STANDIN_LEN);
+    }
+}
+
+int bf_standins_make(const struct bf_option *table, const struct bf_json *config,
+                     const char *entity, const char *granted, void *filled, struct bf_arena *a,
+                     struct bf_standins *out, struct bf_error *err)
+{
+    int rc = make_room(table, granted, a, out, err);
+    size_t n_options;
+
+    for (const struct bf_option *o = table; !rc && o && o->name; o++) {
+        const struct bf_json *value = o->flags & BF_SECRET ? value_of(config, o) : NULL;
+        struct bf_standin *s = &out->items[out->n];
+
+        if (!value)
             continue;
         rc = read_secret(o, value, entity, a, s, err);
-        if (rc)
-            return rc;
-        bf_standin_fresh(s);
-        memcpy(bf_option_place(o, filled), &text, sizeof(text));
-        out->n++;
+        bf_random_word(s->text, BF_STANDIN_LEN);
+        fill_option(o, filled, s);
+        out->n += !rc;
     }
-    return BF_OK;
+    n_options = out->n;
+    if (!rc)
+        add_granted(out, a, entity, granted);
+    for (const struct bf_option *o = table; out->n > n_options && o && o->name; o++)
+        if ((o->flags & BF_GRANTED) && !value_of(config, o))
+            fill_option(o, filled, &out->items[n_options]);
+    return rc;
 }
 
 const struct bf_standin *bf_standins_find(const struct bf_standins *s, const char *text)

@@ -12,7 +12,7 @@
 
 #include "core/plugin/host.h"
 
-#define STANDINS_MAX 32         /* secrets named in the templates of one attempt */
+#define STANDINS_MAX 64         /* secrets named in the templates of one attempt */
 #define LATER_BYTES_MAX (64u * 1024 * 1024)
 
 static int outcome_of(int err)
@@ -138,11 +138,12 @@ static void conclude(struct bf_try *t, int rc, const struct bf_error *why)
 /* Another stand-in at every attempt for a secret that a template names. */
 static const struct bf_standin *granted(struct bf_try *t, const char *name)
 {
-    const struct bf_standin *from = bf_standins_named(&t->instance->standins, name);
+    struct bf_namespace names = {t->instance, t->filled};
+    const struct bf_standin *from = bf_namespace_secret(&names, name);
     struct bf_standins *mine = &t->standins;
 
     for (size_t i = 0; from && i < mine->n; i++)
-        if (mine->items[i].offset == from->offset)
+        if (mine->items[i].like == from)
             return &mine->items[i];
     if (!from || mine->n == STANDINS_MAX)
         return NULL;
@@ -150,8 +151,7 @@ static const struct bf_standin *granted(struct bf_try *t, const char *name)
         mine->items = bf_arena_alloc(t->delivery.arena, STANDINS_MAX * sizeof(*mine->items));
     if (!mine->items)
         return NULL;
-    mine->items[mine->n] = *from;
-    bf_standin_fresh(&mine->items[mine->n]);
+    bf_standin_again(from, &mine->items[mine->n]);
     return &mine->items[mine->n++];
 }
 
@@ -184,7 +184,8 @@ static const struct bf_template *compiled(const struct bf_compiled_set *set, con
 static const struct bf_template *template_of(struct bf_try *t, const char *text, bool json)
 {
     const struct bf_template *known = compiled(&t->filled->compiled, text);
-    struct bf_template_names names = bf_instance_names(t->instance);
+    struct bf_namespace space = {t->instance, t->filled};
+    struct bf_template_names names = bf_namespace_names(&space);
     struct bf_template *made;
 
     if (!known)
@@ -267,12 +268,13 @@ int bf_sink_default(const struct bf_delivery *d, const struct bf_http_out *out)
  * keeps no headers. */
 static void scrub(struct bf_try *t, struct bf_fetch_result *r)
 {
-    const struct bf_instance *i = t->instance;
-    bool headers = i->sink->judge && !r->err;
+    const struct bf_standins *sets[] = {&t->instance->standins, &t->filled->granted};
+    struct bf_team *team = t->instance->plugins->rooms.team;
+    bool headers = t->instance->sink->judge && !r->err;
 
-    if (i->standins.n && (r->body_len || headers))
-        bf_secrets_scrub_answer(i->plugins->rooms.team, &i->standins, t->delivery.arena, r,
-                                headers);
+    for (size_t k = 0; k < BF_COUNT(sets); k++)
+        if (sets[k]->n && (r->body_len || headers))
+            bf_secrets_scrub_answer(team, sets[k], t->delivery.arena, r, headers);
 }
 
 static int ask_plugin(struct bf_try *t, const struct bf_fetch_result *r, struct bf_error *why)

@@ -11,6 +11,7 @@
 
 #include "core/base/base.h"
 #include "core/event/envelope.h"
+#include "core/team/team.h"
 
 #define SCRATCH_MAX (64 * 1024 * 1024)  /* the index of BF_SPEC_MAX bytes, and what it holds */
 
@@ -30,6 +31,7 @@ struct draft {
     struct {
         const char *integration;
         const struct bf_json *config;   /* NULL: {} */
+        const char *secrets;
     } actions[BF_ACTIONS_MAX];
 };
 
@@ -180,7 +182,7 @@ static int read_event(struct draft *d, const struct bf_json *event, struct bf_er
 static int read_action(struct draft *d, const struct bf_json *action, struct bf_error *err)
 {
     uint32_t i = d->n_actions;
-    int rc = check_members(d, action, "integration, config", err);
+    int rc = check_members(d, action, "integration, config, secrets", err);
 
     if (rc == BF_OK)
         rc = read_text(d, action, "integration", 1, BF_NAME_MAX, &d->actions[i].integration, err);
@@ -190,6 +192,11 @@ static int read_action(struct draft *d, const struct bf_json *action, struct bf_
     if (d->actions[i].config && !bf_json_is(d->actions[i].config, BF_JSON_OBJECT))
         return bf_error_field(err, BF_ECONFIG, "config", "must be an object, not %s",
                               bf_json_type_name(d->actions[i].config));
+    rc = bf_secret_names_read(d->scratch, member(action, "secrets"), &d->actions[i].secrets, err);
+    if (rc) {
+        bf_error_within(err, "secrets");
+        return rc;
+    }
     d->n_actions++;
     return BF_OK;
 }
@@ -276,7 +283,7 @@ static size_t total_size(const struct draft *d, const char *owner, size_t spec_l
                   text_size(d->collection) + spec_len + 1;
 
     for (uint32_t i = 0; i < d->n_actions; i++)
-        size += text_size(d->actions[i].integration);
+        size += text_size(d->actions[i].integration) + text_size(d->actions[i].secrets);
     return size;
 }
 
@@ -288,6 +295,7 @@ static void put_actions(struct bf_action *out, const struct draft *d, const char
         const char *raw;
 
         out[i].integration = put(at, d->actions[i].integration);
+        out[i].secrets = put(at, d->actions[i].secrets);
         out[i].config = "{}";
         out[i].config_len = 2;
         if (config) {

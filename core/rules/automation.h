@@ -30,6 +30,7 @@ struct bf_action {
     const char *integration;    /* its id */
     const char *config;         /* JSON object, as the author wrote it */
     size_t config_len;
+    const char *secrets;        /* names granted to it, apart by a space; "" if none */
 };
 
 struct bf_automation {

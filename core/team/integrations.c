@@ -31,6 +31,7 @@ struct bf_integration *bf_integration_from_row(struct bf_query *q)
     i->revision = (uint64_t)bf_query_col_int(q, 5);
     i->created_ms = bf_query_col_int(q, 6);
     i->disabled = !bf_query_col_null(q, 7);
+    i->secrets = bf_strdup(bf_query_col_text(q, 8));
     return i;
 }
 
@@ -54,19 +55,21 @@ void bf_integration_unref(struct bf_integration *i)
     free((char *)i->sink);
     free((char *)i->name);
     free((char *)i->config);
+    free((char *)i->secrets);
     free(i);
 }
 
 int bf_team_put_integration(struct bf_db *db, const char *id, const char *entity, const char *sink,
-                            const char *name, const char *config, int64_t now_ms,
-                            struct bf_error *err)
+                            const char *name, const char *config, const char *secrets,
+                            int64_t now_ms, struct bf_error *err)
 {
     struct bf_query *q = bf_db_query(
-        db, "INSERT INTO team_integrations (id, entity, sink, name, config, revision, created)"
-            " VALUES (?, ?, ?, ?, ?,"
+        db, "INSERT INTO team_integrations (id, entity, sink, name, config, secrets, revision,"
+            " created) VALUES (?, ?, ?, ?, ?, ?,"
             " (SELECT COALESCE(MAX(revision), 0) + 1 FROM team_integrations), ?)"
             " ON CONFLICT (id) DO UPDATE SET sink = excluded.sink, name = excluded.name,"
-            " config = excluded.config, revision = excluded.revision, disabled = NULL,"
+            " config = excluded.config, secrets = excluded.secrets,"
+            " revision = excluded.revision, disabled = NULL,"
             " disabled_reason = NULL");
     int rc;
 
@@ -75,7 +78,8 @@ int bf_team_put_integration(struct bf_db *db, const char *id, const char *entity
     bf_query_text(q, 3, sink);
     bf_query_text(q, 4, name);
     bf_query_text(q, 5, config);
-    bf_query_int(q, 6, now_ms);
+    bf_query_text(q, 6, secrets);
+    bf_query_int(q, 7, now_ms);
     rc = bf_query_run(q);
     if (rc == BF_EEXIST)
         return bf_error_field(err, rc, "name", "%s has an integration named \"%s\" already; choose"

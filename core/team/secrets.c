@@ -18,6 +18,53 @@ bool bf_secret_name_ok(const char *name)
     return n > 0 && n <= BF_SECRET_NAME_MAX && name[n] == '\0';
 }
 
+static int bad_grant(struct bf_error *err, const char *name)
+{
+    if (!name)
+        return bf_error_set(err, BF_ECONFIG, "must be names of secrets, as [\"NAME\"]");
+    return bf_error_set(err, BF_ECONFIG, "\"%.80s\" is no name of a secret: that has 1 to %d"
+                        " letters, digits and _", name, BF_SECRET_NAME_MAX);
+}
+
+static bool is_among(const char *names, const char *name)
+{
+    size_t len = strlen(name), n;
+
+    for (const char *at = names; (n = bf_secret_names_next(&at)) > 0; at += n)
+        if (n == len && memcmp(at, name, n) == 0)
+            return true;
+    return false;
+}
+
+int bf_secret_names_read(struct bf_arena *a, const struct bf_json *array, const char **names,
+                         struct bf_error *err)
+{
+    *names = "";
+    if (!array || bf_json_is(array, BF_JSON_NULL))
+        return BF_OK;
+    if (!bf_json_is(array, BF_JSON_ARRAY))
+        return bad_grant(err, NULL);
+    if (bf_json_count(array) > BF_GRANTS_MAX)
+        return bf_error_set(err, BF_ECONFIG, "names %zu secrets, at most %d can be granted",
+                            bf_json_count(array), BF_GRANTS_MAX);
+    for (const struct bf_json *e = bf_json_first(array); e; e = bf_json_next(array, e)) {
+        const char *name = bf_json_str(a, e);
+
+        if (!name || !bf_secret_name_ok(name))
+            return bad_grant(err, name);
+        if (is_among(*names, name))
+            return bf_error_set(err, BF_ECONFIG, "names \"%s\" twice", name);
+        *names = bf_arena_printf(a, "%s%s%s", *names, **names ? " " : "", name);
+    }
+    return BF_OK;
+}
+
+size_t bf_secret_names_next(const char **at)
+{
+    *at += strspn(*at, " ");
+    return strcspn(*at, " ");
+}
+
 bool bf_secret_place(char out[SECRET_PLACE_MAX], const char *entity, const char *name)
 {
     int n = snprintf(out, SECRET_PLACE_MAX, "secret/%s/%s", entity, name);

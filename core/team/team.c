@@ -63,6 +63,7 @@ static const char *const schema[] = {
     "CREATE INDEX team_members_of_user ON team_members (user_name)",
     "ALTER TABLE team_keys ADD COLUMN used BIGINT",
     "CREATE INDEX team_keys_of_user ON team_keys (user_name, id)",
+    "ALTER TABLE team_integrations ADD COLUMN secrets TEXT NOT NULL DEFAULT ''",
     NULL};
 
 

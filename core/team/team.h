@@ -21,10 +21,12 @@
 #include "core/base/arena.h"
 #include "core/base/error.h"
 #include "core/base/id.h"
+#include "core/base/json.h"
 #include "core/store/store.h"
 
 #define BF_SECRET_MAX       65536       /* bytes of a secret's value */
 #define BF_SECRET_NAME_MAX  128         /* letters, digits, _ */
+#define BF_GRANTS_MAX       16          /* secrets granted to one integration, or one action */
 #define BF_ENTITY_NAME_MAX  128         /* letters, digits, - _ . */
 #define BF_INTEGRATION_NAME_MAX 64
 #define BF_API_KEY_MIN      40          /* word characters behind the prefix: the client's rule */
@@ -119,6 +121,12 @@ int bf_team_put_organization(struct bf_db *db, const char *name, int64_t now_ms,
 /* --- secrets ---------------------------------------------------------------- */
 
 bool bf_secret_name_ok(const char *name);
+/* A grant, ["NAME", …]: *names gets the names apart by a space, in `a`; "" of NULL or null. */
+int bf_secret_names_read(struct bf_arena *a, const struct bf_json *array, const char **names,
+                         struct bf_error *err);
+/* The next of them: its length, with *at moved to it; 0 behind the last.  Begin with at = names,
+ * and go on behind what was given. */
+size_t bf_secret_names_next(const char **at);
 bool bf_team_has_secret(struct bf_team *t, const char *entity, const char *name);
 /* The value, yours to bf_wipe() and free(); BF_ENOENT, or BF_EIO if the box does not open. */
 int bf_team_open_secret(struct bf_team *t, const char *entity, const char *name, char **value,
@@ -146,6 +154,7 @@ struct bf_integration {
     const char *sink;           /* "webhook", "github.dispatch" */
     const char *name;
     const char *config;
+    const char *secrets;        /* names granted to it, apart by a space; "" if none */
     uint64_t revision;          /* grows with every change of any integration */
     int64_t created_ms;
     bool disabled;
@@ -155,8 +164,8 @@ struct bf_integration *bf_team_integration(struct bf_team *t, const char *id); /
 void bf_integration_unref(struct bf_integration *i);
 /* BF_EEXIST if the entity has one of that name. */
 int bf_team_put_integration(struct bf_db *db, const char *id, const char *entity, const char *sink,
-                            const char *name, const char *config, int64_t now_ms,
-                            struct bf_error *err);
+                            const char *name, const char *config, const char *secrets,
+                            int64_t now_ms, struct bf_error *err);
 int bf_team_disable_integration(struct bf_db *db, const char *id, const char *reason,
                                 int64_t now_ms, struct bf_error *err);
 int bf_team_enable_integration(struct bf_db *db, const char *id, struct bf_error *err);

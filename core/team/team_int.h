@@ -90,7 +90,7 @@ int bf_master_load(const char *data_dir, bool may_make, uint8_t out[BF_KEY_LEN],
 /* integrations.c */
 struct bf_integration *bf_integration_from_row(struct bf_query *q);
 #define INTEGRATION_COLUMNS \
-    "id, entity, sink, name, config, revision, created, disabled FROM team_integrations"
+    "id, entity, sink, name, config, revision, created, disabled, secrets FROM team_integrations"
 
 /* entities.c */
 void bf_entity_from_row(struct bf_query *q, struct bf_entity *e);

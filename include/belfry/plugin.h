@@ -226,6 +226,8 @@ enum bf_opt_type {
 #define BF_REQUIRED 1u      /* no default; refuse a config without it */
 #define BF_SECRET   2u      /* always kept as a stored secret; see SECRETS above */
 #define BF_TEMPLATE 4u      /* text for bf_expand(): ${...} is checked when saved.  Only in sinks */
+#define BF_GRANTED  8u      /* a BF_SECRET of an integration: left out, it is the first of the
+                               secrets that the integration is granted by name */
 
 struct bf_option {
     const char *name;

@@ -102,8 +102,8 @@ static inline void rig_integration(struct rig *r, const char *sink, const char *
     struct bf_error err = {0};
 
     rig_ok(bf_db_begin(r->db), &err);
-    rig_ok(bf_team_put_integration(r->db, RIG_INTEGRATION, "acme", sink, "ops", config, 1, &err),
-           &err);
+    rig_ok(bf_team_put_integration(r->db, RIG_INTEGRATION, "acme", sink, "ops", config, "", 1,
+                                   &err), &err);
     rig_ok(bf_db_commit(r->db), &err);
     rig_ok(bf_team_refresh(r->team, r->db, NULL, NULL, &err), &err);
     bf_plugins_integration_changed(r->plugins, RIG_INTEGRATION);
@@ -127,7 +127,7 @@ static inline void rig_attempt(struct rig_attempt *t, const char *action_config)
     struct bf_error err = {0};
 
     *t = (struct rig_attempt){0};
-    t->action = (struct bf_action){RIG_INTEGRATION, action_config, strlen(action_config)};
+    t->action = (struct bf_action){RIG_INTEGRATION, action_config, strlen(action_config), ""};
     atomic_init(&t->automation.refs, 1000);     /* nobody's to free */
     t->automation.name = "notify";
     t->automation.revision = 7;

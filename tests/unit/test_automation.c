@@ -28,7 +28,7 @@ TEST(all_of_an_automation_is_read)
         "\"scope\":{\"entity\":\"acme\",\"project\":\"vision\",\"collection\":\"resnet\"},"
         "\"event\":{\"type\":\"ADD_ARTIFACT_ALIAS\",\"filter\":{\"alias\":\"prod\"}},"
         "\"actions\":[{\"integration\":\"I1\",\"config\":{ \"n\" : 9007199254740993 }},"
-        "{\"integration\":\"I2\"}]}\n";
+        "{\"integration\":\"I2\",\"secrets\":[\"B\",\"A\"]}]}\n";
     struct bf_envelope yes = {.alias = "prod"}, no = {.alias = "x"};
     struct bf_automation *a;
 
@@ -49,7 +49,9 @@ TEST(all_of_an_automation_is_read)
     CHECK_INT(a->actions[0].config_len, strlen("{ \"n\" : 9007199254740993 }"));
     CHECK(memcmp(a->actions[0].config, "{ \"n\" : 9007199254740993 }",
                  a->actions[0].config_len) == 0);
+    CHECK_STR(a->actions[0].secrets, "");
     CHECK_STR(a->actions[1].integration, "I2");
+    CHECK_STR(a->actions[1].secrets, "B A");
     CHECK_STR(a->actions[1].config, "{}");
     CHECK_INT(a->actions[1].config_len, 2);
     CHECK_INT(a->spec_len, strlen(spec) - 2);   /* without the white space around it */
@@ -118,6 +120,14 @@ static const struct {
     {"{\"name\":\"n\"," SCOPE "," EVENT ",\"actions\":[1]}", "actions[0]", "must be an object"},
     {"{\"name\":\"n\"," SCOPE "," EVENT ",\"actions\":[{\"integration\":\"I\"},{}]}",
      "actions[1].integration", "is missing"},
+    {"{\"name\":\"n\"," SCOPE "," EVENT ",\"actions\":[{\"integration\":\"I\",\"secrets\":\"A\"}]}",
+     "actions[0].secrets", "must be names of secrets"},
+    {"{\"name\":\"n\"," SCOPE "," EVENT ",\"actions\":[{\"integration\":\"I\",\"secrets\":[\"A-B\"]}]}",
+     "actions[0].secrets", "is no name of a secret"},
+    {"{\"name\":\"n\"," SCOPE "," EVENT ",\"actions\":[{\"integration\":\"I\",\"secrets\":[\"AB\","
+     "\"A\",\"A\"]}]}", "actions[0].secrets", "names \"A\" twice"},
+    {"{\"name\":\"n\"," SCOPE "," EVENT ",\"actions\":[{\"integration\":\"I\",\"secrets\":["
+     "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]}]}", "actions[0].secrets", "at most 16"},
     {"{\"name\":\"n\"," SCOPE "," EVENT ",\"actions\":[{\"integration\":\"I\",\"config\":[]}]}",
      "actions[0].config", "must be an object, not an array"},
     {"{\"name\":\"n\"," SCOPE "," EVENT ",\"actions\":[{\"integration\":\"I\",\"cfg\":{}}]}",

@@ -16,7 +16,7 @@ struct what {
 
 static const struct bf_option where_options[] = {
     BF_STRING(struct where, url, .flags = BF_REQUIRED, .help = "address"),
-    BF_STRING(struct where, token, .flags = BF_SECRET),
+    BF_STRING(struct where, token, .flags = BF_SECRET | BF_GRANTED),
     BF_STRING(struct where, mode, .def = ""),
     BF_OPTIONS_END
 };
@@ -63,6 +63,7 @@ static int request(void *self, const struct bf_delivery *d, struct bf_request *r
     bf_request_to(req, "POST", to->url);
     bf_request_header(req, "X-Text", bf_expand(d, say->text, BF_ESC_XML));
     bf_request_body(req, "application/json", "%s", bf_render(d, say->payload));
+    bf_request_sign(req, "X-Signature", to->token, BF_SIGN_PLAIN);
     return 0;
 }
 
@@ -318,14 +319,29 @@ static void on_seal(void *arg, const char *name, const char *value)
     s->n++;
 }
 
+/* A draft of an integration "ID" of acme's. */
+static int check_draft(struct rig *r, struct bf_arena *a, struct bf_integration_draft d,
+                       const char **stored, struct sealed *s, struct bf_error *err)
+{
+    int rc;
+
+    d.entity = "acme";
+    d.id = "ID";
+    d.sink = "t";
+    d.seal = on_seal;
+    d.arg = s;
+    rc = bf_plugins_check_integration(r->plugins, a, &d, err);
+    *stored = d.stored;
+    return rc;
+}
+
 static int check(struct rig *r, struct bf_arena *a, const char *config, const char **stored,
                  struct sealed *s, struct bf_error *err)
 {
     *s = (struct sealed){0};
     *err = (struct bf_error){0};
-    *stored = NULL;
-    return bf_plugins_check_integration(r->plugins, a, "acme", "ID", "t", config, stored, on_seal,
-                                        s, err);
+    return check_draft(r, a, (struct bf_integration_draft){.config = config, .secrets = ""}, stored,
+                       s, err);
 }
 
 TEST(an_integration_is_checked_and_its_literals_are_sealed)
@@ -422,7 +438,7 @@ TEST(an_action_is_tried_on_a_made_up_event)
     in = bf_team_integration(r.team, RIG_INTEGRATION);
     for (size_t i = 0; i < BF_COUNT(rows); i++) {
         struct bf_error err = {0};
-        int rc = bf_plugins_check_action(r.plugins, a, in, "ADD_ARTIFACT_ALIAS", rows[i].config,
+        int rc = bf_plugins_check_action(r.plugins, in, "ADD_ARTIFACT_ALIAS", rows[i].config, "",
                                          &err);
 
         if (!rows[i].field) {
@@ -436,4 +452,241 @@ TEST(an_action_is_tried_on_a_made_up_event)
     bf_integration_unref(in);
     rig_close(&r);
     bf_arena_free(a);
+}
+
+
+/* --- grants ---------------------------------------------------------------------------- */
+
+static void open_granted(struct rig *r, const char *config, const char *secrets)
+{
+    struct bf_error err = {0};
+
+    rig_open(r, &plugin);
+    rig_secret(r, "ONE", "value-of-one");
+    rig_secret(r, "TWO", "value-of-two");
+    rig_ok(bf_db_begin(r->db), &err);
+    rig_ok(bf_team_put_integration(r->db, RIG_INTEGRATION, "acme", "t", "ops", config, secrets, 1,
+                                   &err), &err);
+    rig_ok(bf_db_commit(r->db), &err);
+    rig_ok(bf_team_refresh(r->team, r->db, NULL, NULL, &err), &err);
+}
+
+TEST(secrets_granted_to_the_integration_and_to_the_action_are_sent)
+{
+    struct rig r;
+    struct rig_attempt t;
+
+    open_granted(&r, "{\"url\":\"https://a.example\"}", "ONE");
+    rig_attempt(&t, "{\"payload\":{\"a\":\"${ONE}\",\"b\":\"$TWO, $THREE\"}}");
+    t.action.secrets = "TWO";
+    CHECK_INT(rig_prepare(&r, &t), BF_STEP_SEND);
+    CHECK_STR(t.at.out.http.body, "{\"a\":\"value-of-one\",\"b\":\"value-of-two, $THREE\"}");
+    CHECK_STR(t.at.out.sent.body, "{\"a\":\"${ONE}\",\"b\":\"${TWO}, $THREE\"}");
+    rig_attempt_end(&r, &t);
+    rig_close(&r);
+}
+
+TEST(the_first_granted_secret_is_the_key_unless_another_is_named)
+{
+    static const struct {
+        const char *config, *secrets, *key;
+    } rows[] = {
+        {"{\"url\":\"https://a.example\"}", "TWO ONE", "value-of-two"},
+        {"{\"url\":\"https://a.example\",\"token\":null}", "ONE", "value-of-one"},
+        {"{\"url\":\"https://a.example\",\"token\":\"ONE\"}", "TWO", "value-of-one"},
+        {"{\"url\":\"https://a.example\"}", "", NULL},
+    };
+
+    for (size_t i = 0; i < BF_COUNT(rows); i++) {
+        struct rig_attempt t;
+        struct rig r;
+
+        open_granted(&r, rows[i].config, rows[i].secrets);
+        rig_attempt(&t, "{}");
+        CHECK_INT(rig_prepare(&r, &t), BF_STEP_SEND);
+        if (rows[i].key)
+            CHECK_STR(rig_header(&t, "X-Signature"), rows[i].key);
+        else
+            CHECK(!rig_header(&t, "X-Signature"));
+        rig_attempt_end(&r, &t);
+        rig_close(&r);
+    }
+}
+
+TEST(a_secret_granted_to_an_action_is_taken_out_of_the_answer)
+{
+    struct bf_fetch_result answer = {.status = 200, .body = "got value-of-two", .body_len = 16};
+    struct bf_courier_ops ops;
+    struct rig_attempt t;
+    struct rig r;
+
+    open_granted(&r, "{\"url\":\"https://a.example\"}", "");
+    ops = bf_plugins_courier_ops(r.plugins);
+    rig_attempt(&t, "{\"text\":\"${TWO}\"}");
+    t.action.secrets = "TWO";
+    CHECK_INT(rig_prepare(&r, &t), BF_STEP_SEND);
+    ops.judge(ops.arg, &t.at, &answer);
+    CHECK_STR(answer.body, "got ${TWO}");
+    rig_attempt_end(&r, &t);
+    rig_close(&r);
+}
+
+TEST(a_granted_secret_that_is_gone_fails_the_attempt_and_sends_nothing)
+{
+    struct rig_attempt t;
+    struct rig r;
+
+    open_granted(&r, "{\"url\":\"https://a.example\",\"token\":\"ONE\"}", "TWO");
+    rig_delete_secret(&r, "TWO");
+    rig_attempt(&t, "{\"text\":\"${TWO}\"}");
+    CHECK_INT(rig_prepare(&r, &t), BF_STEP_SETTLED);
+    CHECK_INT(t.at.verdict.outcome, BF_REJECTED);
+    CHECK_HAS(t.at.verdict.words, "no secret \"TWO\" in team acme any more");
+    rig_attempt_end(&r, &t);
+    rig_close(&r);
+}
+
+TEST(what_is_not_granted_is_refused_with_the_names_that_are)
+{
+    static const struct {
+        const char *secrets, *text, *field, *words;
+    } rows[] = {
+        {"", "${ONE} $TWO", NULL, NULL},
+        {"TWO", "${ONE} ${TWO}", NULL, NULL},
+        {"", "${TWO}", "config.text", "unknown variable \"${TWO}\"; known are: ONE, "},
+        {"TWO", "${THREE}", "config.text", "known are: TWO, ONE, "},
+        {"THREE", "", "secrets", "no secret \"THREE\" in team acme; store it with PUT"},
+    };
+    struct bf_integration *in;
+    struct rig r;
+
+    open_granted(&r, "{\"url\":\"https://a.example\"}", "ONE");
+    in = bf_team_integration(r.team, RIG_INTEGRATION);
+    for (size_t i = 0; i < BF_COUNT(rows); i++) {
+        struct bf_error err = {0};
+        char config[100];
+        int rc;
+
+        snprintf(config, sizeof(config), "{\"text\":\"%s\"}", rows[i].text);
+        rc = bf_plugins_check_action(r.plugins, in, "ADD_ARTIFACT_ALIAS", config, rows[i].secrets,
+                                     &err);
+        if (!rows[i].field) {
+            rig_ok(rc, &err);
+            continue;
+        }
+        CHECK(rc != 0);
+        CHECK_STR(err.field, rows[i].field);
+        CHECK_HAS(err.words, rows[i].words);
+    }
+    bf_integration_unref(in);
+    rig_close(&r);
+}
+
+
+/* --- addresses, and changes ---------------------------------------------------------------- */
+
+TEST(a_password_in_a_url_is_refused_unless_it_is_a_variable)
+{
+    static const struct {
+        const char *url;
+        bool fine;
+    } rows[] = {
+        {"https://a.example/x@y", true},
+        {"https://bot:${ONE}@a.example/", true},
+        {"https://${ONE}@a.example/", true},
+        {"https://bot:pass@a.example/", false},
+        {"https://token@a.example/", false},
+        {"https://${ONE}:pass@a.example/", false},
+        {"https://bot:${ONE}x@a.example/", false},
+        {"https://bot:${ONE}@pass@a.example/", false},
+    };
+    struct rig r;
+
+    open_granted(&r, "{\"url\":\"https://a.example\"}", "");
+    for (size_t i = 0; i < BF_COUNT(rows); i++) {
+        struct bf_arena *a = bf_arena_new(1024 * 1024);
+        struct bf_error err = {0};
+        struct sealed s = {0};
+        const char *stored;
+        char config[100];
+        int rc;
+
+        snprintf(config, sizeof(config), "{\"url\":\"%s\"}", rows[i].url);
+        rc = check_draft(&r, a, (struct bf_integration_draft){.config = config, .secrets = "ONE"},
+                         &stored, &s, &err);
+        CHECK_INT(rc == 0, rows[i].fine);
+        if (rc) {
+            CHECK_STR(err.field, "config.url");
+            CHECK_HAS(err.words, "/api/v1/teams/acme/secrets/PASSWORD");
+        }
+        bf_arena_free(a);
+    }
+    rig_close(&r);
+}
+
+TEST(a_host_that_does_not_resolve_is_a_warning_and_a_forbidden_one_an_error)
+{
+    struct bf_integration_draft d = {.entity = "acme", .id = "ID", .sink = "t", .secrets = "",
+                                     .config = "{\"url\":\"https://nowhere.invalid/s3cret\"}"};
+    struct bf_arena *a = bf_arena_new(1024 * 1024);
+    struct bf_error err = {0};
+    struct rig r;
+
+    rig_open(&r, &plugin);
+    rig_ok(bf_plugins_check_integration(r.plugins, a, &d, &err), &err);
+    CHECK(d.warnings && !d.warnings->next);
+    CHECK_STR(d.warnings->field, "config.url");
+    CHECK_HAS(d.warnings->message, "cannot be resolved now");
+    d.config = "{\"url\":\"http://localhost/\"}";
+    CHECK_INT(bf_plugins_check_integration(r.plugins, a, &d, &err), BF_ECONFIG);
+    CHECK_STR(err.field, "config.url");
+    CHECK_HAS(err.words, "to allow it set allow_addresses = \"");
+    d.warnings = NULL;
+    d.config = "{\"url\":\"https://${alias}.example/\"}";
+    rig_ok(bf_plugins_check_integration(r.plugins, a, &d, &err), &err);
+    CHECK(!d.warnings);
+    rig_close(&r);
+    bf_arena_free(a);
+}
+
+TEST(a_change_keeps_what_it_leaves_out_and_drops_what_is_null)
+{
+    static const char before[] = "{\"url\":\"https://nowhere.invalid/\",\"token\":"
+                                 "{\"sealed\":\"integration/ID/token\"},\"mode\":\"m\"}";
+    static const struct {
+        const char *config, *stored;
+    } rows[] = {
+        {"{}", before},
+        {"{\"token\":{\"set\":true}}", before},
+        {"{\"token\":null}", "{\"url\":\"https://nowhere.invalid/\",\"mode\":\"m\"}"},
+        {"{\"mode\":null,\"token\":\"ONE\"}",
+         "{\"url\":\"https://nowhere.invalid/\",\"token\":\"ONE\"}"},
+        {"{\"url\":null}", NULL},
+        {"{\"nope\":null}", NULL},
+        {"{\"token\":{\"sealed\":\"integration/ID/token\"}}", NULL},
+    };
+    struct bf_integration *in;
+    struct rig r;
+
+    open_granted(&r, before, "");
+    in = bf_team_integration(r.team, RIG_INTEGRATION);
+    for (size_t i = 0; i < BF_COUNT(rows); i++) {
+        struct bf_integration_draft d = {.before = in, .config = rows[i].config, .secrets = ""};
+        struct bf_arena *a = bf_arena_new(1024 * 1024);
+        struct bf_error err = {0};
+        struct sealed s = {0};
+        const char *stored;
+        int rc = check_draft(&r, a, d, &stored, &s, &err);
+
+        CHECK_INT(s.n, 0);
+        if (rows[i].stored) {
+            rig_ok(rc, &err);
+            CHECK_STR(stored, rows[i].stored);
+        } else {
+            CHECK(rc != 0);
+        }
+        bf_arena_free(a);
+    }
+    bf_integration_unref(in);
+    rig_close(&r);
 }

@@ -384,7 +384,7 @@ TEST(sealed_literals_are_not_in_the_list_of_secrets)
 
 static int put_integration(struct fixture *f, const char *id, const char *name, const char *config)
 {
-    int rc = bf_team_put_integration(f->db, id, "ops", "webhook", name, config, NOW, &f->err);
+    int rc = bf_team_put_integration(f->db, id, "ops", "webhook", name, config, "", NOW, &f->err);
 
     if (rc == 0)
         rc = bf_team_refresh(f->team, f->db, "integration", id, &f->err);
@@ -420,7 +420,8 @@ TEST(the_name_of_an_integration_is_its_teams_own)
     CHECK_INT(put_integration(&f, I1, "hook", "{}"), 0);
     CHECK_INT(put_integration(&f, I2, "hook", "{}"), BF_EEXIST);
     CHECK_STR(f.err.field, "name");
-    CHECK_INT(bf_team_put_integration(f.db, I2, "dev", "webhook", "hook", "{}", NOW, &f.err), 0);
+    CHECK_INT(bf_team_put_integration(f.db, I2, "dev", "webhook", "hook", "{}", "", NOW, &f.err),
+              0);
     end(&f);
 }
 

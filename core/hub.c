@@ -173,11 +173,31 @@ static int open_net(struct bf_hub *hub, struct bf_error *err)
     return BF_OK;
 }
 
+static bool place_entity(void *arg, const struct bf_entity *e)
+{
+    char own[BF_ENTITY_NAME_MAX + 1];
+
+    bf_organization_entity(own, e->organization);
+    if (*own)
+        bf_bus_place(arg, e->name, own);
+    return true;
+}
+
+/* The rules are told where each team is. */
+static int place_teams(struct bf_hub *hub, struct bf_error *err)
+{
+    int rc = bf_team_list_entities(hub->db, "", place_entity, hub->bus);
+
+    return rc ? bf_error_set(err, rc, "cannot read the teams: %s", bf_db_words(hub->db)) : BF_OK;
+}
+
 static int open_bus(struct bf_hub *hub, struct bf_error *err)
 {
     struct bf_bus_hooks hooks = {on_enqueued, on_batch, on_health, hub};
     int rc = bf_bus_open(hub->db, hub->clock, hub->log, &hooks, &hub->bus, err);
 
+    if (!rc)
+        rc = place_teams(hub, err);
     if (!rc)
         rc = bf_loop_new(hub->guard, "belfry/" BF_VERSION, hub->clock, hub->log, &hub->loop, err);
     if (!rc && hub->settings.ca_file)

@@ -20,11 +20,29 @@ bool bf_api_may_read(struct bf_api *api, struct bf_exchange *x, const char *enti
     return bf_team_may(api->team, bf_auth_who(x), BF_READ, entity);
 }
 
+/* Who cannot make it is not told how. */
+int bf_api_no_entity(struct bf_exchange *x, int status, const char *field, const char *entity)
+{
+    const struct bf_identity *who = bf_auth_who(x);
+    bool organization = bf_organization_owns_name(entity);
+    int len = (int)strlen(entity);
+
+    if (organization)
+        len -= (int)strlen(BF_ORGANIZATION_SUFFIX);
+    if (who && who->admin)
+        return bf_exchange_fail(x, status, status == 404 ? "not_found" : "invalid", field,
+                                "%s \"%.*s\" does not exist; make it with PUT /api/v1/%ss/%.*s",
+                                organization ? "organization" : "team", len, entity,
+                                organization ? "organization" : "team", len, entity);
+    return bf_exchange_fail(x, status, status == 404 ? "not_found" : "invalid", field,
+                            "there is no team \"%s\" that this key may read; ask an admin of the"
+                            " hub", entity);
+}
+
 int bf_api_require(struct bf_api *api, struct bf_exchange *x, unsigned rights, const char *entity)
 {
     if (entity && (!bf_team_exists(api->team, entity) || !bf_api_may_read(api, x, entity)))
-        return bf_exchange_fail(x, 404, "not_found", NULL, "team \"%s\" does not exist; make it"
-                                " with PUT /api/v1/teams/%s", entity, entity);
+        return bf_api_no_entity(x, 404, NULL, entity);
     if (!bf_team_may(api->team, bf_auth_who(x), rights, entity))
         return bf_exchange_fail(x, 403, "forbidden", NULL, "this key may not do that%s%s; ask an"
                                 " admin of the team", entity ? " in " : "", entity ? entity : "");

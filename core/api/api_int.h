@@ -31,10 +31,27 @@ extern const struct bf_api_route bf_api_status_routes[];
 /* 0, or the error filled in and its status: 404 where the caller may not even read, as if there
  * was nothing, else 403. */
 int bf_api_require(struct bf_api *api, struct bf_exchange *x, unsigned rights, const char *entity);
+/* The answer where an entity is not there for the caller; `field` names it in a body.  Gives the
+ * status. */
+int bf_api_no_entity(struct bf_exchange *x, int status, const char *field, const char *entity);
 /* The same without an answer. */
 bool bf_api_may_read(struct bf_api *api, struct bf_exchange *x, const char *entity);
 /* For lists over all entities: those are the hub admin's.  Else an entity must be named. */
 int bf_api_require_filter(struct bf_exchange *x, const char *filter, const char *name);
+
+
+/* --- scopes of automations (scopes.c) -------------------------------------------- */
+
+/* Parse an automation and find its scope: a registry's team becomes its organization's own entity,
+ * in *spec too.  0 with a reference, or the error filled in and its status. */
+int bf_api_read_automation(struct bf_api *api, struct bf_exchange *x, const char *id,
+                           const char **spec, size_t *len, struct bf_automation **out);
+/* 0 if the caller may make and change automations of this scope, or a status. */
+int bf_api_check_scope(struct bf_api *api, struct bf_exchange *x, const char *entity,
+                       const char *project);
+/* Whether its actions may use the integration. */
+bool bf_api_may_use(struct bf_api *api, struct bf_exchange *x, const struct bf_automation *a,
+                    const struct bf_integration *to);
 
 
 /* --- answers (answer.c) ------------------------------------------------------- */

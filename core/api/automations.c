@@ -35,14 +35,6 @@ struct change {
     char taken[BF_ID_LEN + 1];  /* who has the name */
 };
 
-static int check_scope(struct bf_api *api, struct bf_exchange *x, const struct bf_automation *a)
-{
-    if (!bf_team_exists(api->team, a->entity) || !bf_api_may_read(api, x, a->entity))
-        return bf_exchange_fail(x, 400, "invalid", "scope.entity", "team \"%s\" does not exist;"
-                                " make it with PUT /api/v1/teams/%s", a->entity, a->entity);
-    return bf_api_require(api, x, BF_EDIT, a->entity);
-}
-
 static int check_config(struct bf_api *api, struct bf_exchange *x, const struct bf_automation *a,
                         const struct bf_integration *to, const struct bf_action *action,
                         const char *field)
@@ -68,7 +60,7 @@ static int check_action(struct bf_api *api, struct bf_exchange *x,
     char field[40];
     int status;
 
-    if (to && strcmp(to->entity, a->entity) == 0) {
+    if (to && bf_api_may_use(api, x, a, to)) {
         snprintf(field, sizeof(field), "actions[%u]", (unsigned)index);
         status = bf_api_check_grant(api, x, before, action, to, field);
         if (!status)
@@ -76,7 +68,8 @@ static int check_action(struct bf_api *api, struct bf_exchange *x,
     } else {
         snprintf(field, sizeof(field), "actions[%u].integration", (unsigned)index);
         status = bf_exchange_fail(x, 400, "invalid", field, "unknown integration: %s has none with"
-                                  " the id \"%s\"; GET /api/v1/teams/%s/integrations lists them",
+                                  " the id \"%s\", nor has another team that you are a member of;"
+                                  " GET /api/v1/teams/%s/integrations lists them",
                                   a->entity, action->integration, a->entity);
     }
     bf_integration_unref(to);
@@ -211,16 +204,16 @@ static int check(struct bf_api_checked *checked)
     struct bf_exchange *x = checked->write.x;
     struct bf_api *api = checked->write.api;
     struct bf_automation *a;
-    struct bf_error err;
-    int status;
-    int rc = bf_automation_parse(c->what.spec, c->what.spec_len, c->id, 0, c->what.owner, &a, &err);
+    int status = bf_api_read_automation(api, x, c->id, &c->what.spec, &c->what.spec_len, &a);
 
-    if (rc)
-        return bf_api_invalid(x, rc, &err);
+    if (status)
+        return status;
     c->name = bf_arena_dup(bf_exchange_arena(x), a->name);
+    if (!c->base)
+        c->what.owner = bf_arena_dup(bf_exchange_arena(x), a->owner);
     status = check_owner(c, a);
     if (!status)
-        status = check_scope(api, x, a);
+        status = bf_api_check_scope(api, x, a->entity, a->project);
     if (!status)
         status = check_actions(c, a);
     bf_automation_unref(a);
@@ -248,8 +241,7 @@ static void begin_change(struct bf_exchange *x, struct change *c, const char *ve
 static int on_make(struct bf_exchange *x, void *arg)
 {
     struct bf_api *api = arg;
-    struct bf_arena *a = bf_exchange_arena(x);
-    struct change *c = bf_arena_new_of(a, struct change);
+    struct change *c = bf_arena_new_of(bf_exchange_arena(x), struct change);
     const struct bf_json *body;
     int status;
 
@@ -259,9 +251,6 @@ static int on_make(struct bf_exchange *x, void *arg)
     if (status)
         return status;
     c->what.spec = bf_json_raw(body, &c->what.spec_len);
-    c->what.owner = bf_json_str(a, bf_json_at(body, "/scope/entity"));
-    if (!c->what.owner)
-        c->what.owner = "";     /* the parser says what is wrong with the scope */
     bf_id_random(c->id, bf_wall_ms(api->clock));
     begin_change(x, c, "put");
     return bf_api_check_and_post(api, x, &c->checked);
@@ -309,6 +298,12 @@ static int check_shown(struct bf_exchange *x, const struct bf_api_automation *no
     return (uint64_t)number == now->revision ? 0 : not_in_force(x, now);
 }
 
+/* Of the scope it has now; NULL if that is all of its entity. */
+static const char *project_of(struct bf_exchange *x, const struct bf_api_automation *now)
+{
+    return bf_json_str(bf_exchange_arena(x), bf_json_at(now->spec, "/scope/project"));
+}
+
 /* Reads the automation, and the body with the conditions in it and in the headers. */
 static int read_change(struct bf_api *api, struct bf_exchange *x, struct bf_api_automation *now,
                        const struct bf_json **body, struct change **out)
@@ -316,6 +311,8 @@ static int read_change(struct bf_api *api, struct bf_exchange *x, struct bf_api_
     struct change *c = bf_arena_new_of(bf_exchange_arena(x), struct change);
     int status = c ? bf_api_automation(api, x, BF_EDIT, now) : bf_api_fail(x, BF_EFULL, NULL);
 
+    if (!status)
+        status = bf_api_check_scope(api, x, now->owner, project_of(x, now));
     if (!status && body)
         status = bf_api_body(x, body);
     if (!status && body && !bf_json_is(*body, BF_JSON_OBJECT))
@@ -463,7 +460,7 @@ static int on_delete(struct bf_exchange *x, void *arg)
     return bf_api_post(arg, x, &c->checked.write);
 }
 
-/* The scope of a new one is in its body: the handler asks for BF_EDIT there. */
+/* The scope of a new one is in its body: see scopes.c. */
 const struct bf_api_route bf_api_automation_routes[] = {
     {"POST", "/api/v1/automations", BF_EDIT, on_make},
     {"PUT", "/api/v1/automations/{id}", BF_EDIT, on_put},

@@ -134,6 +134,10 @@ int bf_bus_delete_automation(struct bf_tx *tx, const char *id, const char *autho
 void bf_bus_file_automation(struct bf_bus *bus, const struct bf_automation *a);
 void bf_bus_unfile_automation(struct bf_bus *bus, const char *id);
 
+/* In done, after a success, and before the start: the rules know that the entity is in the
+ * organization with this own entity; NULL: in none.  The work must have alters_rules.  [engine] */
+void bf_bus_place(struct bf_bus *bus, const char *entity, const char *organization);
+
 /* The database inside done, for reading what was just committed.  [engine] */
 struct bf_db *bf_bus_db(struct bf_bus *bus);
 

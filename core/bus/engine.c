@@ -415,3 +415,8 @@ size_t bf_bus_waiting(struct bf_bus *bus) { return bf_queue_len(bus->queue); }
 uint16_t bf_bus_hub(const struct bf_bus *bus) { return bus->hub; }
 size_t bf_bus_automations(const struct bf_bus *bus) { return atomic_load(&bus->n_automations); }
 struct bf_db *bf_bus_db(struct bf_bus *bus) { return bus->db; }
+
+void bf_bus_place(struct bf_bus *bus, const char *entity, const char *organization)
+{
+    bf_rules_place(bus->rules, entity, organization);
+}

@@ -133,10 +133,31 @@ static int read_name(struct draft *d, const struct bf_json *scope, const char *n
     return problem ? bf_error_field(err, BF_ECONFIG, name, "%s", problem) : rc;
 }
 
+/* Everything in an organization: it stands for its own entity. */
+static int read_organization(struct draft *d, const struct bf_json *scope, struct bf_error *err)
+{
+    const char *name = NULL;
+    char own[BF_ENTITY_NAME_MAX + 1];
+    int rc = read_text(d, scope, "organization", 1, BF_NAME_MAX, &name, err);
+
+    if (rc)
+        return rc;
+    if (member(scope, "entity") || member(scope, "project") || member(scope, "collection"))
+        return bf_error_field(err, BF_ECONFIG, "organization", "is everything in it: leave"
+                              " \"organization\" out to name an entity, project or collection");
+    if (!bf_organization_name_ok(name))
+        return bf_error_field(err, BF_ECONFIG, "organization", "is not the name of one");
+    bf_organization_entity(own, name);
+    d->entity = bf_arena_dup(d->scratch, own);
+    return BF_OK;
+}
+
 static int read_scope(struct draft *d, const struct bf_json *scope, struct bf_error *err)
 {
-    int rc = check_members(d, scope, "entity, project, collection", err);
+    int rc = check_members(d, scope, "organization, entity, project, collection", err);
 
+    if (rc == BF_OK && member(scope, "organization"))
+        return read_organization(d, scope, err);
     if (rc == BF_OK)
         rc = read_name(d, scope, "entity", true, &d->entity, err);
     if (rc == BF_OK)
@@ -358,7 +379,7 @@ int bf_automation_parse(const char *spec, size_t len, const char *id, uint64_t r
     d.root = bf_json_parse(d.scratch, spec, len, err);
     rc = d.root ? read_all(&d, err) : not_json(err);
     if (rc == BF_OK) {
-        a = build(&d, owner);
+        a = build(&d, owner ? owner : d.entity);
         if (!a)
             rc = bf_error_set(err, BF_ENOMEM, "no memory for an automation of %zu bytes", len);
     }

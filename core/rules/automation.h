@@ -3,6 +3,7 @@
  *
  * The JSON is what REST takes:
  *   {"name","description","enabled","scope":{"entity","project","collection"},
+ *    (or "scope":{"organization"}, which is its own entity)
  *    "event":{"type":"ADD_ARTIFACT_ALIAS","filter":{…}},
  *    "actions":[{"integration":"ID","config":{…}}, …]}
  * Unknown members are refused by name; an optional one that is null is as good as absent. */
@@ -53,7 +54,8 @@ struct bf_automation {
 };
 
 /* Parse and check all that needs nothing but the text; integrations and their options are the
- * caller's to check.  The id, revision and owner are given by the caller and copied. */
+ * caller's to check.  The id, revision and owner are given by the caller and copied; a NULL owner
+ * is the scope's entity. */
 int bf_automation_parse(const char *spec, size_t len, const char *id, uint64_t revision,
                         const char *owner, struct bf_automation **out, struct bf_error *err);
 struct bf_automation *bf_automation_ref(const struct bf_automation *a);

@@ -5,13 +5,14 @@
  * places), or once without.  A project's automation whose filter names its collections is filed
  * under these collections.
  *
- * OPERATION.  An event asks, for each trigger it may be, at its entity, project and collection,
- * without its literal and with it: six look-ups per trigger.  What it finds there has only its
- * filter left to pass.  The places of a list hang together both ways, so taking an automation out
- * does not look at the others that are filed there.
+ * OPERATION.  An event asks, for each trigger it may be, at its organization, entity, project and
+ * collection, without its literal and with it: eight look-ups per trigger, and one for the
+ * organization.  What it finds there has only its filter left to pass.  The places of a list hang
+ * together both ways, so taking an automation out does not look at the others that are filed there.
  *
  * SAFETY.  One automation stands in each place at most once, and one event asks for only one of
- * the places of an automation; so nothing fires twice. */
+ * the places of an automation: those of two scopes differ, as no entity is placed in itself.  So
+ * nothing fires twice. */
 #include "core/rules/rules.h"
 
 #include <stdlib.h>
@@ -47,6 +48,7 @@ struct filed {
 struct bf_rules {
     struct bf_map *by_id;       /* struct filed */
     struct bf_map *places;      /* struct place */
+    struct bf_map *placed;      /* entity -> own entity of its organization, a text */
     struct bf_firing *firings;  /* of the last event */
     size_t n_firings;
     size_t cap_firings;
@@ -209,6 +211,7 @@ struct bf_rules *bf_rules_new(void)
 
     r->by_id = bf_map_new();
     r->places = bf_map_new();
+    r->placed = bf_map_new();
     return r;
 }
 
@@ -216,14 +219,17 @@ void bf_rules_free(struct bf_rules *r)
 {
     const char *id;
     size_t at = 0;
-    void *f;
+    void *value;
 
     if (!r)
         return;
-    while (bf_map_each(r->by_id, &at, &id, &f))
-        forget(r, f);
+    while (bf_map_each(r->by_id, &at, &id, &value))
+        forget(r, value);
+    for (at = 0; bf_map_each(r->placed, &at, &id, &value);)
+        free(value);
     bf_map_free(r->by_id);
     bf_map_free(r->places);
+    bf_map_free(r->placed);
     free(r->firings);
     free(r);
 }
@@ -239,6 +245,13 @@ void bf_rules_put(struct bf_rules *r, const struct bf_automation *a)
 void bf_rules_remove(struct bf_rules *r, const char *id) { forget(r, bf_map_remove(r->by_id, id)); }
 
 size_t bf_rules_count(const struct bf_rules *r) { return bf_map_count(r->by_id); }
+
+void bf_rules_place(struct bf_rules *r, const char *entity, const char *organization)
+{
+    bool itself = organization && strcmp(entity, organization) == 0;
+
+    free(bf_map_set(r->placed, entity, itself ? NULL : bf_strdup(organization)));
+}
 
 /* ---- firing ---- */
 
@@ -286,11 +299,15 @@ static const char *literal_of(const struct bf_envelope *e, const char *field)
 
 /* From the widest scope to the narrowest. */
 static void ask_trigger(struct bf_rules *r, const struct bf_trigger *trigger,
-                        const struct bf_envelope *e)
+                        const char *organization, const struct bf_envelope *e)
 {
     const char *literal = literal_of(e, trigger->field);
     struct key k;
 
+    if (organization) {
+        begin_key(&k, trigger->wire, organization);
+        ask_scope(r, &k, trigger, literal, e);
+    }
     begin_key(&k, trigger->wire, e->entity);
     ask_scope(r, &k, trigger, literal, e);
     if (!e->project)
@@ -303,8 +320,8 @@ static void ask_trigger(struct bf_rules *r, const struct bf_trigger *trigger,
     ask_scope(r, &k, trigger, literal, e);
 }
 
-/* A registry is a project with a name of its own kind; `model-registry` is W&B's older one. */
-static bool is_registry(const char *project)
+/* `model-registry` is W&B's older one. */
+bool bf_is_registry(const char *project)
 {
     return project && (strncmp(project, "wandb-registry-", 15) == 0 ||
                        strcmp(project, "model-registry") == 0);
@@ -320,13 +337,14 @@ static int by_id(const void *left, const void *right)
 size_t bf_rules_apply(struct bf_rules *r, const struct bf_envelope *e,
                       const struct bf_firing **out)
 {
+    const char *organization = bf_map_get(r->placed, e->entity);
     const struct bf_trigger *trigger;
     unsigned at = 0;
 
     r->n_firings = 0;
     while ((trigger = bf_trigger_of_event(e->type, &at))) {
-        if (!trigger->registry_only || is_registry(e->project))
-            ask_trigger(r, trigger, e);
+        if (!trigger->registry_only || bf_is_registry(e->project))
+            ask_trigger(r, trigger, organization, e);
     }
     if (r->n_firings > 1)
         qsort(r->firings, r->n_firings, sizeof(*r->firings), by_id);

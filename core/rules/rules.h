@@ -5,6 +5,9 @@
  * asks for the handful of places it may be filed under, whatever the number of automations.  The
  * rest of the filter then decides.
  *
+ * An organization's automations are those whose scope is its own entity and no project.  They fire
+ * on what happens there and in every team that is placed in it at that moment.
+ *
  * Owned by the engine's thread.  Firings come in the order of the automations' ids, so a replay
  * sees what live traffic saw. */
 #ifndef BF_RULES_H
@@ -25,6 +28,14 @@ void bf_rules_free(struct bf_rules *r);
 void bf_rules_put(struct bf_rules *r, const struct bf_automation *a);
 void bf_rules_remove(struct bf_rules *r, const char *id);
 size_t bf_rules_count(const struct bf_rules *r);
+
+/* From now on `entity` is in the organization with this own entity; NULL: in none.  At the start
+ * all teams are placed; later a team's belfry.team.put record says where it is, and, as "was",
+ * where it had been. */
+void bf_rules_place(struct bf_rules *r, const char *entity, const char *organization);
+
+/* A registry is a project of an organization's own entity with a name of its own kind. */
+bool bf_is_registry(const char *project);       /* NULL is none */
 
 struct bf_firing {
     const struct bf_automation *automation;     /* borrowed: good until the next put or remove */

@@ -71,6 +71,17 @@ TEST(what_is_optional_has_a_default)
     bf_automation_unref(a);
 }
 
+TEST(an_organization_stands_for_its_own_entity)
+{
+    struct bf_automation *a;
+
+    CHECK_INT(parse("{\"name\":\"n\",\"scope\":{\"organization\":\"acme\",\"entity\":null},"
+                    EVENT "," ACTIONS "}", &a), BF_OK);
+    CHECK_STR(a->entity, "acme-org");
+    CHECK(!a->project && !a->collection);
+    bf_automation_unref(a);
+}
+
 TEST(an_automation_lives_as_long_as_its_last_reference)
 {
     struct bf_automation *a;
@@ -105,7 +116,13 @@ static const struct {
     {"{\"name\":\"n\",\"scope\":{\"entity\":\"a\",\"collection\":\"c\"}," EVENT "," ACTIONS "}",
      "scope.project", "a collection needs"},
     {"{\"name\":\"n\",\"scope\":{\"entity\":\"a\",\"team\":\"c\"}," EVENT "," ACTIONS "}",
-     "scope.team", "known are entity, project, collection"},
+     "scope.team", "known are organization, entity, project, collection"},
+    {"{\"name\":\"n\",\"scope\":{\"organization\":\"a\",\"project\":\"p\"}," EVENT "," ACTIONS
+     "}", "scope.organization", "leave \"organization\" out"},
+    {"{\"name\":\"n\",\"scope\":{\"organization\":\"a b\"}," EVENT "," ACTIONS "}",
+     "scope.organization", "is not the name of one"},
+    {"{\"name\":\"n\",\"scope\":{\"organization\":1}," EVENT "," ACTIONS "}",
+     "scope.organization", "must be a string"},
     {"{\"name\":\"n\"," SCOPE "," ACTIONS "}", "event", "is missing"},
     {"{\"name\":\"n\"," SCOPE ",\"event\":{}," ACTIONS "}", "event.type", "is missing"},
     {"{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"RUN_METRIC\"}," ACTIONS "}", "event.type",

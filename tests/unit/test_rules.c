@@ -164,6 +164,46 @@ TEST(the_rules_keep_what_they_are_given)
     bf_automation_unref(a);
 }
 
+TEST(an_organizations_automation_fires_in_each_of_its_teams)
+{
+    struct bf_rules *r = bf_rules_new();
+    struct bf_envelope e = {.type = "artifact.create", .entity = "acme", .project = "vision",
+                            .collection = "resnet"};
+
+    put(r, "1", "\"organization\":\"corp\"", "CREATE_ARTIFACT", "null");
+    put(r, "2", "\"entity\":\"corp-org\"", "CREATE_ARTIFACT", "null");
+    put(r, "3", "\"entity\":\"corp-org\",\"project\":\"vision\"", "CREATE_ARTIFACT", "null");
+    put(r, "4", ACME, "CREATE_ARTIFACT", "null");
+    CHECK_STR(fires(r, &e), "4");
+    bf_rules_place(r, "acme", "corp-org");
+    bf_rules_place(r, "corp-org", "corp-org");
+    CHECK_STR(fires(r, &e), "1 2 4");
+    e.entity = "beta";                          /* made later */
+    CHECK_STR(fires(r, &e), "");
+    bf_rules_place(r, "beta", "corp-org");
+    CHECK_STR(fires(r, &e), "1 2");
+    e.entity = "corp-org";                      /* and what is the organization's own */
+    CHECK_STR(fires(r, &e), "1 2 3");
+    bf_rules_free(r);
+}
+
+TEST(a_team_that_is_moved_takes_no_automations_along)
+{
+    struct bf_rules *r = bf_rules_new();
+    struct bf_envelope e = {.type = "artifact.alias.add", .entity = "acme", .alias = "a"};
+
+    put(r, "1", "\"organization\":\"corp\"", "ADD_ARTIFACT_ALIAS", "{\"alias\":\"a\"}");
+    put(r, "2", "\"organization\":\"inc\"", "ADD_ARTIFACT_ALIAS", "{\"alias\":{\"$ne\":\"b\"}}");
+    put(r, "3", ACME, "ADD_ARTIFACT_ALIAS", "{\"alias\":\"a\"}");
+    bf_rules_place(r, "acme", "corp-org");
+    CHECK_STR(fires(r, &e), "1 3");
+    bf_rules_place(r, "acme", "inc-org");
+    CHECK_STR(fires(r, &e), "2 3");
+    bf_rules_place(r, "acme", NULL);
+    CHECK_STR(fires(r, &e), "3");
+    bf_rules_free(r);
+}
+
 /* Each of these once fired twice, or never, in some way of filing it. */
 static const struct {
     const char *filter, *alias;
@@ -276,7 +316,8 @@ static unsigned pick(unsigned n)
     return (seed >> 8) % n;
 }
 
-static const char *const entities[] = {"acme", "beta"};
+static const char *const entities[] = {"acme", "beta", "corp-org", "inc-org"};
+static const char *homes[] = {NULL, NULL, NULL, NULL};  /* where each is placed */
 static const char *const projects[] = {"prod", "wandb-registry-model", "model-registry"};
 static const char *const collections[] = {"resnet", "staging", "c"};
 static const char *const texts[] = {"prod", "staging", "latest", "x"};
@@ -352,6 +393,23 @@ static bool within(const char *scope, const char *name)
     return !scope || (name && strcmp(scope, name) == 0);
 }
 
+/* It is for all of the organization that the event's entity is in. */
+static bool is_over(const struct bf_automation *a, const struct bf_envelope *e)
+{
+    for (size_t i = 0; i < BF_COUNT(entities); i++)
+        if (strcmp(entities[i], e->entity) == 0)
+            return !a->project && homes[i] && strcmp(homes[i], a->entity) == 0;
+    return false;
+}
+
+static void move_one(struct bf_rules *r)
+{
+    size_t i = pick(2);
+
+    homes[i] = pick(3) ? entities[2 + pick(2)] : NULL;
+    bf_rules_place(r, entities[i], homes[i]);
+}
+
 /* What the meaning of an automation says, in so many words. */
 static bool should_fire(const struct bf_automation *a, const struct bf_envelope *e)
 {
@@ -361,7 +419,7 @@ static bool should_fire(const struct bf_automation *a, const struct bf_envelope 
                      (strcmp(a->trigger->wire, "CREATE_ARTIFACT") == 0 &&
                       strcmp(e->type, "artifact.link") == 0 && registry);
 
-    return a->enabled && triggered && within(a->entity, e->entity) &&
+    return a->enabled && triggered && (within(a->entity, e->entity) || is_over(a, e)) &&
            within(a->project, e->project) && within(a->collection, e->collection) &&
            bf_filter_match(a->filter, e);
 }
@@ -405,6 +463,8 @@ TEST(the_index_finds_what_a_scan_finds)
                 bf_rules_remove(r, id);
             CHECK_INT(bf_rules_count(r), n);
         }
+        if (round % 64 == 0)
+            move_one(r);
         compare(r, pool);
     }
     bf_rules_free(r);

@@ -65,6 +65,12 @@ int bf_api_unreadable(struct bf_exchange *x);   /* the store does not answer */
 int bf_api_missing(struct bf_exchange *x, const char *noun, const char *name);
 
 
+/* How an integration delivers, as its members "delivery" (its own settings) and "state".
+ * (delivery.c) */
+void bf_api_show_delivery(struct bf_api *api, struct bf_db *db, const char *integration,
+                          struct bf_tree *t);
+
+
 /* --- input (input.c) ------------------------------------------------------------ */
 
 struct bf_api_member {

@@ -17,7 +17,9 @@ static void show_secrets(struct bf_tree *array, struct bf_arena *a, const char *
         bf_tree_str(array, NULL, bf_arena_ndup(a, at, len));
 }
 
-static struct bf_tree *show(struct bf_api *api, struct bf_arena *a, const struct bf_integration *i)
+/* `db` is a connection of this thread. */
+static struct bf_tree *show(struct bf_api *api, struct bf_db *db, struct bf_arena *a,
+                            const struct bf_integration *i)
 {
     struct bf_tree *t = bf_tree_object();
     const char *config;
@@ -33,6 +35,7 @@ static struct bf_tree *show(struct bf_api *api, struct bf_arena *a, const struct
     show_secrets(bf_tree_add_array(t, "secrets"), a, i->secrets);
     bf_show_time(t, "created", i->created_ms);
     bf_tree_bool(t, "disabled", i->disabled);
+    bf_api_show_delivery(api, db, i->id, t);
     return t;
 }
 
@@ -51,6 +54,7 @@ struct make_integration {
     struct bf_arena *arena;
     const char *name;
     struct bf_integration_draft draft;
+    struct bf_delivery_settings delivery;
     struct literal *literals;
     char id[BF_ID_LEN + 1];
 };
@@ -85,19 +89,22 @@ static int apply_make(struct bf_work *work, struct bf_tx *tx, struct bf_error *e
     int rc = bf_team_put_integration(tx->db, m->id, d->entity, d->sink, m->name, d->stored,
                                      d->secrets, tx->now_ms, err);
 
+    if (!rc)
+        rc = bf_delivery_settings_save(tx->db, m->id, &m->delivery, err);
     for (struct literal *l = m->literals; l && !rc; l = l->next)
         rc = bf_team_put_secret(m->checked.write.api->team, tx->db, d->entity, l->name, l->value,
                                 strlen(l->value), tx->now_ms, &made, err);
     return rc;
 }
 
+/* [engine] */
 static int answer_one(struct bf_api *api, struct bf_exchange *x, int status, const char *id)
 {
     struct bf_integration *i = bf_team_integration(api->team, id);
 
     if (!i)
         return bf_api_unreadable(x);
-    status = bf_api_answer(x, status, show(api, bf_exchange_arena(x), i));
+    status = bf_api_answer(x, status, show(api, bf_bus_db(api->bus), bf_exchange_arena(x), i));
     bf_integration_unref(i);
     return status;
 }
@@ -115,11 +122,12 @@ static int answer_make(struct bf_api_write *w)
 
 static int read_body(struct bf_exchange *x, struct make_integration *m)
 {
-    const struct bf_json *sink, *name, *options, *secrets;
+    const struct bf_json *sink, *name, *options, *secrets, *delivery;
     const struct bf_api_member members[] = {{"sink", BF_JSON_STRING, true, &sink},
                                             {"name", BF_JSON_STRING, true, &name},
                                             {"config", BF_JSON_OBJECT, false, &options},
-                                            {"secrets", BF_JSON_ARRAY, false, &secrets}};
+                                            {"secrets", BF_JSON_ARRAY, false, &secrets},
+                                            {"delivery", BF_JSON_OBJECT, false, &delivery}};
     int status = bf_api_body_members(x, members, BF_COUNT(members));
     struct bf_error err;
     const char *raw = "{}";
@@ -133,6 +141,8 @@ static int read_body(struct bf_exchange *x, struct make_integration *m)
         return bf_exchange_fail(x, 400, "invalid", "name", "an integration's name has 1 to %d"
                                 " letters, digits, - and _, with spaces only between them",
                                 BF_INTEGRATION_NAME_MAX);
+    if (bf_delivery_settings_parse(m->arena, delivery, &m->delivery, &err))
+        return bf_api_invalid(x, BF_ECONFIG, &err);
     if (options)
         raw = bf_json_raw(options, &len);
     m->draft.config = bf_arena_ndup(m->arena, raw, len);
@@ -190,7 +200,9 @@ static int apply_enable(struct bf_work *work, struct bf_tx *tx, struct bf_error 
 {
     struct enabling *e = bf_container_of(work, struct enabling, write.work);
 
-    return bf_team_enable_integration(tx->db, e->id, err);
+    int rc = bf_team_enable_integration(tx->db, e->id, err);
+
+    return rc ? rc : bf_standing_reset(tx->db, e->id, err);
 }
 
 static int answer_enable(struct bf_api_write *w)
@@ -237,7 +249,8 @@ static bool on_row(void *arg, const char *id)
         return true;
     taken = bf_api_page_take(p, id);
     if (taken)
-        bf_tree_add(p->items, NULL, show(p->api, bf_exchange_arena(p->x), i));
+        bf_tree_add(p->items, NULL,
+                    show(p->api, bf_exchange_local(p->x), bf_exchange_arena(p->x), i));
     bf_integration_unref(i);
     return taken;
 }
@@ -262,7 +275,7 @@ static int on_get(struct bf_exchange *x, void *arg)
     int status;
 
     if (i && bf_api_may_read(api, x, i->entity))
-        status = bf_api_answer(x, 200, show(api, bf_exchange_arena(x), i));
+        status = bf_api_answer(x, 200, show(api, bf_exchange_local(x), bf_exchange_arena(x), i));
     else
         status = bf_api_missing(x, "integration", id ? id : "");
     bf_integration_unref(i);

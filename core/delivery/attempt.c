@@ -106,6 +106,11 @@ static void prepare_on_worker(struct bf_job *j)
     back_to_loop(i, on_prepared);
 }
 
+static int64_t deadline_ms(const struct item *i)
+{
+    return i->dest->timeout_ms ? i->dest->timeout_ms : DEADLINE_MS;
+}
+
 static void on_deadline(struct bf_timer *t)
 {
     struct item *i = bf_container_of(t, struct item, deadline);
@@ -130,7 +135,7 @@ static void leave_with_sink(struct item *i)
         return;
     }
     i->deadline.fn = on_deadline;
-    bf_loop_timer(c->loop, &i->deadline, DEADLINE_MS);
+    bf_loop_timer(c->loop, &i->deadline, deadline_ms(i));
 }
 
 /* Nobody but us settles it from here on. */
@@ -152,6 +157,8 @@ static void after_prepare(struct item *i)
         withdraw(i);
     switch (i->step) {
     case BF_STEP_SEND:
+        if (i->dest->timeout_ms)
+            i->at.out.http.total_ms = i->dest->timeout_ms;
         bf_client_send(bf_loop_client(c->loop), &i->at.out.http, on_answer, i);
         break;
     case BF_STEP_SETTLED:
@@ -240,10 +247,8 @@ void attempt_begin(struct item *i)
     i->at.number = i->execution->attempts + 1;
     i->at.ticket = i->execution->number * BF_ATTEMPTS_MAX + i->at.number;
     i->at.started_ms = bf_bus_now(c->bus);
-    i->at.deadline_ms = i->at.started_ms + DEADLINE_MS;
-    i->dest->n_flight++;
-    c->n_flight++;
-    atomic_store(&c->in_flight_now, c->n_flight);
+    i->at.deadline_ms = i->at.started_ms + deadline_ms(i);
+    destination_begun(i->dest, i);
     atomic_fetch_add(&c->n_unrecorded, 1);
     if (i->dest->info.once)
         record_beginning(i);
@@ -336,12 +341,7 @@ void attempt_settled(struct item *i)
     plan(i);
     log_outcome(i);
     atomic_fetch_add(r->status == BF_FINISHED ? &c->n_delivered : &c->n_failed, 1);
-    i->dest->n_flight--;
-    c->n_flight--;
-    atomic_store(&c->in_flight_now, c->n_flight);
-    destination_outcome(i->dest, v->outcome, v->after_ms);
-    if (r->http_status == 410 && v->outcome == BF_REJECTED)
-        c->ops.disable(c->ops.arg, i->dest->id, "the receiver answered 410 Gone");
+    destination_ended(i->dest, i);
     list_add(&c->settled, i);
     destination_ready(i->dest);
 }

@@ -210,6 +210,13 @@ static int apply_report(struct bf_work *w, struct bf_tx *tx, struct bf_error *er
         if (rc)
             return bf_error_set(err, rc, "cannot record an attempt: %s", bf_db_words(tx->db));
     }
+    for (size_t i = 0; i < r->n_standings; i++) {
+        int rc = bf_standing_save(tx->db, r->standings[i].dest->id, &r->standings[i].now);
+
+        if (rc)
+            return bf_error_set(err, rc, "cannot record how a destination stands: %s",
+                                bf_db_words(tx->db));
+    }
     return BF_OK;
 }
 
@@ -233,10 +240,21 @@ static void report_done(struct bf_work *w, int rc, const struct bf_error *err)
     pthread_mutex_unlock(&c->lock);
 }
 
+static void free_report(struct report *r)
+{
+    free(r->standings);
+    free(r);
+}
+
 static void take_report(struct bf_courier *c, struct report *r)
 {
     struct item *i;
 
+    for (size_t k = 0; k < r->n_standings; k++) {
+        r->standings[k].dest->n_saving--;
+        if (r->rc)
+            destination_unsaved(r->standings[k].dest);
+    }
     while ((i = list_take(&r->items))) {
         if (r->rc)
             list_add(&c->settled, i);
@@ -244,7 +262,7 @@ static void take_report(struct bf_courier *c, struct report *r)
             recorded(i);
     }
     c->record_failed = r->rc != 0;
-    free(r);
+    free_report(r);
 }
 
 static void take_called(struct item *i)
@@ -264,6 +282,7 @@ static void take_touched(struct bf_courier *c, struct bf_map *touched)
 
         d->known = false;
         d->rest_until_mono = d->again_mono = 0;
+        d->failures = 0;
         destination_look_on_disk(d);
     }
     bf_map_free(touched);
@@ -311,6 +330,19 @@ static void on_arrived(struct bf_task *t)
 
 /* --- to the engine ----------------------------------------------------------- */
 
+/* Standings change with outcomes, so they are stored with them. */
+static void take_unsaved(struct bf_courier *c, struct report *r)
+{
+    r->standings = c->n_unsaved ? bf_zalloc(c->n_unsaved * sizeof(*r->standings)) : NULL;
+    for (struct destination *d = c->unsaved; d; d = d->next_unsaved) {
+        r->standings[r->n_standings++] = (struct standing){d, d->standing};
+        d->is_unsaved = false;
+        d->n_saving++;
+    }
+    c->unsaved = NULL;
+    c->n_unsaved = 0;
+}
+
 static void report_settled(struct bf_courier *c)
 {
     struct report *r;
@@ -328,9 +360,10 @@ static void report_settled(struct bf_courier *c)
     r->courier = c;
     r->items = c->settled;
     c->settled = (struct list){0};
+    take_unsaved(c, r);
     if (bf_bus_post(c->bus, &r->work)) {        /* stopping: they are tried again after a start */
         c->settled = r->items;
-        free(r);
+        free_report(r);
     }
 }
 
@@ -389,6 +422,19 @@ void bf_courier_on_change(struct bf_courier *c,
     c->on_change_arg = arg;
 }
 
+bool bf_courier_state(struct bf_courier *c, const char *integration,
+                      struct bf_courier_state *out)
+{
+    struct destination *d;
+
+    pthread_mutex_lock(&c->show_lock);
+    d = bf_map_get(c->destinations, integration);
+    if (d)
+        *out = d->shown;
+    pthread_mutex_unlock(&c->show_lock);
+    return d != NULL;
+}
+
 void bf_courier_count(struct bf_courier *c, struct bf_courier_counts *out)
 {
     out->in_memory = atomic_load(&c->in_memory_now);
@@ -406,8 +452,10 @@ int bf_courier_new(struct bf_loop *loop, struct bf_workers *workers, struct bf_b
                    struct bf_error *err)
 {
     struct bf_courier *c = bf_new(struct bf_courier);
-    int rc = bf_db_open(db_path, BF_DB_READ, &c->db, err);
+    int rc = bf_db_migrate(bf_bus_db(bus), "delivery", bf_standing_schema, err);
 
+    if (!rc)
+        rc = bf_db_open(db_path, BF_DB_READ, &c->db, err);
     if (rc) {
         free(c);
         return rc;
@@ -425,6 +473,7 @@ int bf_courier_new(struct bf_loop *loop, struct bf_workers *workers, struct bf_b
     c->record_again.fn = on_record_again;
     c->look_again.fn = on_look_again;
     pthread_mutex_init(&c->lock, NULL);
+    pthread_mutex_init(&c->show_lock, NULL);
     bf_loop_on_turn(loop, on_turn, c);
     *out = c;
     return BF_OK;
@@ -482,7 +531,7 @@ static void free_arrivals(struct bf_courier *c)
     while (c->reported) {
         struct report *next = c->reported->next;
 
-        free(c->reported);
+        free_report(c->reported);
         c->reported = next;
     }
 }
@@ -498,5 +547,6 @@ void bf_courier_free(struct bf_courier *c)
     bf_arena_free(c->scratch);
     bf_db_close(c->db);
     pthread_mutex_destroy(&c->lock);
+    pthread_mutex_destroy(&c->show_lock);
     free(c);
 }

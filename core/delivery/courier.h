@@ -8,7 +8,9 @@
  * sink or the default judges the answer, the outcome goes to the engine, and only when it is
  * recorded is the execution forgotten here.  A failed attempt that may be repeated is due again by
  * its schedule; a destination where attempts keep failing rests as a whole and is then tried with
- * one, so a dead receiver is asked now and then, not once per waiting execution.
+ * one, so a dead receiver is asked now and then, not once per waiting execution.  What is over a
+ * destination's pace waits in its place and spends no attempt.  Where nothing but failures came
+ * back for 120 hours, the integration is disabled; that is counted on disk, over restarts.
  *
  * SAFETY.  At least once: after a crash everything not recorded is sent again, with the same id.
  * For a sink that must not repeat (BF_ONCE) the beginning of an attempt is recorded first, and
@@ -24,6 +26,7 @@
 #include "core/base/log.h"
 #include "core/bus/bus.h"
 #include "core/delivery/loop.h"
+#include "core/delivery/standing.h"
 #include "core/delivery/workers.h"
 #include "core/net/client.h"
 
@@ -75,7 +78,8 @@ struct bf_courier_ops {
     void (*judge)(void *arg, struct bf_attempt *at, struct bf_fetch_result *result);
     /* The attempt is over: give back what hangs on `data`.  [loop] */
     void (*forget)(void *arg, struct bf_attempt *at);
-    /* The receiver said that it is gone for good (410): disable the integration.  [loop] */
+    /* The receiver said that it is gone for good (410), or has failed for too long: disable the
+     * integration, and bf_courier_touch() it however that ends.  [loop] */
     void (*disable)(void *arg, const char *integration, const char *reason);
     void *arg;
 };
@@ -86,6 +90,8 @@ struct bf_destination_info {
     bool settles;               /* prepare may say BF_STEP_LATER */
     bool disabled;
     unsigned max_parallel;      /* 0: the courier's own */
+    bool max_is_fixed;          /* by the sink's code: an integration may only take less */
+    const char *pace;           /* the sink's, or NULL; static */
 };
 
 int bf_courier_new(struct bf_loop *loop, struct bf_workers *workers, struct bf_bus *bus,
@@ -109,6 +115,20 @@ int bf_courier_settle(struct bf_courier *c, uint64_t ticket, int outcome, int64_
 /* Called for each execution whose new status is on disk.  [engine] */
 void bf_courier_on_change(struct bf_courier *c,
                           void (*fn)(void *arg, const struct bf_execution *e), void *arg);
+
+/* How a destination is doing. */
+struct bf_courier_state {
+    char pace[BF_PACE_TEXT];    /* in force; "" none */
+    unsigned parallel;          /* attempts it may have under way */
+    unsigned in_flight;
+    unsigned in_memory;         /* the others that wait are on disk */
+    int64_t resting_until_ms;   /* Unix time, the hub's; 0: not */
+    int64_t paced_until_ms;
+    struct bf_standing standing;
+};
+/* False if there was nothing to deliver to it since the start.  [any] */
+bool bf_courier_state(struct bf_courier *c, const char *integration,
+                      struct bf_courier_state *out);
 
 /* For /metrics and tests.  [any] */
 struct bf_courier_counts {

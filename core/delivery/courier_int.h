@@ -15,16 +15,23 @@
 #include "core/delivery/courier.h"
 
 #define FLIGHT_MAX         256          /* attempts under way, in all */
-#define FLIGHT_PER_DEST    64           /* and to one destination, if its sink does not say */
+#define FLIGHT_PER_DEST    BF_PARALLEL_MAX      /* and to one destination, if its sink is silent */
+#define FLIGHT_RESERVE     64           /* kept for destinations that are well and have few */
+#define FLIGHT_FEW         4            /* that many; and as many as one gets that has not answered */
+#define FLIGHT_FAILING     64           /* attempts at destinations that fail, in all */
 #define MEMORY_MAX         4096         /* executions in memory, in all */
 #define MEMORY_PER_DEST    256
 #define MEMORY_MIN         4            /* what a destination may have when memory is full */
+#define MEMORY_UNPROVEN    16           /* and one that has not answered, or fails */
 #define MEMORY_BYTES_MAX   (16 * 1024 * 1024)   /* of their events */
 #define OFFERED_MAX        4096         /* executions on their way from the engine */
 #define GIVE_UP_MS         (72 * 3600 * 1000LL) /* from the first attempt to the last */
 #define REST_MIN_MS        1000
 #define REST_MAX_MS        10000
 #define FAILURES_BEFORE_REST 3
+#define DISABLE_AFTER_MS   (120 * 3600 * 1000LL)        /* of nothing but failures ... */
+#define DISABLE_FAILURES   10           /* ... and of at least as many */
+#define SUCCESS_KEPT_MS    60000        /* how late the last success may be on disk */
 #define DEADLINE_MS        60000        /* of an attempt that a sink settles by itself */
 #define RECORD_AGAIN_MS    500          /* pause before outcomes that could not be stored */
 #define LOOK_AGAIN_MS      1000         /* before the outbox is read again that could not be */
@@ -42,6 +49,7 @@ struct item {
     struct bf_attempt at;
     struct bf_attempt_record record;
     enum bf_step step;
+    bool probe;                         /* its destination was failing when it began */
     bool with_sink;                     /* prepare has returned BF_STEP_LATER */
     bool called;                        /* and before that, the sink has settled it */
     struct bf_timer deadline;           /* while a sink has it */
@@ -61,10 +69,24 @@ struct list {
 struct destination {
     struct bf_courier *courier;
     struct destination *next_ready;     /* in courier->ready */
+    struct destination *next_waiting;   /* in a line of the courier's */
+    struct destination *next_unsaved;   /* in courier->unsaved */
     bool is_ready;
-    bool known;                         /* `info` is up to date */
+    bool is_waiting;                    /* for a slot */
+    bool is_unsaved;                    /* the standing has changed */
+    bool known;                         /* `info` and what follows from it are up to date */
+    bool disabling;                     /* asked for, and not yet seen */
+    bool was_disabled;                  /* when it was looked up last */
+    bool proven;                        /* the last attempt was answered as it should */
     bool on_disk;                       /* there may be due rows that are not in memory */
     struct bf_destination_info info;
+    unsigned most;                      /* attempts under way */
+    int64_t timeout_ms;                 /* of one; 0: the hub's own */
+    struct bf_pace pace;
+    int64_t paced_until_mono;           /* 0: it may go */
+    struct bf_standing standing;
+    unsigned n_saving;                  /* reports under way that carry it */
+    int64_t saved_success_ms;           /* of the standing, as it is on disk */
     struct list queue;                  /* not yet begun */
     unsigned n_queued;
     unsigned n_memory;                  /* queued, under way, or being recorded */
@@ -78,7 +100,21 @@ struct destination {
     struct bf_outbox_place seen;        /* rows up to here were claimed since on_disk was set */
     int64_t next_due_ms;                /* of the rows on disk that are not due yet; 0: none */
     struct bf_timer timer;
+    struct bf_courier_state shown;      /* under the courier's show_lock */
+    char pace_text[BF_PACE_TEXT];
     char id[BF_ID_LEN + 1];
+};
+
+/* Destinations that wait for a slot, in turn. */
+struct line {
+    struct destination *first;
+    struct destination *last;
+};
+
+/* A standing on its way to the engine. */
+struct standing {
+    struct destination *dest;
+    struct bf_standing now;
 };
 
 /* Outcomes on their way to the engine. */
@@ -87,6 +123,8 @@ struct report {
     struct bf_courier *courier;
     struct report *next;
     struct list items;
+    struct standing *standings;
+    size_t n_standings;
     int rc;
 };
 
@@ -102,6 +140,11 @@ struct bf_courier {
     struct bf_map *revisions;           /* number as text: struct bf_automation */
     struct bf_arena *scratch;
     struct destination *ready;          /* ring of those that may have something to begin: last */
+    struct line failing;                /* those that fail, and wait for their turn to be tried */
+    struct line unproven;               /* those that have not answered */
+    struct destination *unsaved;
+    unsigned n_unsaved;
+    unsigned n_probes;                  /* under way */
     struct item *buckets[BUCKETS];      /* by execution number */
     struct list settled;                /* outcomes of this turn */
     struct bf_timer record_again;       /* armed: outcomes wait for it */
@@ -121,6 +164,7 @@ struct bf_courier {
     atomic_size_t in_memory_now;
     atomic_uint in_flight_now;
     struct bf_task arrived;
+    pthread_mutex_t show_lock;          /* of `destinations` for other threads, and their `shown` */
     pthread_mutex_t lock;
     struct list offered;                /* under lock, from here down */
     size_t n_offered;
@@ -151,7 +195,9 @@ bool destination_has_room(const struct destination *d);
 void destination_ready(struct destination *d);  /* look at it this turn */
 void destination_look_on_disk(struct destination *d);   /* from the front of its line */
 void destinations_pump(struct bf_courier *c);   /* begin what can be begun */
-void destination_outcome(struct destination *d, int outcome, int64_t retry_after_ms);
+void destination_begun(struct destination *d, struct item *i);
+void destination_ended(struct destination *d, const struct item *i);
+void destination_unsaved(struct destination *d);        /* its standing is to be stored */
 bool destinations_look(struct bf_courier *c);   /* for rows that no destination knows of */
 
 /* attempt.c */

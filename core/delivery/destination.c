@@ -9,7 +9,12 @@
  *
  * REST.  A destination whose attempts fail in a row rests as a whole, 1 s to 10 s, and is then
  * tried with one.  What waits for it keeps its place and spends no attempts, and goes back to disk,
- * so that the memory is there for those who are alive. */
+ * so that the memory is there for those who are alive.
+ *
+ * SHARES.  Slots (attempts under way) are what destinations compete for.  One that has not answered
+ * rightly since its last failure, or ever, gets few; those that fail share a part among themselves;
+ * and the last ones are for those that have few.  So neither receivers that are dead nor ones that
+ * are slow keep a slot from one that is well. */
 #include "core/delivery/courier_int.h"
 
 #include <stdio.h>
@@ -20,6 +25,8 @@
 #define CLAIM 128               /* rows wanted from one look on the disk */
 #define NEVER INT64_MIN
 #define REVISIONS_MAX 1024      /* automations kept parsed for claimed rows */
+
+static unsigned min_unsigned(unsigned a, unsigned b) { return a < b ? a : b; }
 
 static void on_timer(struct bf_timer *t)
 {
@@ -49,7 +56,9 @@ struct destination *destination_get(struct bf_courier *c, const char *integratio
     d->courier = c;
     d->timer.fn = on_timer;
     snprintf(d->id, sizeof(d->id), "%s", integration);
+    pthread_mutex_lock(&c->show_lock);
     bf_map_set(c->destinations, integration, d);
+    pthread_mutex_unlock(&c->show_lock);
     return d;
 }
 
@@ -63,13 +72,23 @@ void destination_keep(struct destination *d, struct item *i)
     d->n_queued++;
 }
 
+/* How many may queue up in memory: no more than its pace lets through in a second. */
+static unsigned queue_max(const struct destination *d)
+{
+    unsigned per_second = bf_pace_per_second(&d->pace);
+
+    if (!d->proven)
+        return MEMORY_UNPROVEN;
+    return per_second < MEMORY_PER_DEST ? MEMORY_MIN + per_second : MEMORY_PER_DEST;
+}
+
 bool destination_has_room(const struct destination *d)
 {
     const struct bf_courier *c = d->courier;
 
     if (d->n_memory < MEMORY_MIN)
         return true;
-    return d->n_memory < MEMORY_PER_DEST && c->n_memory < MEMORY_MAX &&
+    return d->n_queued < queue_max(d) && d->n_memory < MEMORY_PER_DEST && c->n_memory < MEMORY_MAX &&
            c->memory_bytes < MEMORY_BYTES_MAX;
 }
 
@@ -100,6 +119,8 @@ static void arm(struct destination *d)
 
     if (d->rest_until_mono)
         in_ms = earlier(in_ms, d->rest_until_mono - mono);
+    if (d->paced_until_mono)
+        in_ms = earlier(in_ms, d->paced_until_mono - mono);
     if (d->again_mono)
         in_ms = earlier(in_ms, d->again_mono - mono);
     if (d->next_due_ms && !d->rest_until_mono)
@@ -291,7 +312,8 @@ static bool claim_rows(struct destination *d)
     struct bf_courier *c = d->courier;
     struct claim claim = {.dest = d, .now_ms = bf_bus_now(c->bus)};
     bool from_front = d->seen.number == 0;
-    unsigned limit = from_front ? d->n_memory + CLAIM : CLAIM;
+    unsigned some = min_unsigned(CLAIM, queue_max(d));
+    unsigned limit = from_front ? d->n_memory + some : some;
 
     if (bf_outbox_due(c->db, d->id, &d->seen, claim.now_ms, limit, on_row, &claim))
         claim.failed = true;
@@ -316,18 +338,127 @@ static bool is_resting(struct destination *d)
     return d->rest_until_mono != 0;
 }
 
-/* How many attempts it may have under way.  When slots get scarce a destination gets fewer of
- * them, so that slow ones cannot take all. */
+static bool is_failing(const struct destination *d) { return d->failures >= FAILURES_BEFORE_REST; }
+
+/* How many attempts it may have under way. */
 static unsigned parallel(const struct destination *d)
 {
     unsigned free_slots = FLIGHT_MAX - d->courier->n_flight;
-    unsigned most = d->info.max_parallel ? d->info.max_parallel : FLIGHT_PER_DEST;
 
-    if (d->failures >= FAILURES_BEFORE_REST)
+    if (is_failing(d))
         return 1;
-    if (most > d->n_flight + free_slots / 2)
-        most = d->n_flight + (free_slots > 1 ? free_slots / 2 : free_slots);
-    return most;
+    if (!d->proven || free_slots <= FLIGHT_RESERVE)
+        return min_unsigned(d->most, FLIGHT_FEW);
+    return d->most;
+}
+
+/* In line for a slot of those that its like may have. */
+static bool wait_in(struct line *l, struct destination *d)
+{
+    if (d->is_waiting)
+        return false;
+    d->is_waiting = true;
+    d->next_waiting = NULL;
+    if (l->last)
+        l->last->next_waiting = d;
+    else
+        l->first = d;
+    l->last = d;
+    return false;
+}
+
+static bool is_slot_for_failing(const struct bf_courier *c) { return c->n_probes < FLIGHT_FAILING; }
+
+static bool is_slot_for_unproven(const struct bf_courier *c)
+{
+    return FLIGHT_MAX - c->n_flight > FLIGHT_RESERVE;
+}
+
+static bool may_take_slot(struct destination *d)
+{
+    struct bf_courier *c = d->courier;
+
+    if (is_failing(d))
+        return is_slot_for_failing(c) || wait_in(&c->failing, d);
+    return d->proven || is_slot_for_unproven(c) || wait_in(&c->unproven, d);
+}
+
+static bool next_in(struct line *l)
+{
+    struct destination *d = l->first;
+
+    if (!d)
+        return false;
+    l->first = d->next_waiting;
+    if (!l->first)
+        l->last = NULL;
+    d->is_waiting = false;
+    destination_ready(d);
+    return true;
+}
+
+/* The next ones in line, as far as there are slots for them. */
+static bool wake_waiting(struct bf_courier *c)
+{
+    bool woken = is_slot_for_failing(c) && next_in(&c->failing);
+
+    return (is_slot_for_unproven(c) && next_in(&c->unproven)) || woken;
+}
+
+void destination_begun(struct destination *d, struct item *i)
+{
+    struct bf_courier *c = d->courier;
+
+    bf_pace_take(&d->pace, bf_mono_ms(c->clock));
+    i->probe = is_failing(d);
+    c->n_probes += i->probe;
+    d->n_flight++;
+    c->n_flight++;
+    atomic_store(&c->in_flight_now, c->n_flight);
+}
+
+/* An integration's own pace and parallel go before its sink's. */
+static void set_limits(struct destination *d, const struct bf_delivery_settings *own)
+{
+    const char *text = own->pace[0] ? own->pace : d->info.pace;
+    unsigned sinks = d->info.max_parallel ? d->info.max_parallel : FLIGHT_PER_DEST;
+    struct bf_pace before = d->pace;
+
+    if (bf_pace_parse(text, &d->pace, NULL))    /* checked when it was saved, or loaded */
+        memset(&d->pace, 0, sizeof(d->pace));
+    bf_pace_follow(&d->pace, &before);
+    snprintf(d->pace_text, sizeof(d->pace_text), "%s", d->pace.n ? text : "");
+    d->most = own->parallel ? own->parallel : sinks;
+    if (d->info.max_is_fixed)
+        d->most = min_unsigned(d->most, sinks);
+    d->timeout_ms = own->timeout_ms;
+}
+
+/* What is on disk is the newest, unless ours is on its way there. */
+static bool read_standing(struct destination *d)
+{
+    struct bf_courier *c = d->courier;
+    struct bf_delivery_settings own;
+    bool enabled = d->was_disabled && !d->info.disabled;
+    bool ours = d->is_unsaved || d->n_saving;
+
+    if (bf_standing_read(c->db, d->id, &own, ours ? NULL : &d->standing)) {
+        bf_errorf(c->log, "courier", "cannot read how %s delivers: %s", d->id,
+                  bf_db_words(c->db));
+        try_again(d, LOOK_AGAIN_MS);
+        return false;
+    }
+    if (!ours)
+        d->saved_success_ms = d->standing.last_success_ms;
+    d->disabling = false;
+    d->was_disabled = d->info.disabled;
+    if (enabled && d->standing.failing_since_ms) {      /* its failures begin anew */
+        d->standing.failing_since_ms = 0;
+        d->standing.failures = 0;
+        destination_unsaved(d);
+    }
+    set_limits(d, &own);
+    return true;
 }
 
 /* What its sink is like.  While there is none (its plugin is not loaded), what waits keeps waiting:
@@ -340,10 +471,10 @@ static bool look_up(struct destination *d)
     if (d->known)
         return true;
     memset(&d->info, 0, sizeof(d->info));
-    d->known = c->ops.destination(c->ops.arg, d->id, &d->info, &err);
-    if (d->known) {
+    if (c->ops.destination(c->ops.arg, d->id, &d->info, &err)) {
         d->missing = false;
-        return true;
+        d->known = read_standing(d);
+        return d->known;
     }
     if (!d->missing)
         bf_warnf(c->log, "courier", "what waits for integration %s goes on waiting: %s", d->id,
@@ -353,15 +484,27 @@ static bool look_up(struct destination *d)
     return false;
 }
 
+/* What waits for its pace keeps its place, in the little memory that it may have, and on disk. */
+static bool is_paced(struct destination *d)
+{
+    int64_t mono = bf_mono_ms(d->courier->clock), wait = bf_pace_wait_ms(&d->pace, mono);
+
+    d->paced_until_mono = wait && (d->queue.first || d->on_disk) ? mono + wait : 0;
+    return wait > 0;
+}
+
 static bool may_begin(struct destination *d)
 {
+    d->paced_until_mono = 0;
     if (is_waiting_to_try(d) || !look_up(d))
         return false;
-    if (d->info.disabled || is_resting(d)) {
+    if (d->info.disabled || d->disabling || is_resting(d)) {
         leave_on_disk(d);
         return false;
     }
-    return d->n_flight < parallel(d);
+    if (d->n_flight >= parallel(d) || is_paced(d))
+        return false;
+    return may_take_slot(d);
 }
 
 /* Begin one attempt if there is one and it may.  False: nothing more to do now. */
@@ -381,12 +524,40 @@ static bool begin_one(struct destination *d)
     return true;
 }
 
+/* A moment of the monotonic clock as the hub's time. */
+static int64_t as_time(const struct destination *d, int64_t until_mono)
+{
+    const struct bf_courier *c = d->courier;
+
+    if (!until_mono)
+        return 0;
+    return bf_bus_now(c->bus) + bf_max64(until_mono - bf_mono_ms(c->clock), 0);
+}
+
+static void show(struct destination *d)
+{
+    struct bf_courier_state s = {
+        .parallel = d->most,
+        .in_flight = d->n_flight,
+        .in_memory = d->n_memory,
+        .resting_until_ms = as_time(d, d->rest_until_mono),
+        .paced_until_ms = as_time(d, d->paced_until_mono),
+        .standing = d->standing,
+    };
+
+    snprintf(s.pace, sizeof(s.pace), "%s", d->pace_text);
+    pthread_mutex_lock(&d->courier->show_lock);
+    d->shown = s;
+    pthread_mutex_unlock(&d->courier->show_lock);
+}
+
 /* One attempt of each destination in turn, until none can begin more. */
 void destinations_pump(struct bf_courier *c)
 {
     if (c->record_again.slot)
         return;         /* first the outcomes that are here */
-    while (c->ready && c->n_flight < FLIGHT_MAX && !atomic_load(&c->draining)) {
+    while (c->n_flight < FLIGHT_MAX && !atomic_load(&c->draining) &&
+           (c->ready || wake_waiting(c))) {
         struct destination *d = c->ready->next_ready;
 
         if (begin_one(d)) {
@@ -399,6 +570,7 @@ void destinations_pump(struct bf_courier *c)
             c->ready->next_ready = d->next_ready;
         d->is_ready = false;
         arm(d);
+        show(d);
     }
 }
 
@@ -421,7 +593,7 @@ static void end_rest(struct destination *d)
         d->rest_until_mono = 0;
 }
 
-void destination_outcome(struct destination *d, int outcome, int64_t retry_after_ms)
+static void rest_or_go_on(struct destination *d, int outcome, int64_t retry_after_ms)
 {
     if (outcome != BF_RETRY && outcome != BF_UNKNOWN) {
         end_rest(d);
@@ -439,6 +611,88 @@ void destination_outcome(struct destination *d, int outcome, int64_t retry_after
         rest(d, d->rest_ms);
     }
 }
+
+
+/* --- standing ---------------------------------------------------------------- */
+
+void destination_unsaved(struct destination *d)
+{
+    struct bf_courier *c = d->courier;
+
+    if (d->is_unsaved)
+        return;
+    d->is_unsaved = true;
+    d->next_unsaved = c->unsaved;
+    c->unsaved = d;
+    c->n_unsaved++;
+}
+
+static void succeeded(struct destination *d, int64_t now_ms)
+{
+    struct bf_standing *s = &d->standing;
+    bool news = s->failing_since_ms || now_ms - d->saved_success_ms >= SUCCESS_KEPT_MS;
+
+    s->failing_since_ms = 0;
+    s->failures = 0;
+    s->last_success_ms = now_ms;
+    if (!news)
+        return;
+    d->saved_success_ms = now_ms;
+    destination_unsaved(d);
+}
+
+/* The engine is asked once; it says that it is done by touching the destination. */
+static void disable(struct destination *d, const char *reason)
+{
+    struct bf_courier *c = d->courier;
+
+    if (d->disabling)
+        return;
+    d->disabling = true;
+    c->ops.disable(c->ops.arg, d->id, reason);
+}
+
+static void has_failed(struct destination *d, const struct item *i, int64_t now_ms)
+{
+    struct bf_standing *s = &d->standing;
+    char reason[320];
+
+    if (!s->failing_since_ms)
+        s->failing_since_ms = now_ms;
+    s->failures++;
+    s->last_failure_ms = now_ms;
+    snprintf(s->words, sizeof(s->words), "%s", i->record.words ? i->record.words : "");
+    destination_unsaved(d);
+    if (i->record.http_status == 410 && i->record.outcome == BF_REJECTED)
+        disable(d, "the receiver answered 410 Gone");
+    else if (now_ms - s->failing_since_ms >= DISABLE_AFTER_MS && s->failures >= DISABLE_FAILURES) {
+        snprintf(reason, sizeof(reason), "nothing was delivered for %lld hours, in %u attempts;"
+                 " the last: %s", (long long)(now_ms - s->failing_since_ms) / 3600000,
+                 s->failures, s->words);
+        disable(d, reason);
+    }
+}
+
+void destination_ended(struct destination *d, const struct item *i)
+{
+    struct bf_courier *c = d->courier;
+    int outcome = i->at.verdict.outcome;
+    int64_t now_ms = bf_bus_now(c->bus);
+
+    d->n_flight--;
+    c->n_flight--;
+    atomic_store(&c->in_flight_now, c->n_flight);
+    c->n_probes -= i->probe;
+    d->proven = outcome != BF_RETRY && outcome != BF_UNKNOWN;
+    if (outcome == BF_DELIVERED || outcome == BF_ACCEPTED)
+        succeeded(d, now_ms);
+    else
+        has_failed(d, i, now_ms);
+    rest_or_go_on(d, outcome, i->at.verdict.after_ms);
+}
+
+
+/* --- what waits on disk ------------------------------------------------------- */
 
 static void on_waiting(void *arg, const char *integration, int64_t due_ms)
 {

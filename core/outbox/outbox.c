@@ -288,6 +288,22 @@ int bf_outbox_next_due(struct bf_db *db, const char *integration, int64_t now_ms
     return BF_OK;
 }
 
+int bf_outbox_count(struct bf_db *db, const char *integration, unsigned max, unsigned *n)
+{
+    struct bf_query *q = bf_db_query(db, "SELECT count(*) FROM (SELECT 1 FROM executions"
+                                         " WHERE status = 0 AND integration = ? LIMIT ?)");
+    int rc;
+
+    bf_query_text(q, 1, integration);
+    bf_query_int(q, 2, max);
+    rc = bf_query_step(q);
+    if (rc < 0)
+        return rc;
+    *n = (unsigned)bf_query_col_int(q, 0);
+    bf_query_end(q);
+    return BF_OK;
+}
+
 /* From one integration to the next by the index, so that a hundred thousand rows waiting for one
  * of them cost one look-up. */
 int bf_outbox_waiting(struct bf_db *db, bf_outbox_waiting_fn *fn, void *arg)

@@ -166,6 +166,8 @@ static int check_sink(const struct reading *r, const struct bf_plugin *p, const 
 {
     int ways = !!s->request + !!s->deliver + !!s->deliver_blocking;
     int rc = check_kind_name(r, p, s->name);
+    struct bf_pace pace;
+    struct bf_error why;
 
     if (rc)
         return rc;
@@ -180,6 +182,9 @@ static int check_sink(const struct reading *r, const struct bf_plugin *p, const 
         return bf_error_set(r->err, BF_ECONFIG,
                             "plugin %s needs a newer hub: sink %s has a flag that is not known "
                             "here", r->file, s->name);
+    if (bf_pace_parse(s->pace, &pace, &why))
+        return bf_error_set(r->err, BF_ECONFIG, "plugin %s: sink %s: %s", r->file, s->name,
+                            why.words);
     rc = check_options(r, s->name, s->integration, s->integration_size,
                        BF_REQUIRED | BF_SECRET | BF_TEMPLATE | BF_GRANTED);
     /* An action has no secrets of its own: they belong to the integration, whose owner grants

@@ -14,6 +14,7 @@
 
 #define STANDINS_MAX 64         /* secrets named in the templates of one attempt */
 #define LATER_BYTES_MAX (64u * 1024 * 1024)
+#define SYSTEM_AUTHOR "belfry-system"           /* of what the hub does by itself */
 
 static int outcome_of(int err)
 {
@@ -483,6 +484,8 @@ static bool destination(void *arg, const char *integration, struct bf_destinatio
         .settles = i->sink->deliver != NULL,
         .disabled = i->disabled,
         .max_parallel = i->sink->max_parallel,
+        .max_is_fixed = i->sink->max_parallel && !i->sink->request,
+        .pace = i->sink->pace,
     };
     bf_instance_unref(i);
     return true;
@@ -529,15 +532,47 @@ static void forget(void *arg, struct bf_attempt *at)
 struct disabling {
     struct bf_work work;
     struct bf_plugins *plugins;
+    bool was_enabled;
     char integration[BF_ID_LEN + 1];
-    char reason[256];
+    char reason[320];
 };
+
+/* In the journal, so that automations can tell the team.  They cannot go round: an integration is
+ * disabled once, until a person enables it. */
+static int record_disable(const struct disabling *d, struct bf_tx *tx, struct bf_error *err)
+{
+    struct bf_integration *i = bf_team_integration(d->plugins->rooms.team, d->integration);
+    struct bf_buf b;
+    int rc = BF_OK;
+
+    if (!i)
+        return BF_OK;
+    bf_buf_init(&b, 4096);
+    bf_buf_adds(&b, "{\"id\":");
+    bf_buf_json(&b, i->id);
+    bf_buf_adds(&b, ",\"name\":");
+    bf_buf_json(&b, i->name);
+    bf_buf_adds(&b, ",\"sink\":");
+    bf_buf_json(&b, i->sink);
+    bf_buf_adds(&b, ",\"reason\":");
+    bf_buf_json(&b, d->reason);
+    bf_buf_addc(&b, '}');
+    rc = bf_bus_record(tx, "belfry.integration.disable", i->entity, SYSTEM_AUTHOR, b.data,
+                       b.len, err);
+    bf_buf_fini(&b);
+    bf_integration_unref(i);
+    return rc;
+}
 
 static int apply_disable(struct bf_work *w, struct bf_tx *tx, struct bf_error *err)
 {
     struct disabling *d = bf_container_of(w, struct disabling, work);
+    int rc = bf_team_disable_integration(tx->db, d->integration, d->reason, tx->now_ms, err);
 
-    return bf_team_disable_integration(tx->db, d->integration, d->reason, tx->now_ms, err);
+    d->was_enabled = rc == BF_OK;
+    if (rc == BF_EEXIST)
+        return BF_OK;           /* somebody else did */
+    return rc ? rc : record_disable(d, tx, err);
 }
 
 static void disable_done(struct bf_work *w, int rc, const struct bf_error *err)
@@ -556,7 +591,7 @@ static void disable_done(struct bf_work *w, int rc, const struct bf_error *err)
     if (rc)
         bf_warnf(p->rooms.log, "sink", "integration %s could not be disabled: %s", d->integration,
                  why.words);
-    else
+    else if (d->was_enabled)
         bf_errorf(p->rooms.log, "sink", "integration %s is disabled: %s; POST /api/v1/integrations"
                   "/%s/enable enables it", d->integration, d->reason, d->integration);
     free(d);

@@ -111,9 +111,23 @@ static int set_disabled(struct bf_db *db, const char *id, int64_t since, const c
     return BF_OK;
 }
 
+static bool is_disabled(struct bf_db *db, const char *id)
+{
+    struct bf_query *q = bf_db_query(
+        db, "SELECT 1 FROM team_integrations WHERE id = ? AND disabled IS NOT NULL");
+    bool yes;
+
+    bf_query_text(q, 1, id);
+    yes = bf_query_step(q) == 1;
+    bf_query_end(q);
+    return yes;
+}
+
 int bf_team_disable_integration(struct bf_db *db, const char *id, const char *reason,
                                 int64_t now_ms, struct bf_error *err)
 {
+    if (is_disabled(db, id))
+        return bf_error_set(err, BF_EEXIST, "integration %s is disabled already", id);
     return set_disabled(db, id, now_ms, reason, err);
 }
 

@@ -166,6 +166,7 @@ void bf_integration_unref(struct bf_integration *i);
 int bf_team_put_integration(struct bf_db *db, const char *id, const char *entity, const char *sink,
                             const char *name, const char *config, const char *secrets,
                             int64_t now_ms, struct bf_error *err);
+/* BF_EEXIST if it is disabled already, whose reason then stays. */
 int bf_team_disable_integration(struct bf_db *db, const char *id, const char *reason,
                                 int64_t now_ms, struct bf_error *err);
 int bf_team_enable_integration(struct bf_db *db, const char *id, struct bf_error *err);

@@ -66,12 +66,17 @@ id=id_gone
 is "410 disables the integration" "$(api GET /api/v1/teams/acme/integrations |
     jq -r '.items[] | select(.name == "gone") | .disabled')" true
 gone=$(api GET /api/v1/teams/acme/integrations | jq -r '.items[] | select(.name == "gone") | .id')
+recorded() { "$B/tests/tools/sql" "$DATA/belfry.db" "SELECT count(*) FROM journal WHERE type =
+    'belfry.integration.disable' AND body LIKE '%\"name\":\"gone\"%410 Gone%'"; }
+is "once, in the journal, with the reason" "$(recorded)" 1
 emit "$(alias_event gone)" >"$tmp/answer"
 sleep 0.3
 is "and nothing more is sent to it" "$(history gone '"\(.status) \(.attempts)"')" "pending 0"
 api POST "/api/v1/integrations/$gone/enable" >"$tmp/answer"
 is "until it is enabled" "$(status) $(jq .disabled "$tmp/answer")" "200 false"
 expect gone failed rejected
+is "and it shows how it stands" "$(api GET "/api/v1/integrations/$gone" |
+    jq -c '[.state.last_error, .state.failures > 0, .delivery.pace]')" '["HTTP 410",true,null]'
 has "the reason is in the history" "$(history down '.attempt_records[0].reason')" "refused"
 
 # Many events to a dead receiver: others are served, and memory stays where it was.

@@ -21,6 +21,7 @@ struct hub {
     _Atomic int64_t after_ms;
     _Atomic uint64_t last_ticket;
     _Atomic uint64_t first_ticket;
+    const char *healthy;        /* this integration delivers, whatever the others do */
     atomic_bool missing;        /* the sink is not there */
     atomic_bool block;          /* attempts wait while it is true */
 };
@@ -47,6 +48,10 @@ static enum bf_step on_prepare(void *arg, struct bf_attempt *at)
         h->first_ticket = at->ticket;
     while (h->block)
         usleep(1000);
+    if (h->healthy && strcmp(bf_execution_integration(at->execution), h->healthy) == 0) {
+        at->verdict = (struct bf_verdict){BF_DELIVERED, -1, "well"};
+        return BF_STEP_SETTLED;
+    }
     at->verdict = (struct bf_verdict){h->outcome, h->after_ms, "because the test says so"};
     return h->step;
 }
@@ -165,6 +170,16 @@ static void emit_many(struct hub *h, int n)
 {
     for (int i = 0; i < n; i++)
         CHECK_INT(emit(&h->f, ALIAS_EVENT("production", ""), NULL), 0);
+}
+
+static void change(struct hub *h, const char *sql)
+{
+    struct bf_db *db;
+    struct bf_error err;
+
+    CHECK_INT(bf_db_open(h->f.path, BF_DB_WRITE, &db, &err), 0);
+    CHECK_INT(bf_query_run(bf_db_query(db, sql)), 0);
+    bf_db_close(db);
 }
 
 #define COUNT(where) "SELECT count(*) FROM executions WHERE " where
@@ -367,6 +382,255 @@ TEST(a_sink_may_settle_later_from_another_thread_and_only_once)
     close_hub(&h);
 }
 
+/* --- pace and shares --------------------------------------------------------- */
+
+TEST(a_pace_holds_attempts_back_and_costs_none)
+{
+    struct hub h = {.info = {.quick = true, .pace = "5/h"}, .step = BF_STEP_SETTLED,
+                    .after_ms = -1};
+    struct bf_courier_state state;
+    struct bf_courier_counts counts;
+
+    open_hub(&h);
+    automate(&h);
+    emit_many(&h, 300);
+    eventually(&h, COUNT("status = 2"), 5);
+    usleep(50000);
+    CHECK_INT(h.n_prepared, 5);
+    CHECK_INT(ask(&h, COUNT("status = 0 AND attempts = 0")), 295);
+    bf_courier_count(h.courier, &counts);
+    CHECK(counts.in_memory <= 20);
+    CHECK(bf_courier_state(h.courier, "I1", &state));
+    CHECK_STR(state.pace, "5/h");
+    CHECK(state.paced_until_ms > h.f.wall_ms);
+    CHECK_INT(state.resting_until_ms, 0);
+    CHECK(!bf_courier_state(h.courier, "I2", &state));
+    close_hub(&h);
+}
+
+TEST(what_its_pace_lets_through_later_is_delivered_later)
+{
+    struct hub h = {.info = {.quick = true, .pace = "20/s"}, .step = BF_STEP_SETTLED,
+                    .after_ms = -1};
+    int64_t begun;
+
+    open_hub(&h);
+    automate(&h);
+    begun = bf_mono_ms(bf_clock_system());
+    emit_many(&h, 40);
+    eventually(&h, COUNT("status = 2"), 40);
+    CHECK(bf_mono_ms(bf_clock_system()) - begun >= 950);
+    close_hub(&h);
+}
+
+TEST(an_integrations_own_settings_go_before_its_sinks)
+{
+    struct hub h = {.info = {.quick = true, .pace = "1/d", .max_parallel = 2},
+                    .step = BF_STEP_SETTLED, .after_ms = -1};
+    struct bf_courier_state state;
+
+    open_hub(&h);
+    automate(&h);
+    change(&h, "INSERT INTO destinations VALUES ('I1', '1000/s', 9, 7000, 0, 0, 0, 0, '')");
+    emit_many(&h, 100);
+    eventually(&h, COUNT("status = 2"), 100);
+    CHECK(bf_courier_state(h.courier, "I1", &state));
+    CHECK_STR(state.pace, "1000/s");
+    CHECK_INT(state.parallel, 9);
+    h.info.max_is_fixed = true;         /* code that bears no more than two at a time */
+    bf_courier_touch(h.courier, "I1");
+    emit_many(&h, 1);
+    eventually(&h, COUNT("status = 2"), 101);
+    CHECK(bf_courier_state(h.courier, "I1", &state));
+    CHECK_INT(state.parallel, 2);
+    close_hub(&h);
+}
+
+/* All slots used to be taken by receivers that never answer, for as long as their time-out. */
+TEST(dead_destinations_leave_slots_for_one_that_is_well)
+{
+    struct hub h = {.info = {.quick = true, .settles = true}, .step = BF_STEP_LATER,
+                    .healthy = "WELL"};
+    struct bf_courier_counts counts;
+
+    open_hub(&h);
+    CHECK_INT(save(&h.f, "A0", ON_PRODUCTION("well", "WELL"), NULL), 0);
+    emit_many(&h, 1);
+    eventually(&h, COUNT("status = 2"), 1);
+    for (int i = 0; i < 100; i++) {
+        char id[16], spec[512];
+
+        snprintf(id, sizeof(id), "D%d", i);
+        snprintf(spec, sizeof(spec), ON_PRODUCTION("%s", "%s"), id, id);
+        CHECK_INT(save(&h.f, id, spec, NULL), 0);
+    }
+    emit_many(&h, 10);
+    eventually(&h, COUNT("integration = 'WELL' AND status = 2"), 11);
+    bf_courier_count(h.courier, &counts);
+    CHECK(counts.in_flight >= 150 && counts.in_flight <= 192);
+    close_hub(&h);
+}
+
+TEST(one_that_has_not_answered_gets_few_slots)
+{
+    struct hub h = {.info = {.quick = true, .settles = true}, .step = BF_STEP_LATER};
+
+    open_hub(&h);
+    automate(&h);
+    emit_many(&h, 100);
+    usleep(50000);
+    CHECK_INT(h.n_prepared, 4);
+    close_hub(&h);
+}
+
+
+/* --- failing for long -------------------------------------------------------- */
+
+/* The hub's time goes on, and whatever waits is tried. */
+static void pass(struct hub *h, int64_t ms)
+{
+    int before = h->n_prepared;
+
+    h->f.wall_ms += ms;
+    bf_courier_touch(h->courier, "I1");
+    for (int k = 0; k < 400 && h->n_prepared == before; k++)
+        usleep(5000);
+    usleep(20000);
+}
+
+#define HOUR (3600 * 1000LL)
+#define FAILURES "SELECT failures FROM destinations WHERE integration = 'I1'"
+
+TEST(the_whole_schedule_of_retries_by_the_clock)
+{
+    static const int64_t seconds[] = {5, 30, 300, 1800, 7200, 18000, 36000};
+    struct hub h = {.info = {.quick = true}, .step = BF_STEP_SETTLED, .outcome = BF_RETRY,
+                    .after_ms = -1};
+    int64_t first, due = 0;
+    int n = 1;
+
+    open_hub(&h);
+    automate(&h);
+    emit_many(&h, 1);
+    eventually(&h, COUNT("status = 0 AND attempts = 1"), 1);
+    first = ask(&h, "SELECT first_attempt FROM executions");
+    for (; ask(&h, COUNT("status = 0")) == 1 && n < 40; n++) {
+        int64_t pause = 1000 * seconds[n <= 7 ? n - 1 : 6];
+
+        due = ask(&h, "SELECT due FROM executions");
+        CHECK(due - h.f.wall_ms >= pause - pause / 5);
+        CHECK(due - h.f.wall_ms <= pause + pause / 5 + 1);
+        pass(&h, due - h.f.wall_ms);
+        eventually(&h, "SELECT count(*) FROM attempts", n + 1);
+    }
+    CHECK_INT(ask(&h, COUNT("status = 3")), 1);
+    CHECK(due - first <= 72 * HOUR && due - first > 56 * HOUR);
+    CHECK(n >= 12 && n <= 15);
+    close_hub(&h);
+}
+
+TEST(a_pause_that_the_receiver_asks_for_goes_before_the_schedule)
+{
+    struct hub h = {.info = {.quick = true}, .step = BF_STEP_SETTLED, .outcome = BF_RETRY,
+                    .after_ms = 24 * HOUR};
+    int64_t due;
+
+    open_hub(&h);
+    automate(&h);
+    emit_many(&h, 1);
+    eventually(&h, COUNT("status = 0 AND attempts = 1"), 1);
+    due = ask(&h, "SELECT due FROM executions") - h.f.wall_ms;
+    CHECK(due >= 24 * HOUR && due < 24 * HOUR + 1000);
+    close_hub(&h);
+}
+
+TEST(after_120_hours_of_nothing_but_failures_it_is_disabled_over_restarts)
+{
+    struct hub h = {.info = {.quick = true}, .step = BF_STEP_SETTLED, .outcome = BF_RETRY,
+                    .after_ms = -1};
+
+    open_hub(&h);
+    automate(&h);
+    emit_many(&h, 1);
+    eventually(&h, FAILURES, 1);
+    for (int i = 0; i < 6; i++) {
+        emit_many(&h, 1);
+        pass(&h, 10 * HOUR);
+    }
+    close_hub(&h);
+    CHECK(ask(&h, FAILURES) >= 6);
+    open_hub(&h);
+    for (int i = 0; i < 5; i++) {
+        emit_many(&h, 1);
+        pass(&h, 10 * HOUR);
+    }
+    CHECK_INT(h.n_disabled, 0);
+    pass(&h, 10 * HOUR + 60000);
+    CHECK_INT(h.n_disabled, 1);
+    close_hub(&h);
+}
+
+TEST(one_success_begins_the_120_hours_anew)
+{
+    struct hub h = {.info = {.quick = true}, .step = BF_STEP_SETTLED, .outcome = BF_REJECTED,
+                    .after_ms = -1};
+
+    open_hub(&h);
+    automate(&h);
+    for (int i = 0; i < 24; i++) {
+        h.outcome = i == 11 ? BF_DELIVERED : BF_REJECTED;
+        h.f.wall_ms += 10 * HOUR;
+        emit_many(&h, 1);
+        eventually(&h, "SELECT count(*) FROM attempts", i + 1);
+        if (i == 11) {
+            CHECK_INT(ask(&h, FAILURES), 0);
+            CHECK(ask(&h, "SELECT last_success FROM destinations") >= h.f.wall_ms);
+        }
+    }
+    CHECK_INT(h.n_disabled, 0);
+    close_hub(&h);
+}
+
+/* An integration that fails once a week is not dead. */
+TEST(a_few_failures_far_apart_disable_nothing)
+{
+    struct hub h = {.info = {.quick = true}, .step = BF_STEP_SETTLED, .outcome = BF_REJECTED,
+                    .after_ms = -1};
+
+    open_hub(&h);
+    automate(&h);
+    for (int i = 0; i < 9; i++) {
+        h.f.wall_ms += 100 * HOUR;
+        emit_many(&h, 1);
+        eventually(&h, "SELECT count(*) FROM attempts", i + 1);
+    }
+    CHECK_INT(h.n_disabled, 0);
+    close_hub(&h);
+}
+
+TEST(what_waited_for_a_disabled_one_goes_out_when_it_is_enabled_and_failures_begin_anew)
+{
+    struct hub h = {.info = {.quick = true, .disabled = true}, .step = BF_STEP_SETTLED,
+                    .outcome = BF_RETRY, .after_ms = -1};
+
+    open_hub(&h);
+    change(&h, "INSERT INTO destinations VALUES ('I1', '', 0, 0, 1000, 500, 0, 1000, 'HTTP 503')");
+    automate(&h);
+    emit_many(&h, 3);
+    usleep(50000);
+    CHECK_INT(h.n_prepared, 0);
+    h.f.wall_ms += 500 * HOUR;
+    h.info.disabled = false;
+    bf_courier_touch(h.courier, "I1");
+    eventually(&h, COUNT("attempts = 1"), 3);
+    CHECK_INT(h.n_disabled, 0);
+    eventually(&h, FAILURES, 3);
+    h.outcome = BF_DELIVERED;
+    pass(&h, HOUR);
+    eventually(&h, COUNT("status = 2 AND attempts = 2"), 3);
+    close_hub(&h);
+}
+
 /* The disk was full when the outcome came: it is recorded when it is not any more, and the
  * execution is not sent a second time. */
 TEST(an_outcome_that_cannot_be_recorded_is_recorded_later)
@@ -437,16 +701,6 @@ TEST(an_older_success_does_not_end_a_rest_that_the_receiver_asked_for)
     usleep(100000);
     CHECK_INT(h.n_prepared, 2);
     close_hub(&h);
-}
-
-static void change(struct hub *h, const char *sql)
-{
-    struct bf_db *db;
-    struct bf_error err;
-
-    CHECK_INT(bf_db_open(h->f.path, BF_DB_WRITE, &db, &err), 0);
-    CHECK_INT(bf_query_run(bf_db_query(db, sql)), 0);
-    bf_db_close(db);
 }
 
 TEST(a_row_that_cannot_be_read_fails_alone)

@@ -203,9 +203,11 @@ static int open_bus(struct bf_hub *hub, struct bf_error *err)
     if (!rc && hub->settings.ca_file)
         rc = blame(bf_client_trust(bf_loop_client(hub->loop), hub->settings.ca_file, err),
                    "ca_file", err);
-    if (!rc)
-        hub->workers = bf_workers_new(WORKERS_MAX, WORKER_QUEUE_MAX);
-    return rc;
+    if (rc)
+        return rc;
+    hub->workers = bf_workers_new(WORKERS_MAX, WORKER_QUEUE_MAX);
+    hub->keeper = bf_keeper_new(hub->loop, hub->bus, hub->clock, hub->log);
+    return BF_OK;
 }
 
 /* The names in the setting `plugins`, apart by spaces or commas. */
@@ -337,6 +339,8 @@ static int start(struct bf_hub *hub, struct bf_error *err)
         rc = bf_plugins_start(hub->plugins, err);
     if (!rc)
         rc = bf_listener_start(hub->listener, err);
+    if (!rc)
+        bf_keeper_start(hub->keeper);
     return rc;
 }
 
@@ -344,6 +348,8 @@ static void stop(struct bf_hub *hub)
 {
     int64_t until = bf_mono_ms(hub->clock) + DRAIN_MS;
 
+    if (hub->keeper)
+        bf_keeper_stop(hub->keeper);
     bf_listener_drain(hub->listener, DRAIN_MS / 2);
     bf_plugins_stop(hub->plugins);
     bf_courier_drain(hub->courier, bf_max64(until - bf_mono_ms(hub->clock), 0));
@@ -397,6 +403,7 @@ void bf_hub_close(struct bf_hub *hub)
     bf_loop_free(hub->loop);
     bf_workers_free(hub->workers);
     bf_bus_close(hub->bus);
+    bf_keeper_free(hub->keeper);
     bf_guard_free(hub->guard);
     bf_team_close(hub->team);
     bf_db_close(hub->db);

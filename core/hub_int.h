@@ -11,6 +11,7 @@
 #include "core/base/log.h"
 #include "core/bus/bus.h"
 #include "core/delivery/courier.h"
+#include "core/keeper.h"
 #include "core/net/guard.h"
 #include "core/net/listener.h"
 #include "core/plugin/plugins.h"
@@ -42,6 +43,7 @@ struct bf_hub {
     struct bf_workers *workers;
     struct bf_plugins *plugins;
     struct bf_courier *courier;
+    struct bf_keeper *keeper;
     struct bf_api api;
     pthread_mutex_t lock;
     struct subscription *subscriptions; /* under lock, from here down */

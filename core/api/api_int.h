@@ -153,6 +153,16 @@ int bf_api_check_grant(struct bf_api *api, struct bf_exchange *x,
                        const struct bf_integration *to, const char *field);
 
 
+/* --- filters of the history (history_query.c) ------------------------------------------- */
+
+/* Reads ?since= and ?until=: times, or how long ago; 0 where absent.  0, or the error filled in
+ * and its status. */
+int bf_api_times(struct bf_api *api, struct bf_exchange *x, int64_t *since_ms, int64_t *until_ms);
+/* What the query says, of what the caller may read; texts are the exchange's.  Left to fill: row,
+ * arg, limit, after.  0, or the error filled in and its status. */
+int bf_api_history_query(struct bf_api *api, struct bf_exchange *x, struct bf_history_query *out);
+
+
 /* --- writes (write.c) --------------------------------------------------------------- */
 
 /* One piece of work for the engine, in the exchange's arena.  Fill work.apply, answer and perhaps

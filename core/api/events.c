@@ -85,14 +85,14 @@ static bool on_row(void *arg, uint64_t seq)
     return true;
 }
 
-static int answer_list(struct listing *l, const char *entity)
+static int answer_list(struct listing *l, struct bf_journal_query *query)
 {
     struct bf_api_page *p = &l->page;
-    uint64_t before, next = 0;
-    int rc = bf_api_page_number(p, &before);
+    uint64_t next = 0;
+    int rc = bf_api_page_number(p, &query->before);
 
     if (!rc)
-        rc = bf_journal_list(bf_exchange_local(p->x), entity, before, on_row, l, &next);
+        rc = bf_journal_list(bf_exchange_local(p->x), query, on_row, l, &next);
     if (!rc && l->rc)
         rc = BF_EIO;
     if (!rc && next) {
@@ -105,14 +105,21 @@ static int answer_list(struct listing *l, const char *entity)
 static int on_list(struct bf_exchange *x, void *arg)
 {
     struct listing l = {.bytes = 0};
-    const char *entity = bf_exchange_query_param(x, "entity");
-    int status = bf_api_require_filter(x, entity, "entity");
+    struct bf_journal_query query = {
+        .entity = bf_exchange_query_param(x, "entity"),
+        .type = bf_exchange_query_param(x, "type"),
+        .project = bf_exchange_query_param(x, "project"),
+        .collection = bf_exchange_query_param(x, "collection"),
+    };
+    int status = bf_api_require_filter(x, query.entity, "entity");
 
-    if (!status && entity)
-        status = bf_api_require(arg, x, BF_READ, entity);
+    if (!status && query.entity)
+        status = bf_api_require(arg, x, BF_READ, query.entity);
+    if (!status)
+        status = bf_api_times(arg, x, &query.since_ms, &query.until_ms);
     if (!status)
         status = bf_api_page_begin(&l.page, arg, x);
-    return status ? status : answer_list(&l, entity);
+    return status ? status : answer_list(&l, &query);
 }
 
 static int on_schema(struct bf_exchange *x, void *arg)

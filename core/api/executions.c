@@ -22,13 +22,6 @@ struct listing {
     struct bf_shown shown;
 };
 
-static bool is_visible(void *arg, const char *entity)
-{
-    struct listing *l = arg;
-
-    return bf_api_may_read(l->page.api, l->page.x, entity);
-}
-
 static void on_row(void *arg, const struct bf_history_row *row)
 {
     struct listing *l = arg;
@@ -36,37 +29,6 @@ static void on_row(void *arg, const struct bf_history_row *row)
 
     bf_tree_add(p->items, NULL, bf_show_execution(bf_exchange_local(p->x), bf_bus_hub(p->api->bus),
                                                &l->shown, row));
-}
-
-static int read_status(struct bf_exchange *x, int *status)
-{
-    const char *text = bf_exchange_query_param(x, "status");
-    char known[200] = "";
-    size_t len = 0;
-
-    *status = -1;
-    if (!text || bf_status_parse(text, status))
-        return 0;
-    for (int s = BF_PENDING; s <= BF_CANCELLED; s++)
-        len += (size_t)snprintf(known + len, sizeof(known) - len, "%s%s", s ? ", " : "",
-                                bf_status_name(s));
-    return bf_exchange_fail(x, 400, "invalid", "status", "unknown status \"%s\"; known: %s", text,
-                            known);
-}
-
-static int read_since(struct bf_api *api, struct bf_exchange *x, int64_t *since_ms)
-{
-    const char *text = bf_exchange_query_param(x, "since");
-    int64_t ago_ms;
-
-    *since_ms = 0;
-    if (!text || bf_time_parse(text, since_ms))
-        return 0;
-    if (!bf_duration_parse(text, &ago_ms))
-        return bf_exchange_fail(x, 400, "invalid", "since", "since must be a time like"
-                                " 2026-11-23T12:00:00Z or a duration like 7d");
-    *since_ms = bf_wall_ms(api->clock) - ago_ms;
-    return 0;
 }
 
 /* Rows that end a page early leave its cursor to the history. */
@@ -86,20 +48,18 @@ static int answer_list(struct listing *l, const struct bf_history_query *query)
 static int on_list(struct bf_exchange *x, void *arg)
 {
     struct listing l = {.shown = {.id = ""}};
-    struct bf_history_query query = {.row = on_row, .arg = &l};
-    int status = read_status(x, &query.status);
+    struct bf_history_query query;
+    int status = bf_api_history_query(arg, x, &query);
     int rc;
 
-    if (!status)
-        status = read_since(arg, x, &query.since_ms);
     if (!status)
         status = bf_api_page_begin(&l.page, arg, x);
     if (status)
         return status;
-    query.automation = bf_exchange_query_param(x, "automation");
+    query.row = on_row;
+    query.arg = &l;
     query.limit = l.page.limit;
-    query.visible = bf_auth_who(x)->admin ? NULL : is_visible;
-    rc = bf_api_page_number(&l.page, &query.before);
+    rc = bf_api_page_number(&l.page, &query.after);
     return rc ? bf_api_page_answer(&l.page, rc) : answer_list(&l, &query);
 }
 

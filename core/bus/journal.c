@@ -54,6 +54,21 @@ const char *const bf_bus_schema[] = {
     " project TEXT,"
     " revision INTEGER NOT NULL,"
     " deleted INTEGER NOT NULL)",
+    /* What events are searched by stands before the body, which may be long. */
+    "CREATE TABLE journal_wider ("
+    " seq INTEGER PRIMARY KEY,"
+    " entity TEXT NOT NULL,"
+    " type TEXT NOT NULL,"
+    " received INTEGER NOT NULL,"
+    " hops INTEGER NOT NULL,"
+    " project TEXT,"
+    " collection TEXT,"
+    " body TEXT NOT NULL)",
+    "INSERT INTO journal_wider (seq, entity, type, received, hops, body)"
+    " SELECT seq, entity, type, received, hops, body FROM journal",
+    "DROP TABLE journal",
+    "ALTER TABLE journal_wider RENAME TO journal",
+    "CREATE TABLE journal_blocks (block INTEGER PRIMARY KEY, sieve BLOB NOT NULL)",
     NULL};
 
 /* The 16 bits that tell this hub's ids from another's: drawn once, kept for ever. */
@@ -139,15 +154,17 @@ static int take_key(struct bf_tx *tx, const struct bf_envelope *e, uint64_t seq,
 static int insert(struct bf_tx *tx, const struct bf_envelope *e, uint64_t seq)
 {
     struct bf_query *q = bf_db_query(
-        tx->db, "INSERT INTO journal (seq, entity, type, received, hops, body)"
-                " VALUES (?, ?, ?, ?, ?, ?)");
+        tx->db, "INSERT INTO journal (seq, entity, type, received, hops, project, collection,"
+                " body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
 
     bf_query_int(q, 1, (int64_t)seq);
     bf_query_text(q, 2, e->entity);
     bf_query_text(q, 3, e->type);
     bf_query_int(q, 4, tx->now_ms);
     bf_query_int(q, 5, e->hops);
-    bf_query_textn(q, 6, e->text, e->text_len);
+    bf_query_text(q, 6, e->project);
+    bf_query_text(q, 7, e->collection);
+    bf_query_textn(q, 8, e->text, e->text_len);
     return bf_query_run(q);
 }
 

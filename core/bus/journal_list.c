@@ -1,35 +1,218 @@
 /* journal_list.c - pages of events.
  *
- * The journal has no index but its own order, which keeps appending cheap.  So a page of one
- * entity's events walks the journal backwards and looks at each row's head, within a budget;
- * bodies are only read where the caller asks for them. */
+ * The journal has no index but its own order, which keeps appending cheap.  So a page walks it
+ * backwards, leaves out blocks that cannot hold what is asked for (outbox/blocks.h), and looks at
+ * the head of each row that is left, within a budget; bodies are only read where the caller asks
+ * for them. */
 #include "core/bus/journal_list.h"
 
 #include <string.h>
 
 #include "core/base/base.h"
 
-int bf_journal_list(struct bf_db *db, const char *entity, uint64_t before, bf_journal_fn *fn,
-                    void *arg, uint64_t *next)
+#define BLOCKS_MAX 20000                /* whose sieves are asked for one page */
+#define KEYS_MAX   4
+
+const struct bf_block_table bf_journal_blocks = {
+    .kinds = (const char[]){BF_BY_ENTITY, BF_BY_TYPE, BF_BY_PROJECT, BF_BY_COLLECTION, '\0'},
+    .keys = "SELECT entity, type, project, collection FROM journal WHERE seq >= ? AND seq < ?",
+    .first = "SELECT seq FROM journal ORDER BY seq LIMIT 1",
+    .newest = "SELECT seq FROM journal ORDER BY seq DESC LIMIT 1",
+    .last_block = "SELECT block FROM journal_blocks ORDER BY block DESC LIMIT 1",
+    .insert = "INSERT INTO journal_blocks (block, sieve) VALUES (?, ?)",
+};
+
+struct walk {
+    struct bf_db *db;
+    const struct bf_journal_query *query;
+    bf_journal_fn *fn;
+    void *arg;
+    uint64_t keys[KEYS_MAX];
+    size_t n_keys;
+    unsigned seen;
+    unsigned n_blocks;
+    uint64_t last;              /* looked at everything down to here */
+    bool more;                  /* ended before the end */
+};
+
+static void add_key(struct walk *w, char kind, const char *text)
+{
+    if (text)
+        w->keys[w->n_keys++] = bf_sieve_key(kind, text);
+}
+
+static bool is(const char *wanted, struct bf_query *q, int column)
+{
+    const char *text = wanted ? bf_query_col_text(q, column) : NULL;
+
+    return !wanted || (text && strcmp(text, wanted) == 0);
+}
+
+static bool wanted(const struct bf_journal_query *query, struct bf_query *q)
+{
+    return is(query->entity, q, 1) && is(query->type, q, 2) && is(query->project, q, 3) &&
+           is(query->collection, q, 4);
+}
+
+/* 1: go on; 0: the page has ended; or an error. */
+static int walk_rows(struct walk *w, uint64_t low, uint64_t high)
 {
     struct bf_query *q =
-        bf_db_query(db, "SELECT seq, entity FROM journal WHERE seq < ? ORDER BY seq DESC");
-    unsigned seen = 0;
-    uint64_t last = 0;
+        bf_db_query(w->db, "SELECT seq, entity, type, project, collection FROM journal"
+                           " WHERE seq >= ? AND seq < ? ORDER BY seq DESC");
     int rc;
 
-    *next = 0;
-    bf_query_int(q, 1, before ? (int64_t)before : INT64_MAX);
+    bf_query_int(q, 1, (int64_t)low);
+    bf_query_int(q, 2, (int64_t)high);
     while ((rc = bf_query_step(q)) == 1) {
         uint64_t seq = (uint64_t)bf_query_col_int(q, 0);
-        bool wanted = !entity || strcmp(bf_query_col_text(q, 1), entity) == 0;
 
-        if (seen++ == BF_JOURNAL_SCAN_MAX || (wanted && !fn(arg, seq))) {
-            *next = last;
+        w->more = w->seen++ == BF_JOURNAL_SCAN_MAX ||
+                  (wanted(w->query, q) && !w->fn(w->arg, seq));
+        if (w->more)
             break;
-        }
-        last = seq;
+        w->last = seq;
     }
     bf_query_end(q);
+    return rc == 1 ? 0 : rc < 0 ? rc : 1;
+}
+
+static bool may_hold(const struct walk *w, struct bf_query *q)
+{
+    size_t len;
+    const void *sieve = bf_query_col_blob(q, 1, &len);
+
+    for (size_t i = 0; i < w->n_keys; i++)
+        if (!bf_sieve_may_hold(sieve, len, w->keys[i]))
+            return false;
+    return true;
+}
+
+static int walk_blocks(struct walk *w, uint64_t low, uint64_t high)
+{
+    struct bf_query *q =
+        bf_db_query(w->db, "SELECT block, sieve FROM journal_blocks"
+                           " WHERE block >= ? AND block <= ? ORDER BY block DESC");
+    int rc, go_on = 1;
+
+    bf_query_int(q, 1, (int64_t)(low / BF_BLOCK_ROWS));
+    bf_query_int(q, 2, (int64_t)((high - 1) / BF_BLOCK_ROWS));
+    while (go_on == 1 && (rc = bf_query_step(q)) == 1) {
+        uint64_t begin = (uint64_t)bf_query_col_int(q, 0) * BF_BLOCK_ROWS;
+        uint64_t end = begin + BF_BLOCK_ROWS;
+
+        if (may_hold(w, q))
+            go_on = walk_rows(w, begin > low ? begin : low, end < high ? end : high);
+        else
+            w->last = begin;
+        if (go_on == 1 && ++w->n_blocks == BLOCKS_MAX) {
+            w->more = true;
+            go_on = 0;
+        }
+    }
+    bf_query_end(q);
+    return go_on != 1 ? go_on : rc < 0 ? rc : 1;
+}
+
+static int row_from(struct bf_db *db, uint64_t *seq, int64_t *received_ms, bool *found)
+{
+    struct bf_query *q = bf_db_query(db, "SELECT seq, received FROM journal WHERE seq >= ?"
+                                         " ORDER BY seq LIMIT 1");
+    int rc;
+
+    bf_query_int(q, 1, (int64_t)*seq);
+    rc = bf_query_step(q);
+    if (rc < 0)
+        return rc;
+    *found = rc == 1;
+    if (*found) {
+        *seq = (uint64_t)bf_query_col_int(q, 0);
+        *received_ms = bf_query_col_int(q, 1);
+    }
+    bf_query_end(q);
+    return BF_OK;
+}
+
+static int end_of_journal(struct bf_db *db, uint64_t *seq)
+{
+    struct bf_query *q = bf_db_query(db, "SELECT seq FROM journal ORDER BY seq DESC LIMIT 1");
+    int rc = bf_query_step(q);
+
+    *seq = rc == 1 ? (uint64_t)bf_query_col_int(q, 0) + 1 : 0;
+    bf_query_end(q);
     return rc < 0 ? rc : BF_OK;
+}
+
+/* `received` grows with seq, so it is found by halving. */
+int bf_journal_at(struct bf_db *db, int64_t ms, uint64_t *seq)
+{
+    uint64_t low = 0, high;
+    int rc = end_of_journal(db, &high);
+
+    while (!rc && low < high) {
+        uint64_t middle = low + (high - low) / 2, at = middle;
+        int64_t received_ms;
+        bool found;
+
+        rc = row_from(db, &at, &received_ms, &found);
+        if (!rc && found && received_ms < ms)
+            low = at + 1;
+        else
+            high = middle;
+    }
+    *seq = low;
+    return rc;
+}
+
+static int walk_range(struct walk *w, uint64_t low, uint64_t high)
+{
+    uint64_t sifted;
+    int rc = bf_blocks_end(w->db, &bf_journal_blocks, &sifted);
+
+    if (rc)
+        return rc;
+    if (w->n_keys == 0 || sifted < low)
+        sifted = low;                   /* nothing to ask sieves for */
+    if (sifted > high)
+        sifted = high;
+    rc = sifted < high ? walk_rows(w, sifted, high) : 1;
+    if (rc == 1 && low < sifted)
+        rc = walk_blocks(w, low, sifted);
+    return rc < 0 ? rc : BF_OK;
+}
+
+int bf_journal_list(struct bf_db *db, const struct bf_journal_query *query, bf_journal_fn *fn,
+                    void *arg, uint64_t *next)
+{
+    struct walk w = {.db = db, .query = query, .fn = fn, .arg = arg, .last = query->before};
+    uint64_t low = 0, high;
+    int rc = end_of_journal(db, &high);
+
+    *next = 0;
+    if (!rc && query->since_ms)
+        rc = bf_journal_at(db, query->since_ms, &low);
+    if (!rc && query->until_ms)
+        rc = bf_journal_at(db, query->until_ms, &high);
+    if (query->before && query->before < high)
+        high = query->before;
+    add_key(&w, BF_BY_ENTITY, query->entity);
+    add_key(&w, BF_BY_TYPE, query->type);
+    add_key(&w, BF_BY_PROJECT, query->project);
+    add_key(&w, BF_BY_COLLECTION, query->collection);
+    if (!rc && low < high)
+        rc = walk_range(&w, low, high);
+    if (!rc && w.more)
+        *next = w.last;
+    return rc;
+}
+
+bool bf_journal_has(struct bf_db *db, uint64_t seq)
+{
+    struct bf_query *q = bf_db_query(db, "SELECT 1 FROM journal WHERE seq = ?");
+    bool has;
+
+    bf_query_int(q, 1, (int64_t)seq);
+    has = bf_query_step(q) == 1;
+    bf_query_end(q);
+    return has;
 }

@@ -2,16 +2,34 @@
 #ifndef BF_JOURNAL_LIST_H
 #define BF_JOURNAL_LIST_H
 
+#include "core/outbox/blocks.h"
 #include "core/store/store.h"
 
 #define BF_JOURNAL_SCAN_MAX 20000       /* events looked at for one page: about 20 ms */
 
+extern const struct bf_block_table bf_journal_blocks;
+
 /* Where an event is; false: the page is full, and this one belongs to the next. */
 typedef bool bf_journal_fn(void *arg, uint64_t seq);
 
-/* Events of an entity (NULL: of all) below `before` (0: from the newest).  *next is the cursor of
- * the page behind this one, 0 if there is none; a page whose entity is rare may come out short. */
-int bf_journal_list(struct bf_db *db, const char *entity, uint64_t before, bf_journal_fn *fn,
+/* What is NULL or 0 is not asked for. */
+struct bf_journal_query {
+    const char *entity;
+    const char *type;
+    const char *project;
+    const char *collection;
+    int64_t since_ms;           /* received then or later */
+    int64_t until_ms;           /* received before */
+    uint64_t before;            /* cursor */
+};
+
+/* *next is the cursor of the page behind this one, 0 if there is none; a page of what is rare may
+ * come out short. */
+int bf_journal_list(struct bf_db *db, const struct bf_journal_query *query, bf_journal_fn *fn,
                     void *arg, uint64_t *next);
+/* Whether the journal (still) holds an event. */
+bool bf_journal_has(struct bf_db *db, uint64_t seq);
+/* The first event received at `ms` or later; behind the last if there is none. */
+int bf_journal_at(struct bf_db *db, int64_t ms, uint64_t *seq);
 
 #endif

@@ -583,6 +583,8 @@ static const struct {
     {ALIAS, offsetof(struct bf_envelope, alias)},
     {TAG, offsetof(struct bf_envelope, tag)},
     {ARTIFACT_TYPE, offsetof(struct bf_envelope, artifact_type)},
+    {RUN_ID, offsetof(struct bf_envelope, run_id)},
+    {RUN_NAME, offsetof(struct bf_envelope, run_name)},
 };
 
 static struct bf_envelope *build(struct reading *r, const char *text, size_t len)

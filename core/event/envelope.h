@@ -40,6 +40,8 @@ struct bf_envelope {
     const char *alias;
     const char *tag;
     const char *artifact_type;
+    const char *run_id;
+    const char *run_name;
     int64_t time_ms;            /* the event's own time; `received` if it gave none, 0 until then */
     /* Given by the engine when it is appended to the journal, 0 and "" before. */
     uint64_t seq;

@@ -1,16 +1,21 @@
-/* history.h - reading back what became of executions: pages, newest first, and attempts.
+/* history.h - reading back what became of executions: pages in either order, and attempts.
  *
- * A page costs the same whatever the history holds: it walks an index from its cursor and looks at
- * no more than BF_HISTORY_SCAN_MAX rows.  Where matches are rarer than that, a page comes out
- * short, but its cursor goes on behind what was looked at. */
+ * A page costs about the same whatever the history holds: conditions narrow it down to the blocks
+ * (blocks.h) or the few rows that may match, and no more than BF_HISTORY_SCAN_MAX rows are looked
+ * at.  Where matches are rarer than that, a page comes out short, but its cursor goes on behind
+ * what was looked at. */
 #ifndef BF_HISTORY_H
 #define BF_HISTORY_H
 
 #include "core/outbox/outbox.h"
 
 #define BF_HISTORY_SCAN_MAX 20000       /* rows looked at for one page: about 20 ms */
+#define BF_HISTORY_ENTITIES_MAX 64      /* in the list of a query */
 
-/* Texts live until the callback returns. */
+#define BF_STATUS_BIT(status) (1u << (status))
+
+/* Texts live until the callback returns.  Of the event and the automation they say how these were
+ * when it fired. */
 struct bf_history_row {
     uint64_t number;
     uint64_t event;             /* seq of the event */
@@ -18,23 +23,46 @@ struct bf_history_row {
     uint32_t action;
     uint32_t attempts;
     int status;                 /* enum bf_status */
-    int64_t created_ms;         /* of the event and its executions alike */
+    int64_t created_ms;
     int64_t due_ms;
+    int64_t first_attempt_ms;   /* 0: none yet */
     int64_t finished_ms;        /* 0: not yet */
-    const char *entity;
+    int64_t event_ms;           /* when the event was received */
+    const char *entity;         /* the automation's */
     const char *automation;
+    const char *automation_name;        /* NULL in rows of older hubs, as are those below */
     const char *integration;
     const char *trigger;
+    const char *event_type;
+    const char *event_entity;
+    const char *project;        /* from here on NULL where there is none */
+    const char *collection;
+    const char *run;            /* its name, or else its id */
+    const char *author;
+    const char *reason;         /* why it was skipped or cancelled */
+    const char *resend_of;      /* id of the execution that it repeats */
 };
 
+/* What is NULL or 0 is not asked for. */
 struct bf_history_query {
-    const char *automation;     /* NULL: of any */
-    int status;                 /* enum bf_status; < 0: any */
+    const char *automation;
+    const char *project;
+    const char *collection;
+    const char *integration;
+    const char *trigger;
+    const char *const *entities;        /* any of these */
+    size_t n_entities;
+    unsigned statuses;          /* BF_STATUS_BIT()s, any of these */
+    uint64_t event;             /* seq of the event, and when it was received */
+    int64_t event_ms;
     int64_t since_ms;           /* created then or later */
-    uint64_t before;            /* cursor: numbers below it; 0: from the newest */
+    int64_t until_ms;           /* created before */
+    bool oldest_first;
+    uint64_t after;             /* cursor: behind this number */
     unsigned limit;
     /* Whether to show what belongs to an entity; NULL: all of it. */
-    bool (*visible)(void *arg, const char *entity);
+    bool (*visible)(void *visible_arg, const char *entity);
+    void *visible_arg;
     void (*row)(void *arg, const struct bf_history_row *row);
     void *arg;
 };
@@ -43,6 +71,9 @@ struct bf_history_query {
 int bf_history_list(struct bf_db *db, const struct bf_history_query *query, uint64_t *next);
 /* One execution, to `row`; BF_ENOENT. */
 int bf_history_read(struct bf_db *db, uint64_t number,
+                    void (*row)(void *arg, const struct bf_history_row *row), void *arg);
+/* The newest one of an automation, to `row`; BF_ENOENT. */
+int bf_history_last(struct bf_db *db, const char *automation,
                     void (*row)(void *arg, const struct bf_history_row *row), void *arg);
 /* The attempts at one, oldest first; texts live until the callback returns, `status` and `due_ms`
  * are not kept per attempt and read 0. */

@@ -8,7 +8,12 @@
  * costs no second copy, and a first attempt no second row.
  *
  * The index of pending rows is partial: a finished execution is not in it, so claiming stays as
- * fast with a million executions of history as with none. */
+ * fast with a million executions of history as with none.
+ *
+ * What the history is searched by has no indexes.  Each would cost every execution more than the
+ * insert itself; what they are asked for is found by blocks.c instead.  What a list shows of the
+ * event and the automation is copied into the row: it is how they were then, and stays when they
+ * are gone. */
 #include "core/outbox/outbox.h"
 
 #include <stdio.h>
@@ -49,6 +54,20 @@ const char *const bf_outbox_schema[] = {
     "ALTER TABLE attempts ADD COLUMN url TEXT",
     "ALTER TABLE attempts ADD COLUMN payload BLOB",
     "ALTER TABLE attempts ADD COLUMN payload_len INTEGER",
+    "ALTER TABLE executions ADD COLUMN automation_name TEXT",
+    "ALTER TABLE executions ADD COLUMN event_type TEXT",
+    "ALTER TABLE executions ADD COLUMN event_entity TEXT",      /* NULL: the owner's */
+    "ALTER TABLE executions ADD COLUMN project TEXT",
+    "ALTER TABLE executions ADD COLUMN collection TEXT",
+    "ALTER TABLE executions ADD COLUMN run TEXT",
+    "ALTER TABLE executions ADD COLUMN author TEXT",
+    "ALTER TABLE executions ADD COLUMN reason TEXT",
+    "ALTER TABLE executions ADD COLUMN resend_of TEXT",         /* NULL: the event's own */
+    "ALTER TABLE executions ADD COLUMN event_received INTEGER", /* NULL: `created` */
+    "CREATE INDEX executions_resent ON executions (event, number) WHERE resend_of IS NOT NULL",
+    "CREATE TABLE execution_blocks (block INTEGER PRIMARY KEY, sieve BLOB NOT NULL)",
+    "CREATE TABLE execution_last (automation TEXT NOT NULL PRIMARY KEY, number INTEGER NOT NULL)",
+    "DROP INDEX executions_by_automation",
     NULL};
 
 static const char *const status_names[] = {"pending", "running", "finished", "failed",
@@ -98,8 +117,12 @@ int bf_outbox_add(struct bf_db *db, const struct bf_execution *e)
 {
     struct bf_query *q = bf_db_query(
         db, "INSERT INTO executions (number, entity, event, automation, revision, action,"
-            " integration, trigger_name, status, attempts, created, due, first_attempt, finished)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, 0, 0)");
+            " integration, trigger_name, status, attempts, created, due, first_attempt, finished,"
+            " automation_name, event_type, event_entity, project, collection, run, author,"
+            " resend_of, event_received)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    const struct bf_envelope *ev = e->event;
+    bool is_owners = strcmp(ev->entity, e->automation->owner) == 0;
 
     bf_query_int(q, 1, (int64_t)e->number);
     bf_query_text(q, 2, e->automation->owner);
@@ -112,6 +135,17 @@ int bf_outbox_add(struct bf_db *db, const struct bf_execution *e)
     bf_query_int(q, 9, e->status);
     bf_query_int(q, 10, e->created_ms);
     bf_query_int(q, 11, e->due_ms);
+    bf_query_text(q, 12, e->automation->name);
+    bf_query_text(q, 13, ev->type);
+    bf_query_text(q, 14, is_owners ? NULL : ev->entity);
+    bf_query_text(q, 15, ev->project);
+    bf_query_text(q, 16, ev->collection);
+    bf_query_text(q, 17, ev->run_name ? ev->run_name : ev->run_id);
+    bf_query_text(q, 18, ev->author);
+    if (e->resend_of[0]) {
+        bf_query_text(q, 19, e->resend_of);
+        bf_query_int(q, 20, ev->received_ms);
+    }
     return bf_query_run(q);
 }
 

@@ -46,6 +46,7 @@ struct bf_execution {
     const struct bf_automation *automation;     /* a reference */
     const char *trigger;        /* wire name of what fired; static */
     char id[BF_ID_LEN + 1];
+    char resend_of[BF_ID_LEN + 1];      /* id of the execution that it repeats, or "" */
 };
 
 struct bf_execution *bf_execution_new(void);    /* one reference, all else zero */

@@ -38,30 +38,57 @@ void bf_show_time(struct bf_tree *t, const char *name, int64_t ms)
     bf_tree_str(t, name, ms ? text : NULL);
 }
 
+/* What it was, in short, from the execution's own row: the journal may not hold it any more. */
+static void show_event(struct bf_tree *t, struct bf_db *db, uint16_t hub,
+                       const struct bf_history_row *row)
+{
+    char id[BF_ID_LEN + 1];
+
+    bf_id_number(id, row->event_ms, hub, row->event);
+    bf_tree_str(t, "event", id);
+    bf_tree_bool(t, "event_gone", !bf_journal_has(db, row->event));
+    bf_tree_str(t, "event_type", row->event_type);
+    bf_tree_str(t, "entity", row->entity);
+    if (strcmp(row->entity, row->event_entity) != 0)
+        bf_tree_str(t, "event_entity", row->event_entity);
+    bf_tree_str(t, "project", row->project);
+    bf_tree_str(t, "collection", row->collection);
+    bf_tree_str(t, "run", row->run);
+    bf_tree_str(t, "author", row->author);
+}
+
 struct bf_tree *bf_show_execution(struct bf_db *db, uint16_t hub, struct bf_shown *s,
                                   const struct bf_history_row *row)
 {
     struct bf_tree *t = bf_tree_object();
     char id[BF_ID_LEN + 1];
 
-    bf_shown_read(db, s, row->automation);
+    if (!row->automation_name)
+        bf_shown_read(db, s, row->automation);
     bf_id_number(id, row->created_ms, hub, row->number);
     bf_tree_str(t, "id", id);
     bf_tree_str(t, "automation", row->automation);
-    bf_tree_str(t, "automation_name", s->name);
+    bf_tree_str(t, "automation_name", row->automation_name ? row->automation_name : s->name);
     bf_tree_int(t, "revision", (int64_t)row->revision);
-    bf_id_number(id, row->created_ms, hub, row->event);
-    bf_tree_str(t, "event", id);
+    show_event(t, db, hub, row);
     bf_tree_str(t, "trigger", row->trigger);
     bf_tree_str(t, "integration", row->integration);
     bf_tree_int(t, "action", row->action);
     bf_tree_str(t, "status", bf_status_name(row->status));
+    if (row->reason)
+        bf_tree_str(t, "reason", row->reason);
+    if (row->resend_of)
+        bf_tree_str(t, "resend_of", row->resend_of);
     bf_tree_int(t, "attempts", row->attempts);
     bf_show_time(t, "created", row->created_ms);
     if (row->status == BF_PENDING)
         bf_show_time(t, "due", row->due_ms);
+    if (row->first_attempt_ms)
+        bf_show_time(t, "started", row->first_attempt_ms);
     if (row->finished_ms)
         bf_show_time(t, "finished", row->finished_ms);
+    if (row->first_attempt_ms && row->finished_ms)
+        bf_tree_int(t, "duration_ms", row->finished_ms - row->first_attempt_ms);
     return t;
 }
 
@@ -105,15 +132,9 @@ static void on_last(void *arg, const struct bf_history_row *row)
 static void print_last(struct bf_buf *b, struct bf_db *db, uint16_t hub, const char *automation)
 {
     struct last l = {.out = b, .hub = hub};
-    struct bf_history_query query = {
-        .automation = automation, .status = -1, .limit = 1, .row = on_last, .arg = &l};
-    size_t start;
-    uint64_t next;
 
     bf_buf_adds(b, ",\"last_execution\":");
-    start = b->len;
-    bf_history_list(db, &query, &next);
-    if (b->len == start)
+    if (bf_history_last(db, automation, on_last, &l))
         bf_buf_adds(b, "null");
 }
 

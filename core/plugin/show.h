@@ -4,6 +4,7 @@
 
 #include "core/base/tree.h"
 #include "core/bus/automation_list.h"
+#include "core/bus/journal_list.h"
 #include "core/outbox/history.h"
 
 /* The automation last shown: rows of one automation often follow each other.  Begin with all

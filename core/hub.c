@@ -4,13 +4,10 @@
  * Nothing else knows all rooms.  The order of stopping is what keeps the promises: first no new
  * requests, then sources, then the attempts under way and their records, then the engine. */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/base.h"
@@ -109,29 +106,9 @@ static int blame(int rc, const char *setting, struct bf_error *err)
     return rc;
 }
 
-/* One hub per data directory: two would number their records alike. */
-static int lock_data(struct bf_hub *hub, struct bf_error *err)
-{
-    char path[4096];
-
-    if (mkdir(hub->settings.data, 0700) && errno != EEXIST)
-        return bf_error_field(err, BF_EIO, "data", "cannot make the data directory %s: %s",
-                              hub->settings.data, strerror(errno));
-    snprintf(path, sizeof(path), "%s/lock", hub->settings.data);
-    hub->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (hub->lock_fd < 0)
-        return bf_error_field(err, BF_EIO, "data", "cannot write to the data directory %s: %s",
-                              hub->settings.data, strerror(errno));
-    if (flock(hub->lock_fd, LOCK_EX | LOCK_NB))
-        return bf_error_field(err, BF_EEXIST, "data", "another hub is running in %s; stop it, or"
-                              " choose another directory with --data", hub->settings.data);
-    snprintf(hub->db_path, sizeof(hub->db_path), "%s/belfry.db", hub->settings.data);
-    return BF_OK;
-}
-
 static int open_store(struct bf_hub *hub, struct bf_error *err)
 {
-    int rc = lock_data(hub, err);
+    int rc = bf_data_lock(hub->settings.data, &hub->lock_fd, hub->db_path, err);
 
     if (!rc)
         rc = bf_db_open(hub->db_path, BF_DB_WRITE, &hub->db, err);
@@ -173,31 +150,13 @@ static int open_net(struct bf_hub *hub, struct bf_error *err)
     return BF_OK;
 }
 
-static bool place_entity(void *arg, const struct bf_entity *e)
-{
-    char own[BF_ENTITY_NAME_MAX + 1];
-
-    bf_organization_entity(own, e->organization);
-    if (*own)
-        bf_bus_place(arg, e->name, own);
-    return true;
-}
-
-/* The rules are told where each team is. */
-static int place_teams(struct bf_hub *hub, struct bf_error *err)
-{
-    int rc = bf_team_list_entities(hub->db, "", place_entity, hub->bus);
-
-    return rc ? bf_error_set(err, rc, "cannot read the teams: %s", bf_db_words(hub->db)) : BF_OK;
-}
-
 static int open_bus(struct bf_hub *hub, struct bf_error *err)
 {
     struct bf_bus_hooks hooks = {on_enqueued, on_batch, on_health, hub};
     int rc = bf_bus_open(hub->db, hub->clock, hub->log, &hooks, &hub->bus, err);
 
     if (!rc)
-        rc = place_teams(hub, err);
+        rc = bf_data_place_teams(hub->db, hub->bus, err);
     if (!rc)
         rc = bf_loop_new(hub->guard, "belfry/" BF_VERSION, hub->clock, hub->log, &hub->loop, err);
     if (!rc && hub->settings.ca_file)

@@ -10,6 +10,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/bus/bus.h"
+#include "core/data.h"
 #include "core/delivery/courier.h"
 #include "core/keeper.h"
 #include "core/net/guard.h"
@@ -31,7 +32,7 @@ struct bf_hub {
     struct bf_log *log;
     int stop_fd;                /* eventfd: written by bf_hub_stop() */
     int lock_fd;
-    char db_path[4096];
+    char db_path[BF_DATA_PATH_MAX];
     char *public_url;
     char first_key[128];
     struct bf_db *db;

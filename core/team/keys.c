@@ -56,37 +56,121 @@ int bf_key_check(const char *key, struct bf_error *err)
     size_t len = word_len(part, true);
 
     if (*part == '\0' || part[len] != '\0' || *key == '-')
-        return bf_error_set(err, BF_ECONFIG, "the admin's key holds something else than letters,"
-                            " digits, _ and -; give one like bf- and %d letters and digits",
+        return bf_error_set(err, BF_ECONFIG, "the key holds something else than letters, digits, _"
+                            " and -; give one like bf- and %d letters and digits",
                             BF_API_KEY_MIN);
     if (len < BF_API_KEY_MIN)
-        return bf_error_set(err, BF_ECONFIG, "the admin's key has %zu characters%s, and the wandb"
+        return bf_error_set(err, BF_ECONFIG, "the key has %zu characters%s, and the wandb"
                             " client takes none below %d; give one like bf- and %d letters and"
                             " digits", len, part == key ? "" : " behind its first -",
                             BF_API_KEY_MIN, BF_API_KEY_MIN);
     if (strlen(key) > KEY_MAX)
-        return bf_error_set(err, BF_ECONFIG, "the admin's key is longer than %d characters",
+        return bf_error_set(err, BF_ECONFIG, "the key is longer than %d characters",
                             KEY_MAX);
     return BF_OK;
 }
 
-int bf_key_insert(struct bf_db *db, const char *user, const char *name, const char *hash,
-                  unsigned rights, int64_t now_ms)
+void bf_key_make(char out[BF_KEY_TEXT_SIZE])
+{
+    memcpy(out, "bf-", 3);
+    bf_random_word(out + 3, BF_API_KEY_MIN);
+}
+
+
+/* --- rows ----------------------------------------------------------------------- */
+
+int bf_team_add_key(struct bf_team *t, struct bf_db *db, const char *text, struct bf_key *key,
+                    struct bf_error *err)
 {
     struct bf_query *q =
         bf_db_query(db, "INSERT INTO team_keys (id, hash, user_name, name, rights, created)"
                         " VALUES (?, ?, ?, ?, ?, ?)");
-    char id[BF_ID_LEN + 1];
+    char hash[KEY_HASH_TEXT];
+    int rc;
 
-    bf_id_random(id, now_ms);
-    bf_query_text(q, 1, id);
+    bf_key_hash(t, text, strlen(text), hash);
+    bf_id_random(key->id, key->created_ms);
+    bf_query_text(q, 1, key->id);
     bf_query_text(q, 2, hash);
-    bf_query_text(q, 3, user);
-    bf_query_text(q, 4, name);
-    bf_query_int(q, 5, rights);
-    bf_query_int(q, 6, now_ms);
-    return bf_query_run(q);
+    bf_query_text(q, 3, key->user);
+    bf_query_text(q, 4, key->name);
+    bf_query_int(q, 5, key->rights);
+    bf_query_int(q, 6, key->created_ms);
+    rc = bf_query_run(q);
+    if (rc == BF_EEXIST)
+        return bf_error_field(err, rc, "key", "there is, or was, such a key already; give another"
+                              " one");
+    return rc ? bf_error_set(err, rc, "cannot save the key: %s", bf_db_words(db)) : BF_OK;
 }
+
+#define KEY_COLUMNS "SELECT id, user_name, name, rights, created, used, revoked FROM team_keys"
+
+static void from_row(struct bf_query *q, struct bf_key *k)
+{
+    bf_copy_text(k->id, sizeof(k->id), bf_query_col_text(q, 0));
+    bf_copy_text(k->user, sizeof(k->user), bf_query_col_text(q, 1));
+    bf_copy_text(k->name, sizeof(k->name), bf_query_col_text(q, 2));
+    k->rights = (unsigned)bf_query_col_int(q, 3);
+    k->created_ms = bf_query_col_int(q, 4);
+    k->used_ms = bf_query_col_int(q, 5);
+    k->revoked_ms = bf_query_col_int(q, 6);
+}
+
+int bf_team_read_key(struct bf_db *db, const char *id, struct bf_key *out, struct bf_error *err)
+{
+    struct bf_query *q = bf_db_query(db, KEY_COLUMNS " WHERE id = ?");
+    int rc;
+
+    bf_query_text(q, 1, id);
+    rc = bf_query_step(q);
+    if (rc < 0)
+        return bf_error_set(err, rc, "cannot read the keys: %s", bf_db_words(db));
+    if (rc == 0)
+        return bf_error_set(err, BF_ENOENT, "there is no key %s", id);
+    from_row(q, out);
+    bf_query_end(q);
+    return BF_OK;
+}
+
+int bf_team_list_keys(struct bf_db *db, const char *user, const char *after, bf_key_fn *fn,
+                      void *arg)
+{
+    struct bf_query *q = bf_db_query(
+        db, user ? KEY_COLUMNS " WHERE revoked IS NULL AND id > ? AND user_name = ? ORDER BY id"
+                 : KEY_COLUMNS " WHERE revoked IS NULL AND id > ? ORDER BY id");
+    struct bf_key k;
+    int rc;
+
+    bf_query_text(q, 1, after);
+    if (user)
+        bf_query_text(q, 2, user);
+    while ((rc = bf_query_step(q)) == 1) {
+        from_row(q, &k);
+        if (!fn(arg, &k))
+            break;
+    }
+    bf_query_end(q);
+    return rc < 0 ? rc : BF_OK;
+}
+
+int bf_team_revoke_key(struct bf_db *db, const char *id, int64_t now_ms, struct bf_error *err)
+{
+    struct bf_query *q =
+        bf_db_query(db, "UPDATE team_keys SET revoked = ? WHERE id = ? AND revoked IS NULL");
+    int rc;
+
+    bf_query_int(q, 1, now_ms);
+    bf_query_text(q, 2, id);
+    rc = bf_query_run(q);
+    if (rc)
+        return bf_error_set(err, rc, "cannot revoke the key %s: %s", id, bf_db_words(db));
+    if (bf_db_changes(db) == 0)
+        return bf_error_set(err, BF_ENOENT, "there is no key %s (any more)", id);
+    return BF_OK;
+}
+
+
+/* --- callers ---------------------------------------------------------------------- */
 
 /* False if the key's user is gone.  [lock held] */
 static bool identify(const struct directory *d, const struct key *k, struct bf_identity *out)

@@ -183,71 +183,47 @@ void bf_team_close(struct bf_team *t)
 
 #define ADMIN "admin"
 
-static int run(struct bf_db *db, struct bf_query *q, struct bf_error *err)
+/* The user, wholly an admin, whatever was done to it. */
+static int put_admin(struct bf_db *db, int64_t now_ms, struct bf_error *err)
 {
-    int rc = bf_query_run(q);
+    struct bf_user_put put = {.admin = 1, .may_revive = true};
 
-    return rc ? bf_error_set(err, rc, "cannot make the first admin: %s", bf_db_words(db)) : BF_OK;
+    return bf_team_put_user(db, ADMIN, &put, now_ms, err);
 }
 
-static int insert_user(struct bf_db *db, int64_t now_ms, struct bf_error *err)
+static int insert_key(struct bf_team *t, struct bf_db *db, const char *text, int64_t now_ms,
+                      struct bf_error *err)
 {
-    struct bf_query *q =
-        bf_db_query(db, "INSERT INTO team_users (name, admin, created) VALUES ('admin', 1, ?)");
+    struct bf_key key = {
+        .user = ADMIN, .name = "first key", .rights = ALL_RIGHTS, .created_ms = now_ms};
+    int rc = bf_team_add_key(t, db, text, &key, err);
 
-    bf_query_int(q, 1, now_ms);
-    return run(db, q, err);
-}
-
-static int insert_member(struct bf_db *db, struct bf_error *err)
-{
-    return run(db, bf_db_query(db, "INSERT INTO team_members (entity, user_name, role)"
-                                   " VALUES ('admin', 'admin', 'admin')"), err);
-}
-
-static int insert_admin(struct bf_db *db, int64_t now_ms, struct bf_error *err)
-{
-    bool made;
-    int rc = bf_team_put_entity(db, ADMIN, "user", now_ms, &made, err);
-
-    if (!rc)
-        rc = insert_user(db, now_ms, err);
-    if (!rc)
-        rc = insert_member(db, err);
+    if (rc == BF_EEXIST)
+        return bf_error_set(err, rc, "the admin's key was revoked, or is another user's; give"
+                            " another one");
     return rc;
 }
 
-static int insert_key(struct bf_team *t, struct bf_db *db, const char *key, int64_t now_ms,
-                      struct bf_error *err)
+/* 1: the hub has an admin; 0: it has none. */
+static int any_admin(struct bf_db *db, struct bf_error *err)
 {
-    char hash[KEY_HASH_TEXT];
-    int rc;
-
-    bf_key_hash(t, key, strlen(key), hash);
-    rc = bf_key_insert(db, ADMIN, "first key", hash, ALL_RIGHTS, now_ms);
-    return rc ? bf_error_set(err, rc, "cannot make the first admin: %s", bf_db_words(db)) : BF_OK;
-}
-
-/* 1: there is a user; 0: there is none. */
-static int any_user(struct bf_db *db, struct bf_error *err)
-{
-    struct bf_query *q = bf_db_query(db, "SELECT 1 FROM team_users LIMIT 1");
+    struct bf_query *q = bf_db_query(
+        db, "SELECT 1 FROM team_users u JOIN team_entities e ON e.name = u.name"
+            " WHERE u.admin = 1 AND e.deleted IS NULL LIMIT 1");
     int rc = bf_query_step(q);
 
     bf_query_end(q);
     return rc < 0 ? bf_error_set(err, rc, "cannot read the users: %s", bf_db_words(db)) : rc;
 }
 
-/* The user too, or only another key of theirs. */
-static int commit_admin(struct bf_team *t, struct bf_db *db, bool user, const char *key,
-                        int64_t now_ms, struct bf_error *err)
+static int commit_admin(struct bf_team *t, struct bf_db *db, const char *key, int64_t now_ms,
+                        struct bf_error *err)
 {
     int rc = bf_db_begin(db);
 
     if (rc)
         return bf_error_set(err, rc, "cannot make the first admin: %s", bf_db_words(db));
-    if (user)
-        rc = insert_admin(db, now_ms, err);
+    rc = put_admin(db, now_ms, err);
     if (!rc)
         rc = insert_key(t, db, key, now_ms, err);
     if (rc) {
@@ -260,37 +236,34 @@ static int commit_admin(struct bf_team *t, struct bf_db *db, bool user, const ch
     return bf_team_refresh(t, db, NULL, NULL, err);
 }
 
-static int take_given_key(struct bf_team *t, struct bf_db *db, bool user, const char *key,
-                          int64_t now_ms, struct bf_error *err)
+static int take_given_key(struct bf_team *t, struct bf_db *db, const char *key, int64_t now_ms,
+                          struct bf_error *err)
 {
     struct bf_identity who;
     int rc = bf_key_check(key, err);
 
     if (rc || bf_team_authenticate(t, key, strlen(key), &who))
         return rc;
-    return commit_admin(t, db, user, key, now_ms, err);
+    return commit_admin(t, db, key, now_ms, err);
 }
 
 int bf_team_first_admin(struct bf_team *t, struct bf_db *db, const char *given_key, int64_t now_ms,
                         char made[128], struct bf_error *err)
 {
-    char word[BF_API_KEY_MIN + 1];
-    char key[128];
-    int rc = any_user(db, err);
+    char key[BF_KEY_TEXT_SIZE];
+    int rc = any_admin(db, err);
 
     made[0] = '\0';
     if (rc < 0)
         return rc;
     if (given_key)
-        return take_given_key(t, db, rc == 0, given_key, now_ms, err);
+        return take_given_key(t, db, given_key, now_ms, err);
     if (rc == 1)
         return BF_OK;
-    bf_random_word(word, BF_API_KEY_MIN);
-    snprintf(key, sizeof(key), "bf-%s", word);
-    rc = commit_admin(t, db, true, key, now_ms, err);
+    bf_key_make(key);
+    rc = commit_admin(t, db, key, now_ms, err);
     if (!rc)
         snprintf(made, 128, "%s", key);
-    bf_wipe(word, sizeof(word));
     bf_wipe(key, sizeof(key));
     return rc;
 }

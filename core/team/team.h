@@ -39,9 +39,9 @@ int bf_team_open(struct bf_db *db, const char *data_dir, struct bf_team **out,
                  struct bf_error *err);
 void bf_team_close(struct bf_team *t);
 
-/* If there is no user yet: make `admin` with this key, or with a new one that is put into
- * made[128] ("" otherwise).  A given key that is not there yet is added for `admin` as well: whoever
- * lost the first one, and can start the hub, is not locked out. */
+/* If the hub has no admin yet: make `admin` with this key, or with a new one that is put into
+ * made[128] ("" otherwise).  A given key that is not there yet is added for `admin` as well, made
+ * or made an admin again if need be: whoever can start the hub is not locked out. */
 int bf_team_first_admin(struct bf_team *t, struct bf_db *db, const char *given_key, int64_t now_ms,
                         char made[128], struct bf_error *err);
 
@@ -63,6 +63,100 @@ bool bf_team_identity(struct bf_team *t, const char *key_id, struct bf_identity 
 /* All of `rights` (enum bf_right bits) in this entity, or in some entity if it is NULL. */
 bool bf_team_may(struct bf_team *t, const struct bf_identity *who, unsigned rights,
                  const char *entity);
+
+
+/* --- users ------------------------------------------------------------------------- */
+
+struct bf_user {
+    char name[BF_ENTITY_NAME_MAX + 1];
+    bool admin;                 /* of the hub */
+    char service[BF_ENTITY_NAME_MAX + 1];       /* the team whose service account it is, or "" */
+    unsigned rights;            /* of its best role; from bf_team_user() only */
+    int64_t created_ms;         /* from the tables only */
+};
+bool bf_team_user(struct bf_team *t, const char *name, struct bf_user *out);
+int bf_team_read_user(struct bf_db *db, const char *name, struct bf_user *out,
+                      struct bf_error *err);    /* BF_ENOENT */
+typedef bool bf_user_fn(void *arg, const struct bf_user *user);
+int bf_team_list_users(struct bf_db *db, const char *after, bf_user_fn *fn, void *arg);
+
+/* How a user is to be, and what became of it.  A person gets an entity of that name and is its
+ * admin; a service account is made a member of its team, which it does not leave. */
+struct bf_user_put {
+    int admin;                  /* of the hub: 1, 0, or -1 for no for a new one, else as it is */
+    const char *service;        /* the team, or NULL: as it is, for a new one a person */
+    bool may_revive;            /* a deleted user of this name comes back; else BF_EEXIST */
+    bool made;
+    bool changed;
+};
+int bf_team_put_user(struct bf_db *db, const char *name, struct bf_user_put *put, int64_t now_ms,
+                     struct bf_error *err);
+/* With all keys and roles; what the user's own entity has is the caller's to look after.  BF_EEXIST
+ * for the last admin of the hub. */
+int bf_team_delete_user(struct bf_db *db, const char *name, int64_t now_ms, struct bf_error *err);
+
+
+/* --- members ----------------------------------------------------------------------- */
+
+#define BF_ROLE_SIZE 8          /* "viewer", "member", "admin" */
+
+bool bf_role_ok(const char *role);
+/* "" if the user has none there. */
+int bf_team_read_role(struct bf_db *db, const char *entity, const char *user,
+                      char role[BF_ROLE_SIZE], struct bf_error *err);
+/* BF_ENOENT: no such user.  BF_EINVAL: not there.  BF_EEXIST: the last admin, unless the caller may
+ * leave the entity without one. */
+int bf_team_put_member(struct bf_db *db, const char *entity, const char *user, const char *role,
+                       bool may_orphan, char was[BF_ROLE_SIZE], struct bf_error *err);
+int bf_team_delete_member(struct bf_db *db, const char *entity, const char *user, bool may_orphan,
+                          struct bf_error *err);
+/* The members of an entity by user behind `after`, and all roles of a user by entity: `name` is the
+ * other one. */
+typedef bool bf_member_fn(void *arg, const char *name, const char *role);
+int bf_team_list_members(struct bf_db *db, const char *entity, const char *after,
+                         bf_member_fn *fn, void *arg);
+int bf_team_list_roles(struct bf_db *db, const char *user, bf_member_fn *fn, void *arg);
+
+
+/* --- keys -------------------------------------------------------------------------- */
+
+#define BF_ALL_RIGHTS    (BF_INGEST | BF_READ | BF_EDIT | BF_ADMIN)
+#define BF_KEY_NAME_MAX  128    /* bytes */
+#define BF_KEY_TEXT_SIZE (BF_API_KEY_MIN + 4)   /* of one that we make, with its NUL */
+
+struct bf_key {
+    char id[BF_ID_LEN + 1];
+    char user[BF_ENTITY_NAME_MAX + 1];
+    char name[BF_KEY_NAME_MAX + 1];
+    unsigned rights;            /* at most these, whatever the user may */
+    int64_t created_ms;
+    int64_t used_ms;            /* as far as it was saved; 0: never */
+    int64_t revoked_ms;         /* 0: it is in force */
+};
+void bf_key_make(char out[BF_KEY_TEXT_SIZE]);
+/* Whether the wandb client takes it for a key; words say what one looks like. */
+int bf_key_check(const char *key, struct bf_error *err);
+/* Fills in the id.  BF_EEXIST if there is, or was, the same key, whosever. */
+int bf_team_add_key(struct bf_team *t, struct bf_db *db, const char *text, struct bf_key *key,
+                    struct bf_error *err);
+int bf_team_read_key(struct bf_db *db, const char *id, struct bf_key *out, struct bf_error *err);
+int bf_team_revoke_key(struct bf_db *db, const char *id, int64_t now_ms, struct bf_error *err);
+/* Those in force, of a user or of all (NULL), by id behind `after`. */
+typedef bool bf_key_fn(void *arg, const struct bf_key *key);
+int bf_team_list_keys(struct bf_db *db, const char *user, const char *after, bf_key_fn *fn,
+                      void *arg);
+
+/* Last uses are kept in memory, and now and then written in one piece. */
+struct bf_key_use {
+    char id[BF_ID_LEN + 1];
+    int64_t used_ms;
+};
+int64_t bf_team_key_used(struct bf_team *t, const char *id);    /* 0: not since the hub began */
+/* Up to n that are not on disk. */
+size_t bf_team_unsaved_uses(struct bf_team *t, struct bf_key_use *out, size_t n);
+int bf_team_save_uses(struct bf_db *db, const struct bf_key_use *uses, size_t n);
+/* After the commit. */
+void bf_team_uses_saved(struct bf_team *t, const struct bf_key_use *uses, size_t n);
 
 
 /* --- entities --------------------------------------------------------------- */
@@ -179,8 +273,8 @@ int bf_team_list_integrations(struct bf_db *db, const char *entity, const char *
                               bf_integration_fn *fn, void *arg);
 
 
-/* After a commit: read again what `what` names ("entity", "key", "secret", "integration") by its
- * key; NULL reads all of it, users and members too.  For a secret, id is "ENTITY/NAME". */
+/* After a commit: read again what `what` names ("entity", "user" with the user's roles, "key",
+ * "secret", "integration") by its key; NULL reads all of it.  For a secret, id is "ENTITY/NAME". */
 int bf_team_refresh(struct bf_team *t, struct bf_db *db, const char *what, const char *id,
                     struct bf_error *err);
 

@@ -13,7 +13,7 @@
 
 /* Letters and digits of a BLAKE2b-256 in hex, with the NUL. */
 #define KEY_HASH_TEXT 65
-#define ALL_RIGHTS (BF_INGEST | BF_READ | BF_EDIT | BF_ADMIN)
+#define ALL_RIGHTS BF_ALL_RIGHTS
 
 struct user {
     bool admin;                 /* of the hub */
@@ -28,7 +28,7 @@ struct key {
     char user[BF_ENTITY_NAME_MAX + 1];
     unsigned rights;            /* at most these, whatever the user may */
     _Atomic int64_t used_ms;    /* last use; 0 if it was not used since the hub began */
-    int64_t saved_ms;           /* what of it is on disk  [engine] */
+    _Atomic int64_t saved_ms;   /* what of it is on disk */
 };
 
 struct secret {
@@ -76,11 +76,11 @@ int bf_directory_load(struct directory *d, struct bf_db *db, const char *what, c
 
 /* keys.c */
 void bf_key_hash(const struct bf_team *t, const char *key, size_t len, char out[KEY_HASH_TEXT]);
-/* Whether the wandb client takes it for a key; words say what one looks like. */
-int bf_key_check(const char *key, struct bf_error *err);
-int bf_key_insert(struct bf_db *db, const char *user, const char *name, const char *hash,
-                  unsigned rights, int64_t now_ms);
-unsigned bf_role_rights(const char *role);
+unsigned bf_role_rights(const char *role);      /* 0 if it is none */
+
+/* members.c: without a look at who may. */
+int bf_member_write(struct bf_db *db, const char *entity, const char *user, const char *role,
+                    char was[BF_ROLE_SIZE], struct bf_error *err);
 
 /* master.c */
 /* Read DATA/master.key; without one, make it if `may_make`, else refuse. */

@@ -114,6 +114,22 @@ BF_EXPORT int bf_hub_subscribe(struct bf_hub *hub, bf_execution_fn *fn, void *ar
 BF_EXPORT void bf_hub_unsubscribe(struct bf_hub *hub, int subscription);
 
 
+/* --- a data directory without its hub, for commands -------------------------- */
+
+/* Add a user while no hub runs in the directory, which is made if it is not there; one who is there
+ * already is left as is, but made an admin of the hub if `admin` says so.  BF_EEXIST if a hub runs
+ * there.  [any] */
+BF_EXPORT int bf_data_add_user(const char *data_dir, const char *user, bool admin,
+                               struct bf_error *err);
+
+/* Give a user a key that people have already, so that it goes on working: at least 40 letters,
+ * digits, _ and - behind its first -.  `rights` are bits of enum bf_right, 0 for all; the key never
+ * may more than its user.  BF_ENOENT: no such user.  BF_EEXIST: there is, or was, such a key, or a
+ * hub runs there.  [any] */
+BF_EXPORT int bf_data_add_key(const char *data_dir, const char *user, const char *name,
+                              unsigned rights, const char *key, struct bf_error *err);
+
+
 /* --- settings, plugins and receivers, for commands -------------------------- */
 
 /* The name of the i-th setting; NULL behind the last.  [any] */

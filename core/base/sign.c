@@ -7,7 +7,9 @@
 
 #include "core/base/crypto.h"
 
-#define STANDARD_PREFIX "whsec_"
+#define STANDARD_PREFIX  "whsec_"
+#define STANDARD_KEY_MIN 24
+#define STANDARD_KEY_MAX 64
 
 const char *bf_signature(struct bf_arena *a, int how, const char *key, size_t key_len,
                          const void *data, size_t len)
@@ -50,6 +52,19 @@ static void standard_key(struct bf_arena *a, const char *secret, size_t secret_l
         return;
     *key = secret;
     *len = secret_len;
+}
+
+bool bf_standard_key_ok(struct bf_arena *a, const char *secret)
+{
+    const void *key;
+    size_t len, n = strlen(STANDARD_PREFIX);
+    bool ok = strncmp(secret, STANDARD_PREFIX, n) == 0 &&
+              bf_base64_decode(a, secret + n, &key, &len);
+
+    if (!ok)
+        return false;
+    bf_wipe((void *)key, len);
+    return len >= STANDARD_KEY_MIN && len <= STANDARD_KEY_MAX;
 }
 
 const char *bf_standard_signature(struct bf_arena *a, const char *secret, size_t secret_len,

@@ -18,6 +18,8 @@
 const char *bf_signature(struct bf_arena *a, int how, const char *key, size_t key_len,
                          const void *data, size_t len);
 
+/* Whether it is "whsec_" and base64 of 24 to 64 bytes, which is what the specification asks for. */
+bool bf_standard_key_ok(struct bf_arena *a, const char *secret);
 /* "v1,BASE64" of a Standard Webhooks request.  Behind "whsec_" the secret is base64, else itself. */
 const char *bf_standard_signature(struct bf_arena *a, const char *secret, size_t secret_len,
                                   const char *id, const char *stamp, const void *body, size_t len);

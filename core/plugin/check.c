@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "core/base/crypto.h"
+#include "core/base/sign.h"
 #include "core/net/guard.h"
 #include "core/plugin/host.h"
 #include "core/rules/trigger.h"
@@ -391,19 +392,26 @@ static int merge(struct storing *s, const struct bf_option *table, const struct 
     return bf_config_parse(s->arena, text, config, err);
 }
 
+/* The value that is given with this very request, or NULL. */
+static const char *given_value(const struct storing *s, const char *option)
+{
+    for (const struct given *g = s->literals; g; g = g->next)
+        if (strcmp(g->option, option) == 0)
+            return g->value;
+    return NULL;
+}
+
 /* The URL begins with a secret: what that begins with counts, and where it leads. */
 static int check_secret_address(struct storing *s, const struct bf_standin *standin)
 {
-    const struct given *g = s->literals;
+    const char *given = given_value(s, standin->option);
     struct bf_error why;
     char *value, field[128];
     size_t len;
     int rc = BF_OK;
 
-    while (g && strcmp(g->option, standin->option) != 0)
-        g = g->next;
-    if (g)
-        return is_web_address(g->value) ? BF_OK : refuse_scheme(s->err, g->option);
+    if (given)
+        return is_web_address(given) ? BF_OK : refuse_scheme(s->err, standin->option);
     if (bf_standin_open(s->plugins->rooms.team, standin, &value, &len, &why))
         return BF_OK;           /* as every attempt will say */
     snprintf(field, sizeof(field), "config.%s", standin->option);
@@ -411,6 +419,43 @@ static int check_secret_address(struct storing *s, const struct bf_standin *stan
                                : refuse_scheme(s->err, standin->option);
     bf_wipe(value, len);
     free(value);
+    return rc;
+}
+
+/* A key that Standard Webhooks does not know would sign what no receiver can check. */
+static int check_key(struct storing *s, const struct bf_standin *standin)
+{
+    const char *given = given_value(s, standin->option);
+    struct bf_error why;
+    char *value = NULL;
+    size_t len = 0;
+    bool ok;
+
+    if (!given && bf_standin_open(s->plugins->rooms.team, standin, &value, &len, &why))
+        return BF_OK;           /* as every attempt will say */
+    ok = bf_standard_key_ok(s->arena, given ? given : value);
+    if (value)
+        bf_wipe(value, len);
+    free(value);
+    if (ok)
+        return BF_OK;
+    return bf_error_field(s->err, BF_ECONFIG, bf_arena_printf(s->arena, "config.%s",
+                                                              standin->option),
+                          "a key for Standard Webhooks is whsec_ and then base64 of 24 to 64 bytes,"
+                          " as \"echo whsec_$(openssl rand -base64 32)\" makes one");
+}
+
+static int check_keys(struct storing *s, const struct bf_try *t, const struct bf_outbound *r)
+{
+    const struct bf_standin *standin;
+    const char *key;
+    int how, rc = BF_OK;
+
+    for (size_t i = 0; !rc && (key = bf_outbound_key(r, i, &how)); i++) {
+        standin = bf_standins_find(&t->instance->standins, key);
+        if (standin && how == BF_SIGN_STANDARD)
+            rc = check_key(s, standin);
+    }
     return rc;
 }
 
@@ -430,6 +475,9 @@ static int check_request(struct storing *s, struct bf_try *t)
     bf_call_leave(&c);
     if (rc || t->error.code)
         return BF_OK;           /* nothing would be sent of a made-up event */
+    rc = check_keys(s, t, r);
+    if (rc)
+        return rc;
     url = bf_outbound_url(r);
     standin = leading_standin(t, url);
     if (standin)

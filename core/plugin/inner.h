@@ -327,6 +327,8 @@ struct bf_outbound *bf_outbound_new(struct bf_instance *i, struct bf_arena *a, s
 struct bf_request *bf_outbound_pub(struct bf_outbound *r);
 struct bf_arena *bf_outbound_arena(const struct bf_outbound *r);
 const char *bf_outbound_url(const struct bf_outbound *r);       /* with stand-ins; "" if none */
+/* The i-th key it is signed with, as a stand-in, and enum bf_sign; NULL behind the last. */
+const char *bf_outbound_key(const struct bf_outbound *r, size_t i, int *how);
 /* Swap, check the size, sign: what really leaves, in `into`.  Texts without secrets are shared
  * with the request unless `copy`. */
 int bf_outbound_seal(struct bf_outbound *r, struct bf_arena *into, bool copy,

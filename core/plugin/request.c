@@ -68,6 +68,14 @@ struct bf_arena *bf_outbound_arena(const struct bf_outbound *r) { return r->aren
 
 const char *bf_outbound_url(const struct bf_outbound *r) { return r ? r->url : ""; }
 
+const char *bf_outbound_key(const struct bf_outbound *r, size_t i, int *how)
+{
+    if (!r || i >= r->n_signatures)
+        return NULL;
+    *how = r->signatures[i].how;
+    return r->signatures[i].secret;
+}
+
 static struct bf_outbound *from(struct bf_request *r) { return (struct bf_outbound *)r; }
 
 static void mistake(struct bf_outbound *r, int code, const char *fmt, ...) BF_FORMAT(3, 4);

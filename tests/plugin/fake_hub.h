@@ -46,6 +46,7 @@ struct request {
     struct pairs headers;
     const char *sign_header;
     const char *sign_key;
+    const char *sign_key_too;   /* a second one of Standard Webhooks */
     int sign_how;
 };
 

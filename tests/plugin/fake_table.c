@@ -500,6 +500,10 @@ static void do_request_sign(struct bf_request *r, const char *header, const char
 {
     if (!secret || !*secret)
         return;
+    if (request(r)->sign_key && how == BF_SIGN_STANDARD) {
+        request(r)->sign_key_too = fake_dup(request(r)->hub->keep, secret);
+        return;
+    }
     request(r)->sign_header = fake_dup(request(r)->hub->keep, header);
     request(r)->sign_key = fake_dup(request(r)->hub->keep, secret);
     request(r)->sign_how = how;
@@ -560,12 +564,15 @@ static void sign_standard(struct fake_hub *h, struct request *r)
 {
     const char *id = "ex-1", *at = bf_printf(h->keep, "%lld", (long long)h->front->now_ms / 1000);
     const char *text = bf_printf(h->keep, "%s.%s.%s", id, at, r->shown.body);
+    const char *all = bf_printf(h->keep, "v1,%s",
+                                signature(h, r->sign_key, text, BF_SIGN_STANDARD));
 
+    if (r->sign_key_too)
+        all = bf_printf(h->keep, "%s v1,%s", all,
+                        signature(h, r->sign_key_too, text, BF_SIGN_STANDARD));
     do_request_header(&r->pub, "webhook-id", id);
     do_request_header(&r->pub, "webhook-timestamp", at);
-    do_request_header(&r->pub, "webhook-signature",
-                      bf_printf(h->keep, "v1,%s",
-                                signature(h, r->sign_key, text, BF_SIGN_STANDARD)));
+    do_request_header(&r->pub, "webhook-signature", all);
 }
 
 /* As it leaves: secrets in, then signed, then noted. */

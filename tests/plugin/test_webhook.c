@@ -72,6 +72,94 @@ TEST(webhook_signs_for_standard_webhooks_in_their_own_headers)
     fake_close(&f);
 }
 
+/* For the time of a change both keys sign, the new one first. */
+TEST(webhook_signs_with_the_previous_secret_too)
+{
+    struct fake f = fake_sink(&bf_plugin_v1_webhook, "url", URL, "secret", "new",
+                              "previous_secret", "old", "signature_format", "standard-webhooks",
+                              NULL);
+    char one[128];
+
+    fake_deliver(&f, "run.state", "{}");
+    CHECK_HAS(sent_header(&f, "webhook-signature"), " v1,");
+    snprintf(one, sizeof(one), "%.47s", sent_header(&f, "webhook-signature"));
+    fake_close(&f);
+    f = fake_sink(&bf_plugin_v1_webhook, "url", URL, "secret", "new", "signature_format",
+                  "standard-webhooks", NULL);
+    fake_deliver(&f, "run.state", "{}");
+    CHECK_STR(sent_header(&f, "webhook-signature"), one);
+    fake_close(&f);
+}
+
+TEST(webhook_puts_its_signature_where_the_receiver_looks)
+{
+    struct fake f = fake_sink(&bf_plugin_v1_webhook, "url", URL, "secret", "your_api_secret",
+                              "signature_format", "sha256=hex",
+                              "signature_header", "X-Hub-Signature-256",
+                              "payload", "{\"key1\": \"value1\", \"key2\": \"value2\"}", NULL);
+
+    fake_deliver(&f, "run.state", "{}");
+    CHECK_STR(sent_header(&f, "X-Hub-Signature-256"),
+              "sha256=e2d2aa9d61dac87d15772d26b6233f2db67b6ce18aee1f94ac73b9178d1493c5");
+    CHECK(sent_header(&f, "X-Wandb-Signature") == NULL);
+    fake_close(&f);
+}
+
+TEST(webhook_sends_the_headers_and_the_method_it_is_told)
+{
+    struct fake f = fake_sink(&bf_plugin_v1_webhook, "url", URL, "method", "PUT",
+                              "headers", "X-Run=<${run_name}>,X-Key=${TOKEN}", NULL);
+
+    fake_deliver(&f, "run.state", "{\"run\":{\"name\":\"a\\r\\nX-Evil: 1\"}}");
+    CHECK_STR(f.sent.method, "PUT");
+    CHECK_STR(sent_header(&f, "X-Run"), "<a  X-Evil: 1>");
+    CHECK_STR(sent_header(&f, "X-Key"), "TOKEN's");
+    fake_close(&f);
+}
+
+TEST(webhook_refuses_headers_and_signatures_that_cannot_be)
+{
+    static const struct { const char *option, *value, *words; } rows[] = {
+        { "headers", "A B=1", "no name of a header" },
+        { "headers", "Content-Length=1", "set by the hub itself" },
+        { "headers", "host=a", "set by the hub itself" },
+        { "headers", "webhook-id=a", "set by the hub itself" },
+        { "headers", "X-A=a\r\nX-B: b", "line end" },
+        { "headers", "A=1,B=1,C=1,D=1,E=1,F=1,G=1,H=1,I=1,J=1,K=1,L=1,M=1,N=1,O=1,P=1,Q=1",
+          "there may be 16 headers" },
+        { "signature_header", "X Y", "cannot be the header" },
+        { "signature_header", "Host", "cannot be the header" },
+        { "signature_format", "standard-webhooks", "needs a secret" },
+        { "previous_secret", "old", "only standard-webhooks carries two" },
+        { "method", "GET", "not one of the choices" },
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct fake f = fake_sink(&bf_plugin_v1_webhook, "url", URL, rows[i].option,
+                                  rows[i].value, NULL);
+
+        CHECK_HAS(f.refused[0] ? f.refused : f.complaint ? f.complaint : "", rows[i].words);
+        fake_close(&f);
+    }
+}
+
+TEST(webhook_leaves_authorization_to_its_token_if_it_has_one)
+{
+    struct fake free_one = fake_sink(&bf_plugin_v1_webhook, "url", URL,
+                                     "headers", "Authorization=Token x", NULL);
+    struct fake clash = fake_sink(&bf_plugin_v1_webhook, "url", URL, "access_token", "t",
+                                  "headers", "Authorization=Token x", NULL);
+    struct fake twice = fake_sink(&bf_plugin_v1_webhook, "url", URL, "secret", "s",
+                                  "headers", "x-wandb-signature=forged", NULL);
+
+    CHECK_STR(free_one.refused, "");
+    CHECK_HAS(clash.refused, "Authorization is set by the hub itself");
+    CHECK_HAS(twice.refused, "x-wandb-signature is set by the hub itself");
+    fake_close(&free_one);
+    fake_close(&clash);
+    fake_close(&twice);
+}
+
 TEST(webhook_sends_its_token_as_bearer)
 {
     struct fake f = fake_sink(&bf_plugin_v1_webhook, "url", URL, "access_token", "t0ken", NULL);

@@ -99,3 +99,47 @@ TEST(a_raw_key_is_not_decoded)
     CHECK(!bf_standard_ok(a, &s, "whsec_dHJhY2tpbmc=", 18, "{}", 2, NOW));
     bf_arena_free(a);
 }
+
+/* Computed with openssl and with Python. */
+TEST(every_format_makes_what_receivers_expect)
+{
+    static const char body[] = "{\"key1\": \"value1\", \"key2\": \"value2\"}";
+    static const char secret[] = "your_api_secret";
+    static const struct { int how; const char *signature; } rows[] = {
+        {BF_SIGN_BASE64, "4tKqnWHayH0Vdy0mtiM/LbZ7bOGK7h+UrHO5F40Uk8U="},
+        {BF_SIGN_HEX, "e2d2aa9d61dac87d15772d26b6233f2db67b6ce18aee1f94ac73b9178d1493c5"},
+        {BF_SIGN_SHA256_HEX,
+         "sha256=e2d2aa9d61dac87d15772d26b6233f2db67b6ce18aee1f94ac73b9178d1493c5"},
+        {BF_SIGN_PLAIN, secret},
+    };
+    struct bf_arena *a = bf_arena_new(64 * 1024);
+    const char *key = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3";
+
+    CHECK_INT(bf_crypto_init(NULL), BF_OK);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+        CHECK_STR(bf_signature(a, rows[i].how, secret, strlen(secret), body, strlen(body)),
+                  rows[i].signature);
+    CHECK_STR(bf_standard_signature(a, key, strlen(key), "evt_01J8ZC", "1764000000", "{\"a\":1}", 7),
+              "v1,691zsa4VqwAk2RERs113f5dBctrOotQISydOzTUIDtg=");
+    bf_arena_free(a);
+}
+
+TEST(a_key_of_standard_webhooks_has_24_to_64_bytes)
+{
+    static const struct { size_t len; bool ok; } rows[] = {
+        {0, false}, {23, false}, {24, true}, {32, true}, {64, true}, {65, false},
+    };
+    struct bf_arena *a = bf_arena_new(64 * 1024);
+    char bytes[65] = {1, 2, 3};
+
+    CHECK_INT(bf_crypto_init(NULL), BF_OK);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        const char *text = bf_base64(a, bytes, rows[i].len);
+
+        CHECK_INT(bf_standard_key_ok(a, bf_arena_printf(a, "whsec_%s", text)), rows[i].ok);
+        CHECK(!bf_standard_key_ok(a, text));
+    }
+    CHECK(!bf_standard_key_ok(a, "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY="));
+    CHECK(!bf_standard_key_ok(a, "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3!"));
+    bf_arena_free(a);
+}

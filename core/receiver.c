@@ -3,12 +3,16 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/base/base.h"
+#include "core/base/clock.h"
 #include "core/base/crypto.h"
+#include "core/base/sign.h"
 #include "core/net/listener.h"
 
 #define BODY_MAX (16 * 1024 * 1024)
+#define CHECK_MAX (BODY_MAX + 64 * 1024)        /* memory for checking one signature */
 
 struct bf_receiver {
     struct bf_listener *listener;
@@ -92,4 +96,47 @@ bool bf_signature_ok(const char *signature, const char *secret, const void *body
     ok = bf_text_same(bf_base64(a, mac, sizeof(mac)), signature);
     bf_arena_free(a);
     return ok;
+}
+
+static const char *header_of(const struct bf_received *r, const char *name)
+{
+    for (const char *const *h = r->headers; h && h[0]; h += 2)
+        if (strcasecmp(h[0], name) == 0)
+            return h[1];
+    return NULL;
+}
+
+/* The formats differ in length and letters, so at most one of them can be right. */
+static bool is_right(struct bf_arena *a, const struct bf_received *r, const char *given,
+                     const char *secret)
+{
+    static const int formats[] = {BF_SIGN_BASE64, BF_SIGN_HEX, BF_SIGN_SHA256_HEX};
+    bool right = false;
+
+    for (size_t i = 0; i < BF_COUNT(formats); i++)
+        right |= bf_text_same(bf_signature(a, formats[i], secret, strlen(secret), r->body,
+                                           r->body_len), given);
+    return right;
+}
+
+int bf_received_signed(const struct bf_received *r, const char *header, const char *secret)
+{
+    struct bf_stamped s = {header_of(r, "webhook-id"), header_of(r, "webhook-timestamp"),
+                           header_of(r, "webhook-signature")};
+    const char *given = header_of(r, header ? header : "X-Wandb-Signature");
+    struct bf_arena *a;
+    bool right;
+
+    if (!given && !header)
+        given = header_of(r, "X-Hub-Signature-256");
+    if (!given && !s.signatures)
+        return BF_SIGNED_NOT;
+    if (!secret)
+        return BF_SIGNED_UNCHECKED;
+    a = bf_arena_new(CHECK_MAX);
+    right = given ? is_right(a, r, given, secret)
+                  : bf_standard_ok(a, &s, secret, strlen(secret), r->body, r->body_len,
+                                   bf_wall_ms(bf_clock_system()));
+    bf_arena_free(a);
+    return right ? BF_SIGNED_OK : BF_SIGNED_WRONG;
 }

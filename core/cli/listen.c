@@ -36,14 +36,12 @@ static const char *header(const struct bf_received *r, const char *name)
 
 static const char *judge_signature(const struct listen *l, const struct bf_received *r)
 {
-    const char *signature = header(r, "X-Wandb-Signature");
-
-    if (!signature)
-        return "not signed";
-    if (!l->secret)
-        return "signed (give --secret to check it)";
-    return bf_signature_ok(signature, l->secret, r->body, r->body_len) ? "signature ok"
-                                                                       : "SIGNATURE WRONG";
+    switch (bf_received_signed(r, NULL, l->secret)) {
+    case BF_SIGNED_NOT: return "not signed";
+    case BF_SIGNED_UNCHECKED: return "signed (give --secret to check it)";
+    case BF_SIGNED_OK: return "signature ok";
+    default: return "SIGNATURE WRONG";
+    }
 }
 
 /* What a sender put there must not drive the terminal. */

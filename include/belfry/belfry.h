@@ -164,6 +164,14 @@ BF_EXPORT void bf_receiver_close(struct bf_receiver *r);
 BF_EXPORT bool bf_signature_ok(const char *signature, const char *secret, const void *body,
                                size_t len);
 
+/* Whether a received request is signed, and rightly: as the webhook sink signs, in base64, hex or
+ * "sha256=" and hex, in the header that is named (NULL: X-Wandb-Signature or X-Hub-Signature-256),
+ * or as Standard Webhooks does, whose timestamp must be within 5 minutes.  Without a secret it is
+ * only looked whether there is a signature.  [any] */
+enum bf_signed { BF_SIGNED_NOT, BF_SIGNED_UNCHECKED, BF_SIGNED_OK, BF_SIGNED_WRONG };
+BF_EXPORT int bf_received_signed(const struct bf_received *request, const char *header,
+                                 const char *secret);
+
 BF_EXPORT const char *bf_version(void);
 
 #ifdef __cplusplus

@@ -115,6 +115,8 @@ static int open_store(struct bf_hub *hub, struct bf_error *err)
     if (!rc)
         rc = bf_team_open(hub->db, hub->settings.data, &hub->team, err);
     if (!rc)
+        rc = bf_intakes_open(hub->db, &hub->intakes, err);
+    if (!rc)
         rc = blame(bf_team_first_admin(hub->team, hub->db, hub->settings.admin_key,
                                        bf_wall_ms(hub->clock), hub->first_key, err),
                    "admin_key", err);
@@ -231,6 +233,7 @@ static int open_api(struct bf_hub *hub, struct bf_error *err)
         .log = hub->log,
         .bus = hub->bus,
         .team = hub->team,
+        .intakes = hub->intakes,
         .plugins = hub->plugins,
         .courier = hub->courier,
         .listener = hub->listener,
@@ -364,6 +367,7 @@ void bf_hub_close(struct bf_hub *hub)
     bf_bus_close(hub->bus);
     bf_keeper_free(hub->keeper);
     bf_guard_free(hub->guard);
+    bf_intakes_close(hub->intakes, hub->db);
     bf_team_close(hub->team);
     bf_db_close(hub->db);
     if (hub->lock_fd >= 0)

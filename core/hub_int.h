@@ -17,6 +17,7 @@
 #include "core/net/listener.h"
 #include "core/plugin/plugins.h"
 #include "core/settings.h"
+#include "core/team/intakes.h"
 #include "core/team/team.h"
 
 struct subscription {
@@ -37,6 +38,7 @@ struct bf_hub {
     char first_key[128];
     struct bf_db *db;
     struct bf_team *team;
+    struct bf_intakes *intakes;
     struct bf_guard *guard;
     struct bf_listener *listener;
     struct bf_bus *bus;

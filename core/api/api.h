@@ -1,8 +1,8 @@
 /* api.h - the REST interface: parse, authorise, call a room, print JSON.
  *
  * One file per noun: teams.c, secrets.c, integrations.c, automations.c, executions.c, events.c,
- * status.c, each with its table of routes; what they share stands in answer.c, input.c, page.c and
- * write.c.  A handler that writes checks everything it can, on the listener's thread or, where
+ * intakes.c, in.c, status.c, each with its table of routes; what they share stands in answer.c,
+ * input.c, page.c and write.c.  A handler that writes checks everything it can, on the listener's thread or, where
  * plugins are asked, on a worker; then it posts one piece of work to the engine, with the request
  * parked; the answer leaves after the commit.  Reads use
  * the loop thread's own read-only connection.
@@ -19,6 +19,7 @@
 #include "core/delivery/courier.h"
 #include "core/net/listener.h"
 #include "core/plugin/plugins.h"
+#include "core/team/intakes.h"
 #include "core/team/team.h"
 
 /* The rooms it calls; lives as long as the listener. */
@@ -27,6 +28,7 @@ struct bf_api {
     struct bf_log *log;
     struct bf_bus *bus;
     struct bf_team *team;
+    struct bf_intakes *intakes;
     struct bf_plugins *plugins;
     struct bf_courier *courier;
     struct bf_listener *listener;

@@ -10,6 +10,8 @@
 
 /* Of a route's needs, beside enum bf_right and BF_PUBLIC: the admin of the hub. */
 #define BF_API_HUB_ADMIN 512u
+/* Beside BF_PUBLIC: what Authorization holds is no key of ours, and is not judged as one. */
+#define BF_API_KEYLESS 1024u
 
 /* A right in `needs` is needed in the entity that {team} names, or else in any: then the handler
  * asks again once it knows whose thing it is.  Tables end with a NULL method. */
@@ -27,6 +29,8 @@ extern const struct bf_api_route bf_api_automation_read_routes[];
 extern const struct bf_api_route bf_api_execution_routes[];
 extern const struct bf_api_route bf_api_event_routes[];
 extern const struct bf_api_route bf_api_status_routes[];
+extern const struct bf_api_route bf_api_intake_routes[];
+extern const struct bf_api_route bf_api_in_routes[];
 
 /* 0, or the error filled in and its status: 404 where the caller may not even read, as if there
  * was nothing, else 403. */

@@ -345,6 +345,24 @@ static int check_unlisted_type(struct reading *r, const char *type, size_t len,
     return BF_OK;
 }
 
+/* Whether the first word of a type is a family's, as in "run" and "run.x". */
+static bool begins_as(const char *type, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t word = strlen(names[i]) - 1;     /* without the dot */
+
+        if (strncmp(type, names[i], word) == 0 && (type[word] == '.' || type[word] == '\0'))
+            return true;
+    }
+    return false;
+}
+
+bool bf_type_is_custom(const char *type)
+{
+    return is_dotted(type, strlen(type)) && !begins_as(type, families, BF_COUNT(families)) &&
+           !begins_as(type, hub_families, BF_COUNT(hub_families));
+}
+
 static int check_type(struct reading *r, const struct bf_json *value, struct bf_error *err)
 {
     size_t len;

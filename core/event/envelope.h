@@ -72,6 +72,10 @@ void bf_envelope_print(const struct bf_envelope *e, struct bf_buf *out);
  * of the field ("is empty"); NULL if nothing is. */
 const char *bf_name_problem(const char *name, size_t len);
 
+/* Whether a type, or the beginning of one, is a sender's own: dotted words, the first of which is
+ * none of "artifact", "run", "belfry" and the others whose types have a meaning. */
+bool bf_type_is_custom(const char *type);
+
 /* The text of envelope.schema.json. */
 extern const char bf_envelope_schema[];
 

@@ -16,7 +16,8 @@
 
 #define WORKERS_MAX      8
 #define WORKER_QUEUE_MAX 1024
-#define DRAIN_MS         20000  /* from stop to the end, in all */
+#define DRAIN_MS         19000  /* from stop to the last record of an attempt, in all */
+#define LEAVE_MS         300    /* and for threads of plugins to come back, each kind of them */
 
 /* --- what lower rooms call -------------------------------------------------- */
 
@@ -88,7 +89,7 @@ static void close_reader(void *arg, void *db)
 
 /* --- opening ----------------------------------------------------------------- */
 
-static int log_level(const char *name)
+int hub_log_level(const char *name)
 {
     static const char *const names[] = {"error", "warn", "info", "debug"};
     int level = 0;
@@ -269,14 +270,17 @@ int bf_hub_open(const struct bf_hub_options *o, struct bf_hub **out, struct bf_e
     hub->clock = bf_clock_system();
     hub->lock_fd = -1;
     hub->stop_fd = eventfd(0, EFD_CLOEXEC);
+    hub->reload_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    hub->configured_ms = bf_wall_ms(hub->clock);
+    hub_keep_options(hub, o);
     hub->store_ok = true;
     pthread_mutex_init(&hub->lock, NULL);
-    if (!rc && hub->stop_fd < 0)
+    if (!rc && (hub->stop_fd < 0 || hub->reload_fd < 0))
         rc = bf_error_set(err, BF_EIO, "cannot make an eventfd: %s", strerror(errno));
     if (!rc)
         rc = bf_settings_init(&hub->settings, o, err);
     if (!rc) {
-        hub->log = bf_log_new(log_level(hub->settings.log_level), o->log, o->log_arg);
+        hub->log = bf_log_new(hub_log_level(hub->settings.log_level), o->log, o->log_arg);
         rc = open_rooms(hub, o, err);
     }
     if (rc)
@@ -306,6 +310,14 @@ static int start(struct bf_hub *hub, struct bf_error *err)
     return rc;
 }
 
+/* What is left, but never nothing: each step may do its work if it is quick. */
+static int64_t left_ms(const struct bf_hub *hub, int64_t until)
+{
+    return bf_max64(until - bf_mono_ms(hub->clock), LEAVE_MS);
+}
+
+/* A plugin that does not come back cannot hold up the end: the engine has committed everything by
+ * then, and what such a plugin was doing is done again after the next start. */
 static void stop(struct bf_hub *hub)
 {
     int64_t until = bf_mono_ms(hub->clock) + DRAIN_MS;
@@ -313,19 +325,36 @@ static void stop(struct bf_hub *hub)
     if (hub->keeper)
         bf_keeper_stop(hub->keeper);
     bf_listener_drain(hub->listener, DRAIN_MS / 2);
-    bf_plugins_stop(hub->plugins);
-    bf_courier_drain(hub->courier, bf_max64(until - bf_mono_ms(hub->clock), 0));
+    hub->stuck = !bf_plugins_stop(hub->plugins, left_ms(hub, until) / 2);
+    bf_courier_drain(hub->courier, left_ms(hub, until));
     bf_bus_stop(hub->bus);
-    bf_workers_stop(hub->workers);
-    bf_loop_stop(hub->loop);
+    if (!bf_workers_stop_within(hub->workers, left_ms(hub, until)))
+        hub->stuck = true;
+    if (!bf_loop_stop_within(hub->loop, LEAVE_MS))
+        hub->stuck = true;
+    if (hub->stuck)
+        bf_warnf(hub->log, "hub", "a plugin does not come back; what it was doing is done again"
+                 " after the next start");
+}
+
+void hub_say_state(struct bf_hub *hub, enum bf_hub_state state)
+{
+    if (hub->options.state)
+        hub->options.state(hub->options.state_arg, state);
 }
 
 static void wait_for_stop(struct bf_hub *hub)
 {
-    struct pollfd p = {.fd = hub->stop_fd, .events = POLLIN};
+    struct pollfd p[] = {{.fd = hub->stop_fd, .events = POLLIN},
+                         {.fd = hub->reload_fd, .events = POLLIN}};
+    uint64_t count;
 
-    while (poll(&p, 1, -1) < 0 && errno == EINTR)
-        ;
+    while (!(p[0].revents & POLLIN)) {
+        if (poll(p, BF_COUNT(p), -1) < 0)
+            p[0].revents = p[1].revents = 0;    /* a signal */
+        if ((p[1].revents & POLLIN) && read(hub->reload_fd, &count, sizeof(count)) > 0)
+            hub_reload(hub);
+    }
 }
 
 int bf_hub_run(struct bf_hub *hub, struct bf_error *err)
@@ -335,8 +364,10 @@ int bf_hub_run(struct bf_hub *hub, struct bf_error *err)
     if (!rc) {
         bf_infof(hub->log, "hub", "listening on %s, %zu automations",
                  bf_listener_address(hub->listener), bf_bus_automations(hub->bus));
+        hub_say_state(hub, BF_HUB_RUNNING);
         wait_for_stop(hub);
         bf_infof(hub->log, "hub", "stopping");
+        hub_say_state(hub, BF_HUB_STOPPING);
     }
     stop(hub);
     if (!rc)
@@ -353,11 +384,23 @@ void bf_hub_stop(struct bf_hub *hub)
     (void)n;    /* fails only when it was written very often: then it is readable */
 }
 
+void bf_hub_reload(struct bf_hub *hub)
+{
+    uint64_t one = 1;
+    ssize_t n = write(hub->reload_fd, &one, sizeof(one));
+
+    (void)n;
+}
+
 /* Takes a hub that was opened half. */
 void bf_hub_close(struct bf_hub *hub)
 {
     if (!hub)
         return;
+    if (hub->stuck) {           /* but for the lock, all of it belongs to the thread left behind */
+        close(hub->lock_fd);
+        return;
+    }
     bf_listener_close(hub->listener);
     bf_plugins_end(hub->plugins);       /* their destroy() may still call loop and courier */
     bf_courier_free(hub->courier);
@@ -374,6 +417,9 @@ void bf_hub_close(struct bf_hub *hub)
         close(hub->lock_fd);
     if (hub->stop_fd >= 0)
         close(hub->stop_fd);
+    if (hub->reload_fd >= 0)
+        close(hub->reload_fd);
+    bf_arena_free(hub->kept);
     while (hub->subscriptions)
         bf_hub_unsubscribe(hub, hub->subscriptions->number);
     bf_wipe(hub->first_key, sizeof(hub->first_key));

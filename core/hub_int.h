@@ -1,4 +1,4 @@
-/* hub_int.h - a hub, as hub.c and publish.c share it. */
+/* hub_int.h - a hub, as hub.c, publish.c and reload.c share it. */
 #ifndef BF_HUB_INT_H
 #define BF_HUB_INT_H
 
@@ -32,6 +32,10 @@ struct bf_hub {
     const struct bf_clock *clock;
     struct bf_log *log;
     int stop_fd;                /* eventfd: written by bf_hub_stop() */
+    int reload_fd;              /* and by bf_hub_reload() */
+    struct bf_arena *kept;      /* holds what `options` points to */
+    struct bf_hub_options options;      /* as given, for reading them again */
+    bool stuck;                 /* a thread did not come back: nothing can be freed */
     int lock_fd;
     char db_path[BF_DATA_PATH_MAX];
     char *public_url;
@@ -53,7 +57,16 @@ struct bf_hub {
     int last_subscription;
     bool store_ok;
     char store_words[200];
+    int64_t configured_ms;      /* when the settings were read */
+    char reload_words[600];     /* why the last reload changed nothing; "" if it did */
 };
+
+/* Keep the options, which the caller owns, for reloads. */
+void hub_keep_options(struct bf_hub *hub, const struct bf_hub_options *o);
+/* What bf_hub_reload() asked for.  [main] */
+void hub_reload(struct bf_hub *hub);
+int hub_log_level(const char *name);
+void hub_say_state(struct bf_hub *hub, enum bf_hub_state state);
 
 /* Tell the subscribers.  [engine] */
 void hub_notify(struct bf_hub *hub, const struct bf_execution *e);

@@ -17,6 +17,8 @@ struct setting {
     const char *def;
     const char *choices;        /* "a|b", or NULL for anything */
     const char *help;
+    bool live;                  /* a reload changes it; see reload.c */
+    bool secret;                /* is not shown */
 };
 
 static const struct setting table[] = {
@@ -27,7 +29,8 @@ static const struct setting table[] = {
     {"public_url", offsetof(struct bf_settings, public_url), NULL, NULL,
      "what links, redirects and upload addresses begin with (default: http:// and the address)"},
     {"allow_addresses", offsetof(struct bf_settings, allow_addresses), "", NULL,
-     "networks that deliveries may go to besides the public internet, \"127.0.0.0/8 10.1.0.0/16\""},
+     "networks that deliveries may go to besides the public internet, \"127.0.0.0/8 10.1.0.0/16\"",
+     .live = true},
     {"ca_file", offsetof(struct bf_settings, ca_file), NULL, NULL,
      "PEM file of the certificate authorities to believe, instead of the system's"},
     {"plugins", offsetof(struct bf_settings, plugins), "http webhook", NULL,
@@ -35,14 +38,17 @@ static const struct setting table[] = {
     {"plugin_dir", offsetof(struct bf_settings, plugin_dir), BF_PLUGIN_DIR, NULL,
      "directory that holds NAME.so of each plugin; nobody else may write to it"},
     {"admin_key", offsetof(struct bf_settings, admin_key), NULL, NULL,
-     "a key of the first admin, added if it is not there (default: a new hub makes and shows one)"},
+     "a key of the first admin, added if it is not there (default: a new hub makes and shows one)",
+     .secret = true},
     {"log_level", offsetof(struct bf_settings, log_level), "info", "error|warn|info|debug",
-     "how much is logged to standard error"},
+     "how much is logged to standard error", .live = true},
     {"threads", offsetof(struct bf_settings, threads), "0", NULL,
      "threads that answer requests; 0 means one per core, at most 4"},
 };
 
 const char *bf_setting_name(size_t i) { return i < BF_COUNT(table) ? table[i].name : NULL; }
+
+_Static_assert(BF_COUNT(table) <= BF_SETTINGS_MAX, "make BF_SETTINGS_MAX larger");
 
 static char **value_of(struct bf_settings *s, const struct setting *t)
 {
@@ -81,20 +87,57 @@ static int list_names(struct bf_error *err, const char *name)
     return rc;
 }
 
-static int set(void *arg, const char *name, const char *value, struct bf_error *err)
+/* A filling under way.  Without `fn` the first problem ends it. */
+struct filling {
+    struct bf_settings *settings;
+    enum bf_setting_from from;
+    const char *file;           /* being read, for words; or NULL */
+    bf_problem_fn *fn;
+    void *arg;
+    int n_problems;
+};
+
+/* What to go on with after a problem. */
+static int problem(struct filling *f, int rc, struct bf_error *err)
+{
+    if (!rc || !f->fn)
+        return rc;
+    f->n_problems++;
+    f->fn(f->arg, err);
+    return BF_OK;
+}
+
+static int set(struct filling *f, const char *name, const char *value, struct bf_error *err)
 {
     const struct setting *t = find(name);
     char **at;
 
     if (!t)
         return list_names(err, name);
+    if (!value)
+        return bf_error_field(err, BF_ECONFIG, name, "%s must be a string, a number, true, false or"
+                              " a list of strings", name);
     if (t->choices && !is_choice(t->choices, value))
         return bf_error_field(err, BF_ECONFIG, name, "%s must be one of %s, not \"%s\"", name,
                               t->choices, value);
-    at = value_of(arg, t);
+    at = value_of(f->settings, t);
     free(*at);
     *at = bf_strdup(value);
+    f->settings->from[t - table] = f->from;
     return BF_OK;
+}
+
+static int on_file(void *arg, const char *name, const char *value, struct bf_error *err)
+{
+    struct filling *f = arg;
+    int rc = set(f, name, value, err);
+
+    if (rc) {
+        struct bf_error why = *err;
+
+        bf_error_field(err, rc, why.field, "%s: %s", f->file, why.words);
+    }
+    return problem(f, rc, err);
 }
 
 static int check_threads(struct bf_settings *s, struct bf_error *err)
@@ -125,34 +168,65 @@ static int check_public_url(struct bf_settings *s, struct bf_error *err)
     return BF_OK;
 }
 
-static int set_all(struct bf_settings *s, const struct bf_setting *given, struct bf_error *err)
+/* What is asked of values once all are there. */
+static int (*const checks[])(struct bf_settings *, struct bf_error *) = {
+    check_threads,
+    check_public_url,
+};
+
+static int set_all(struct filling *f, const struct bf_setting *given, struct bf_error *err)
 {
     int rc = BF_OK;
 
     for (; !rc && given && given->name; given++)
-        rc = set(s, given->name, given->value, err);
+        rc = problem(f, set(f, given->name, given->value, err), err);
     return rc;
 }
 
-int bf_settings_init(struct bf_settings *s, const struct bf_hub_options *o, struct bf_error *err)
+static int fill(struct filling *f, const struct bf_hub_options *o, struct bf_error *err)
 {
+    struct bf_settings *s = f->settings;
     int rc;
 
     memset(s, 0, sizeof(*s));
     for (size_t i = 0; i < BF_COUNT(table); i++)
         *value_of(s, &table[i]) = bf_strdup(table[i].def);
-    rc = set_all(s, o->defaults, err);
+    rc = set_all(f, o->defaults, err);
+    f->from = BF_FROM_FILE;
+    f->file = o->config_file;
     if (!rc && o->config_file)
-        rc = bf_config_read(o->config_file, set, s, err);
+        rc = problem(f, bf_config_read(o->config_file, on_file, f, err), err);
+    f->from = BF_FROM_GIVEN;
     if (!rc)
-        rc = set_all(s, o->settings, err);
-    if (!rc)
-        rc = check_threads(s, err);
-    if (!rc)
-        rc = check_public_url(s, err);
+        rc = set_all(f, o->settings, err);
+    for (size_t i = 0; !rc && i < BF_COUNT(checks); i++)
+        rc = problem(f, checks[i](s, err), err);
+    return rc;
+}
+
+int bf_settings_init(struct bf_settings *s, const struct bf_hub_options *o, struct bf_error *err)
+{
+    struct filling f = {.settings = s, .from = BF_FROM_DEFAULT};
+    int rc = fill(&f, o, err);
+
     if (rc)
         bf_settings_fini(s);
     return rc;
+}
+
+int bf_settings_check(struct bf_settings *s, const struct bf_hub_options *o, bf_problem_fn *fn,
+                      void *arg)
+{
+    struct filling f = {.settings = s, .from = BF_FROM_DEFAULT, .fn = fn, .arg = arg};
+    struct bf_error err;
+
+    fill(&f, o, &err);
+    return f.n_problems;
+}
+
+const char *bf_settings_value(const struct bf_settings *s, size_t i)
+{
+    return *value_of((struct bf_settings *)s, &table[i]);
 }
 
 void bf_settings_fini(struct bf_settings *s)
@@ -163,6 +237,47 @@ void bf_settings_fini(struct bf_settings *s)
         free(*value_of(s, &table[i]));
         *value_of(s, &table[i]) = NULL;
     }
+}
+
+void bf_settings_swap(struct bf_settings *a, struct bf_settings *b, size_t i)
+{
+    char **x = value_of(a, &table[i]), **y = value_of(b, &table[i]), *value = *x;
+    enum bf_setting_from from = a->from[i];
+
+    *x = *y;
+    *y = value;
+    a->from[i] = b->from[i];
+    b->from[i] = from;
+}
+
+bool bf_setting_describe(size_t i, struct bf_setting_info *out)
+{
+    if (i >= BF_COUNT(table))
+        return false;
+    *out = (struct bf_setting_info){
+        .size = sizeof(*out),
+        .live = table[i].live,
+        .secret = table[i].secret,
+        .name = table[i].name,
+        .def = table[i].def,
+        .choices = table[i].choices,
+        .help = table[i].help,
+    };
+    return true;
+}
+
+int bf_settings_each(const struct bf_hub_options *o, bf_setting_fn *fn, void *arg,
+                     struct bf_error *err)
+{
+    struct bf_settings s;
+    int rc = bf_settings_init(&s, o, err);
+
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < BF_COUNT(table); i++)
+        fn(arg, table[i].name, bf_settings_value(&s, i), s.from[i]);
+    bf_settings_fini(&s);
+    return BF_OK;
 }
 
 char *bf_help_settings(void)

@@ -9,6 +9,8 @@
 #include "core/base/buf.h"
 #include "core/base/error.h"
 
+#define BF_SETTINGS_MAX 64
+
 /* Text, NULL where unset and without default; owned. */
 struct bf_settings {
     char *data;
@@ -21,9 +23,16 @@ struct bf_settings {
     char *admin_key;
     char *log_level;
     char *threads;
+    enum bf_setting_from from[BF_SETTINGS_MAX]; /* of each, as bf_setting_name() counts */
 };
 
 int bf_settings_init(struct bf_settings *s, const struct bf_hub_options *o, struct bf_error *err);
+/* The same, telling `fn` everything that is wrong and keeping what is not; gives their number. */
+int bf_settings_check(struct bf_settings *s, const struct bf_hub_options *o, bf_problem_fn *fn,
+                      void *arg);
 void bf_settings_fini(struct bf_settings *s);   /* wipes the key */
+/* The i-th value; NULL where unset. */
+const char *bf_settings_value(const struct bf_settings *s, size_t i);
+void bf_settings_swap(struct bf_settings *a, struct bf_settings *b, size_t i);
 
 #endif

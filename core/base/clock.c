@@ -50,6 +50,20 @@ const struct bf_clock *bf_clock_system(void)
     return &system_clock;
 }
 
+struct timespec bf_mono_in(int64_t ms)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    ts.tv_sec += ms / SECOND_MS;
+    ts.tv_nsec += ms % SECOND_MS * 1000000;
+    if (ts.tv_nsec >= 1000000000) {
+        ts.tv_sec++;
+        ts.tv_nsec -= 1000000000;
+    }
+    return ts;
+}
+
 
 /* --- the calendar ----------------------------------------------------------- */
 

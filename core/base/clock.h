@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 struct bf_clock {
     int64_t (*wall_ms)(void *arg);
@@ -15,6 +16,8 @@ struct bf_clock {
 };
 
 const struct bf_clock *bf_clock_system(void);
+/* CLOCK_MONOTONIC in so many milliseconds, for waits with a limit. */
+struct timespec bf_mono_in(int64_t ms);
 static inline int64_t bf_wall_ms(const struct bf_clock *c) { return c->wall_ms(c->arg); }
 static inline int64_t bf_mono_ms(const struct bf_clock *c) { return c->mono_ms(c->arg); }
 

@@ -10,6 +10,7 @@
 
 #include "core/base/base.h"
 
+#define STOP_MS 3600000         /* as good as for ever */
 #define SLOW_MS 50              /* a callback that takes longer is logged */
 
 struct bf_loop {
@@ -234,15 +235,25 @@ int bf_loop_start(struct bf_loop *l, struct bf_error *err)
     return BF_OK;
 }
 
-void bf_loop_stop(struct bf_loop *l)
+bool bf_loop_stop_within(struct bf_loop *l, int64_t wait_ms)
 {
+    struct timespec until = bf_mono_in(wait_ms);
+
     if (!l->started)
-        return;
+        return true;
     pthread_mutex_lock(&l->lock);
     l->stopping = true;
     pthread_mutex_unlock(&l->lock);
     bf_client_wake(l->client);
-    pthread_join(l->thread, NULL);
+    if (pthread_clockjoin_np(l->thread, NULL, CLOCK_MONOTONIC, &until))
+        return false;
     l->started = false;
     bf_client_cancel(l->client);
+    return true;
+}
+
+void bf_loop_stop(struct bf_loop *l)
+{
+    while (!bf_loop_stop_within(l, STOP_MS))
+        ;
 }

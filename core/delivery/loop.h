@@ -20,6 +20,9 @@ int bf_loop_new(const struct bf_guard *guard, const char *user_agent, const stru
 int bf_loop_start(struct bf_loop *l, struct bf_error *err);
 /* Runs what is posted, joins the thread, and ends transfers with BF_ECANCELED. */
 void bf_loop_stop(struct bf_loop *l);
+/* The same for at most wait_ms: false if something on it did not come back.  Then the loop must not
+ * be freed. */
+bool bf_loop_stop_within(struct bf_loop *l, int64_t wait_ms);
 void bf_loop_free(struct bf_loop *l);
 
 /* Embed; run once on the loop's thread.  BF_ECANCELED once the loop has stopped: fn will not run.

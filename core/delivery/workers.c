@@ -9,8 +9,10 @@
 #include <time.h>
 
 #include "core/base/base.h"
+#include "core/base/clock.h"
 
-#define IDLE_S 30
+#define IDLE_S  30
+#define STOP_MS 3600000         /* as good as for ever */
 
 struct bf_workers {
     unsigned n_max;             /* fixed after new */
@@ -125,14 +127,29 @@ int bf_workers_add(struct bf_workers *w, struct bf_job *j)
     return rc;
 }
 
-void bf_workers_stop(struct bf_workers *w)
+bool bf_workers_stop_within(struct bf_workers *w, int64_t wait_ms)
 {
+    struct timespec until = bf_mono_in(wait_ms);
+    bool gone;
+
     pthread_mutex_lock(&w->lock);
     w->stopping = true;
     pthread_cond_broadcast(&w->work);
-    while (w->n_threads)
-        pthread_cond_wait(&w->gone, &w->lock);
+    while (w->n_threads && pthread_cond_timedwait(&w->gone, &w->lock, &until) == 0)
+        ;
+    gone = w->n_threads == 0;
+    if (!gone) {
+        w->first = w->last = NULL;
+        w->n_waiting = 0;
+    }
     pthread_mutex_unlock(&w->lock);
+    return gone;
+}
+
+void bf_workers_stop(struct bf_workers *w)
+{
+    while (!bf_workers_stop_within(w, STOP_MS))
+        ;
 }
 
 void bf_workers_free(struct bf_workers *w)

@@ -2,6 +2,9 @@
 #ifndef BF_WORKERS_H
 #define BF_WORKERS_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "core/base/error.h"
 #include "core/base/queue.h"
 
@@ -11,6 +14,9 @@ struct bf_workers;
 struct bf_workers *bf_workers_new(unsigned n_max, size_t queue_max);
 /* Jobs that wait are still run; then the threads are joined.  Later adds: BF_ECANCELED. */
 void bf_workers_stop(struct bf_workers *w);
+/* The same for at most wait_ms: false if a job did not come back.  Those behind it are not run any
+ * more, and the workers must not be freed. */
+bool bf_workers_stop_within(struct bf_workers *w, int64_t wait_ms);
 void bf_workers_free(struct bf_workers *w);
 
 /* Embed; run once on one of the threads.  BF_EFULL or BF_ECANCELED: it will not be.  [any] */

@@ -8,12 +8,14 @@
  * Own listeners come first because an operator who allows 127.0.0.0/8 for a neighbour service
  * does not mean the hub's own API, which trusts local callers more than others.
  *
- * Invariant: after the last bf_guard_own() nothing changes any more, so checks need no lock. */
+ * Invariant: after the last bf_guard_own() nothing changes any more but what is allowed, which has a
+ * lock. */
 #include "core/net/guard.h"
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -78,13 +80,19 @@ struct own {
     in_port_t port;             /* in network order */
 };
 
+/* What the operator allowed. */
+struct allowed {
+    char *text;                 /* as it was given, for the words of a refusal */
+    struct network *networks;
+    size_t n;
+};
+
 struct bf_guard {
     struct network blocked[BF_COUNT(blocked)];  /* as the table */
-    char *allow;                /* as it was given, for the words of a refusal */
-    struct network *allowed;
-    size_t n_allowed;
     struct own *own;
     size_t n_own;
+    pthread_rwlock_t lock;
+    struct allowed allowed;     /* under lock */
 };
 
 /* --- addresses and networks --- */
@@ -205,7 +213,13 @@ static int network_parse(const char *text, struct network *out, struct bf_error 
 
 /* --- making one --- */
 
-static int allow_each(struct bf_guard *g, const char *allow, struct bf_error *err)
+static void allowed_free(struct allowed *a)
+{
+    free(a->text);
+    free(a->networks);
+}
+
+static int allow_each(struct allowed *a, const char *allow, struct bf_error *err)
 {
     static const char apart[] = " ,\t\r\n";
     int rc;
@@ -217,30 +231,58 @@ static int allow_each(struct bf_guard *g, const char *allow, struct bf_error *er
 
         memcpy(text, p, kept);
         text[kept] = '\0';
-        g->allowed = bf_zrealloc(g->allowed, (g->n_allowed + 1) * sizeof(*g->allowed));
-        rc = network_parse(text, &g->allowed[g->n_allowed], err);
+        a->networks = bf_zrealloc(a->networks, (a->n + 1) * sizeof(*a->networks));
+        rc = network_parse(text, &a->networks[a->n], err);
         if (rc)
             return rc;
-        g->n_allowed++;
+        a->n++;
         p += len;
     }
     return BF_OK;
 }
 
+static int allowed_parse(const char *allow, struct allowed *out, struct bf_error *err)
+{
+    int rc;
+
+    *out = (struct allowed){.n = 0};
+    out->text = bf_strdup(!allow ? "" : strlen(allow) > ALLOW_SHOWN_MAX ? "\u2026" : allow);
+    rc = allow_each(out, allow ? allow : "", err);
+    if (rc)
+        allowed_free(out);
+    return rc;
+}
+
+int bf_guard_allow(struct bf_guard *g, const char *allow, struct bf_error *err)
+{
+    struct allowed now, before;
+    int rc = allowed_parse(allow, &now, err);
+
+    if (rc)
+        return rc;
+    pthread_rwlock_wrlock(&g->lock);
+    before = g->allowed;
+    g->allowed = now;
+    pthread_rwlock_unlock(&g->lock);
+    allowed_free(&before);
+    return BF_OK;
+}
+
 int bf_guard_new(const char *allow, struct bf_guard **out, struct bf_error *err)
 {
-    struct bf_guard *g = bf_new(struct bf_guard);
-    int rc;
+    struct bf_guard *g;
+    struct allowed allowed;
+    int rc = allowed_parse(allow, &allowed, err);
+
+    if (rc)
+        return rc;
+    g = bf_new(struct bf_guard);
+    g->allowed = allowed;
+    pthread_rwlock_init(&g->lock, NULL);
 
     for (size_t i = 0; i < BF_COUNT(blocked); i++) {
         rc = network_parse(blocked[i].network, &g->blocked[i], NULL);
         bf_assert(rc == BF_OK);
-    }
-    g->allow = bf_strdup(!allow ? "" : strlen(allow) > ALLOW_SHOWN_MAX ? "\u2026" : allow);
-    rc = allow_each(g, allow ? allow : "", err);
-    if (rc) {
-        bf_guard_free(g);
-        return rc;
     }
     *out = g;
     return BF_OK;
@@ -250,8 +292,8 @@ void bf_guard_free(struct bf_guard *g)
 {
     if (!g)
         return;
-    free(g->allow);
-    free(g->allowed);
+    pthread_rwlock_destroy(&g->lock);
+    allowed_free(&g->allowed);
     free(g->own);
     free(g);
 }
@@ -323,10 +365,11 @@ static bool is_own(const struct bf_guard *g, struct address a, in_port_t port)
 
 /* --- judging --- */
 
+/* Under lock. */
 static bool is_allowed(const struct bf_guard *g, const struct address *a)
 {
-    for (size_t i = 0; i < g->n_allowed; i++)
-        if (inside(&g->allowed[i], a))
+    for (size_t i = 0; i < g->allowed.n; i++)
+        if (inside(&g->allowed.networks[i], a))
             return true;
     return false;
 }
@@ -339,11 +382,28 @@ static const struct blocked *find_blocked(const struct bf_guard *g, const struct
     return NULL;
 }
 
+/* Neither our own nor allowed.  Under lock. */
+static int judge_by_table(const struct bf_guard *g, const struct address *a, const char *text,
+                          struct bf_error *err)
+{
+    const struct blocked *why = find_blocked(g, a);
+    const char *allow = g->allowed.text;
+
+    if (!why)
+        return BF_OK;
+    return bf_error_set(err, BF_EPERM,
+                        "connection to %s refused: %s (%s) is not allowed; to allow it set "
+                        "allow_addresses = \"%s%s%s/%u\" (or a wider network)",
+                        text, why->network, why->name, allow, *allow ? " " : "", text,
+                        address_bits(a));
+}
+
 static int judge(const struct bf_guard *g, const struct address *a, in_port_t port,
                  struct bf_error *err)
 {
+    pthread_rwlock_t *lock = (pthread_rwlock_t *)&g->lock;
     char text[INET6_ADDRSTRLEN];
-    const struct blocked *why;
+    int rc;
 
     inet_ntop(a->family, a->bytes, text, sizeof(text));
     if (is_own(g, *a, port))
@@ -351,16 +411,10 @@ static int judge(const struct bf_guard *g, const struct address *a, in_port_t po
                             "connection to %s port %u refused: this hub listens there itself, "
                             "which no setting allows",
                             text, (unsigned)ntohs(port));
-    if (is_allowed(g, a))
-        return BF_OK;
-    why = find_blocked(g, a);
-    if (!why)
-        return BF_OK;
-    return bf_error_set(err, BF_EPERM,
-                        "connection to %s refused: %s (%s) is not allowed; to allow it set "
-                        "allow_addresses = \"%s%s%s/%u\" (or a wider network)",
-                        text, why->network, why->name, g->allow, *g->allow ? " " : "", text,
-                        address_bits(a));
+    pthread_rwlock_rdlock(lock);
+    rc = is_allowed(g, a) ? BF_OK : judge_by_table(g, a, text, err);
+    pthread_rwlock_unlock(lock);
+    return rc;
 }
 
 int bf_guard_check(const struct bf_guard *g, const struct sockaddr *addr, struct bf_error *err)

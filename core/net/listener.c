@@ -310,6 +310,13 @@ static int parse_address(const char *text, struct sockaddr_storage *out, struct 
     return BF_OK;
 }
 
+int bf_listener_address_check(const char *listen, struct bf_error *err)
+{
+    struct sockaddr_storage ignored;
+
+    return parse_address(listen, &ignored, err);
+}
+
 static socklen_t address_len(const struct sockaddr_storage *a)
 {
     return a->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);

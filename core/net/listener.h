@@ -59,6 +59,8 @@ struct bf_listener_options {
 /* Binds.  Answers nothing before bf_listener_start(). */
 int bf_listener_open(const struct bf_listener_options *o, struct bf_listener **out,
                      struct bf_error *err);
+/* Whether `listen` could be listened on, as far as its text tells.  [any] */
+int bf_listener_address_check(const char *listen, struct bf_error *err);
 /* Two routes that can match the same request equally well are refused.  The strings are copied.
  * Before start. */
 int bf_listener_route(struct bf_listener *l, const struct bf_web_route *r, struct bf_error *err);

@@ -2,6 +2,7 @@
  *
  * Kinds are looked up by name among what was loaded; the lists are fixed once anything runs, so
  * nothing here needs a lock but what instance.c keeps behind its own. */
+#include <errno.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 
 #define RUN_PAUSE_MS     1000           /* before run() is called again after an error */
 #define RUN_PAUSE_MAX_MS 60000
+#define START_MS         60000          /* a source whose start() takes longer does not start */
+#define STOP_LEAST_MS    100            /* that each source is given, however late it is */
 
 struct bf_plugins *bf_plugins_new(const struct bf_plugins_rooms *rooms)
 {
@@ -247,23 +250,30 @@ static void take_turn(struct bf_task *task)
     sem_post(&t->done);
 }
 
-static int on_loop(struct bf_instance *i, bool starting, struct bf_error *err)
+/* A turn that does not come back within wait_ms stays: it is the loop's then. */
+static int on_loop(struct bf_instance *i, bool starting, int64_t wait_ms, struct bf_error *err)
 {
-    struct turn t = {.task = {.fn = take_turn}, .instance = i, .starting = starting};
+    struct timespec until = bf_mono_in(wait_ms);
+    struct turn *t = bf_new(struct turn);
     int rc;
 
-    sem_init(&t.done, 0, 0);
-    rc = bf_loop_post(i->plugins->rooms.loop, &t.task);
-    if (!rc) {
-        while (sem_wait(&t.done) != 0)
-            ;
-        rc = t.rc;
-    }
-    sem_destroy(&t.done);
+    t->task.fn = take_turn;
+    t->instance = i;
+    t->starting = starting;
+    sem_init(&t->done, 0, 0);
+    rc = bf_loop_post(i->plugins->rooms.loop, &t->task);
+    while (!rc && sem_clockwait(&t->done, CLOCK_MONOTONIC, &until) != 0)
+        if (errno == ETIMEDOUT)
+            return bf_error_set(err, BF_ETIMEDOUT, "%s does not come back from %s()", i->tag,
+                                starting ? "start" : "stop");
     if (!rc)
-        return BF_OK;
-    return bf_error_set(err, rc, "%s cannot start: %s", i->tag,
-                        t.why.words[0] ? t.why.words : bf_strerror(rc));
+        rc = t->rc;
+    if (rc)
+        bf_error_set(err, rc, "%s cannot start: %s", i->tag,
+                     t->why.words[0] ? t->why.words : bf_strerror(rc));
+    sem_destroy(&t->done);
+    free(t);
+    return rc;
 }
 
 static void *run_source(void *arg)
@@ -294,7 +304,7 @@ static void *run_source(void *arg)
 
 static int start_one(struct bf_instance *i, struct bf_error *err)
 {
-    int rc = on_loop(i, true, err);
+    int rc = on_loop(i, true, START_MS, err);
 
     if (rc)
         return rc;
@@ -316,20 +326,39 @@ int bf_plugins_start(struct bf_plugins *p, struct bf_error *err)
     return rc;
 }
 
-void bf_plugins_stop(struct bf_plugins *p)
+/* False if its run() or stop() does not come back by then. */
+static bool stop_one(struct bf_instance *i, int64_t until_mono)
 {
+    const struct bf_clock *clock = bf_clock_system();
+    int64_t left = bf_max64(until_mono - bf_mono_ms(clock), STOP_LEAST_MS);
+    struct timespec until = bf_mono_in(left);
     struct bf_error err;
+
+    if (i->has_thread && pthread_clockjoin_np(i->thread, NULL, CLOCK_MONOTONIC, &until)) {
+        bf_warnf(i->plugins->rooms.log, i->tag, "does not come back from run(); it is left behind");
+        return false;
+    }
+    i->has_thread = false;
+    left = bf_max64(until_mono - bf_mono_ms(clock), STOP_LEAST_MS);
+    if (i->started && on_loop(i, false, left, &err) == BF_ETIMEDOUT) {
+        bf_warnf(i->plugins->rooms.log, i->tag, "%s; it is left behind", err.words);
+        return false;
+    }
+    i->started = false;
+    return true;
+}
+
+bool bf_plugins_stop(struct bf_plugins *p, int64_t wait_ms)
+{
+    int64_t until = bf_mono_ms(bf_clock_system()) + wait_ms;
+    bool all = true;
 
     for (struct bf_instance *i = p->sources; i; i = i->next)
         bf_instance_stop(i);
-    for (struct bf_instance *i = p->sources; i; i = i->next) {
-        if (i->has_thread)
-            pthread_join(i->thread, NULL);
-        i->has_thread = false;
-        if (i->started)
-            on_loop(i, false, &err);
-        i->started = false;
-    }
+    for (struct bf_instance *i = p->sources; i; i = i->next)
+        if (!stop_one(i, until))
+            all = false;
+    return all;
 }
 
 static void drop_integrations(struct bf_plugins *p)

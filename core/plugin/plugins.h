@@ -62,8 +62,9 @@ int bf_plugins_make_source(struct bf_plugins *p, const char *kind, const char *n
 int bf_plugins_make_default_sources(struct bf_plugins *p, struct bf_error *err);
 /* start() of every source, on the loop; run() threads.  After the loop and engine run. */
 int bf_plugins_start(struct bf_plugins *p, struct bf_error *err);
-/* stop() of every source; own threads joined.  While loop and engine still run.  [main] */
-void bf_plugins_stop(struct bf_plugins *p);
+/* stop() of every source; own threads joined.  While loop and engine still run.  False if one did
+ * not come back in time: then nothing of the plugins' may be freed.  [main] */
+bool bf_plugins_stop(struct bf_plugins *p, int64_t wait_ms);
 /* destroy() of every instance, once everything has stopped: the last moment at which a plugin may
  * call the hub, so the loop and the courier must still be there. */
 void bf_plugins_end(struct bf_plugins *p);

@@ -88,7 +88,7 @@ static bool put_value(lua_State *L, struct bf_buf *b)
     }
 }
 
-static int hand_out_one(lua_State *L, struct reader *r, const char *path)
+static int hand_out_one(lua_State *L, struct reader *r)
 {
     const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
     int top = lua_gettop(L);
@@ -96,12 +96,7 @@ static int hand_out_one(lua_State *L, struct reader *r, const char *path)
     int rc;
 
     bf_buf_init(&b, VALUE_MAX);
-    if (put_value(L, &b) && !b.failed)
-        rc = r->fn(r->arg, name, bf_buf_text(&b), r->err);
-    else
-        rc = bf_error_field(r->err, BF_ECONFIG, name,
-                            "%s: %s must be a string, a number, true, false or a list of strings",
-                            path, name);
+    rc = r->fn(r->arg, name, put_value(L, &b) && !b.failed ? bf_buf_text(&b) : NULL, r->err);
     bf_buf_fini(&b);
     lua_settop(L, top);
     return rc;
@@ -120,7 +115,7 @@ static int run(lua_State *L, struct reader *r, const char *path)
         return bf_error_set(r->err, BF_ECONFIG, "%s", lua_tostring(L, -1));
     lua_pushnil(L);                                     /* +1: first key */
     while (lua_next(L, -2)) {                           /* +1: value */
-        int rc = hand_out_one(L, r, path);
+        int rc = hand_out_one(L, r);
 
         if (rc)
             return rc;

@@ -10,7 +10,8 @@
 
 #include "core/base/error.h"
 
-/* Called for each setting, in no order; a negative return stops the reading. */
+/* Called for each setting, in no order; a negative return stops the reading.  `value` is NULL for
+ * what is none of the above. */
 typedef int bf_config_fn(void *arg, const char *name, const char *value, struct bf_error *err);
 
 /* BF_ECONFIG naming the file, the line and the cause.  Bounded in memory and instructions: a file

@@ -44,6 +44,10 @@ struct bf_setting {
     const char *value;
 };
 
+/* Where a hub is in its life: it takes events from RUNNING on; RELOADING ends in RUNNING. */
+enum bf_hub_state { BF_HUB_RUNNING, BF_HUB_RELOADING, BF_HUB_STOPPING };
+typedef void bf_hub_state_fn(void *arg, enum bf_hub_state state);       /* [main] */
+
 struct bf_hub_options {
     uint32_t size;                                  /* sizeof */
     uint32_t reserved;
@@ -53,6 +57,8 @@ struct bf_hub_options {
     const struct bf_plugin *const *plugins;         /* linked in with BF_STATIC; NULL-terminated */
     bf_log_fn *log;                                 /* NULL: stderr */
     void *log_arg;
+    bf_hub_state_fn *state;                         /* or NULL */
+    void *state_arg;
 };
 
 /* Read the configuration, open (or make) the data directory, load plugins, bind the listener.
@@ -67,7 +73,13 @@ BF_EXPORT int bf_hub_run(struct bf_hub *hub, struct bf_error *err);
 /* Make bf_hub_run() return.  Also fit for a signal handler.  [any] */
 BF_EXPORT void bf_hub_stop(struct bf_hub *hub);
 
-/* Give back everything.  Not while bf_hub_run() is running.  NULL is fine. */
+/* Read the configuration file again.  What can change while running then does, the log names what
+ * waits for a restart; a file that is wrong changes nothing.  Connections stay.  Also fit for a
+ * signal handler.  [any] */
+BF_EXPORT void bf_hub_reload(struct bf_hub *hub);
+
+/* Give back everything.  Not while bf_hub_run() is running.  NULL is fine.  If a plugin's thread
+ * did not come back in the time of bf_hub_run(), the memory it may still use is left to it. */
 BF_EXPORT void bf_hub_close(struct bf_hub *hub);
 
 /* "127.0.0.1:8320": where the hub listens, port 0 resolved.  Lives as long as the hub.  [any] */
@@ -134,6 +146,33 @@ BF_EXPORT int bf_data_add_key(const char *data_dir, const char *user, const char
 
 /* The name of the i-th setting; NULL behind the last.  [any] */
 BF_EXPORT const char *bf_setting_name(size_t i);
+
+struct bf_setting_info {
+    uint32_t size;
+    bool live;                  /* a reload changes it */
+    bool secret;                /* not to be shown */
+    const char *name;
+    const char *def;            /* or NULL */
+    const char *choices;        /* "a|b", or NULL for anything */
+    const char *help;
+};
+/* The i-th setting; false behind the last.  [any] */
+BF_EXPORT bool bf_setting_describe(size_t i, struct bf_setting_info *out);
+
+/* Where a value came from: nowhere else (or options.defaults), the file, or options.settings. */
+enum bf_setting_from { BF_FROM_DEFAULT, BF_FROM_FILE, BF_FROM_GIVEN };
+/* value NULL: not set.  Strings end with the call. */
+typedef void bf_setting_fn(void *arg, const char *name, const char *value,
+                           enum bf_setting_from from);
+/* The settings a hub would have with these options.  [any] */
+BF_EXPORT int bf_settings_each(const struct bf_hub_options *options, bf_setting_fn *fn, void *arg,
+                               struct bf_error *err);
+
+/* Everything that would keep a hub from opening with these options, not only the first: the file,
+ * each setting, the plugins and what they say of their options, the data directory.  Nothing of
+ * the hub's is changed; a scratch directory is made and removed.  Gives the number of problems. */
+typedef void bf_problem_fn(void *arg, const struct bf_error *problem);
+BF_EXPORT int bf_hub_check(const struct bf_hub_options *options, bf_problem_fn *fn, void *arg);
 
 /* Text for people, yours to free(): the settings of a hub, or what a plugin's options are.
  * plugin_dir NULL is the installed one.  NULL with err if the plugin cannot be loaded.  [any] */

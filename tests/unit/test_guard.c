@@ -395,3 +395,19 @@ TEST(a_name_that_does_not_resolve_is_doubted_and_not_quoted)
     CHECK_HAS(doubt, "no time to ask");
     bf_guard_free(g);
 }
+
+TEST(another_list_of_allowed_networks_takes_the_place_of_the_old_one)
+{
+    struct bf_guard *g = guard("127.0.0.0/8");
+    struct bf_error err;
+
+    CHECK_INT(bf_guard_allow(g, "10.0.0.0/8", &err), 0);
+    CHECK_INT(check(g, "127.0.0.1", 80, &err), BF_EPERM);
+    CHECK_HAS(err.words, "allow_addresses = \"10.0.0.0/8 127.0.0.1/32\"");
+    CHECK_INT(check(g, "10.1.2.3", 80, &err), 0);
+    CHECK_INT(bf_guard_allow(g, "10.0.0.0/8 nowhere", &err), BF_ECONFIG);
+    CHECK_INT(check(g, "10.1.2.3", 80, &err), 0);
+    CHECK_INT(bf_guard_allow(g, NULL, &err), 0);
+    CHECK_INT(check(g, "10.1.2.3", 80, &err), BF_EPERM);
+    bf_guard_free(g);
+}

@@ -247,7 +247,7 @@ static void web_open(struct web *w)
 static void web_close(struct web *w)
 {
     bf_listener_drain(w->listener, 1000);
-    bf_plugins_stop(w->rig.plugins);
+    bf_plugins_stop(w->rig.plugins, 10000);
     bf_bus_stop(w->rig.bus);
     bf_workers_stop(w->rig.workers);
     bf_loop_stop(w->rig.loop);

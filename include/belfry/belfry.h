@@ -211,6 +211,47 @@ enum bf_signed { BF_SIGNED_NOT, BF_SIGNED_UNCHECKED, BF_SIGNED_OK, BF_SIGNED_WRO
 BF_EXPORT int bf_received_signed(const struct bf_received *request, const char *header,
                                  const char *secret);
 
+
+/* --- a hub elsewhere ---------------------------------------------------------- */
+
+/* Ask a running hub by its REST interface.  One request at a time, waiting; a connection is kept
+ * between them.  [one thread at a time, for all of these] */
+struct bf_remote;
+struct bf_remote_options {
+    uint32_t size;
+    uint32_t quiet_ms;          /* gives up when nothing has come for so long; 0: 60 s */
+    const char *url;            /* "http://127.0.0.1:8320" */
+    const char *key;            /* an API key, or NULL */
+    const char *ca_file;        /* PEM: believe these instead of the system's authorities, or NULL */
+};
+BF_EXPORT int bf_remote_open(const struct bf_remote_options *options, struct bf_remote **out,
+                             struct bf_error *err);
+BF_EXPORT void bf_remote_close(struct bf_remote *r);
+
+struct bf_remote_request {
+    uint32_t size;
+    bool any_type;              /* the answer need not be JSON */
+    const char *method;
+    const char *path;           /* "/api/v1/teams?limit=10", encoded */
+    const char *content_type;   /* of the body; NULL: application/json */
+    const void *body;           /* NULL: none */
+    size_t body_len;
+    /* Pieces of a good answer as they come, instead of keeping it; negative ends the call. */
+    int (*take)(void *arg, const void *data, size_t len);
+    void *arg;
+};
+struct bf_remote_answer {
+    uint32_t size;
+    int status;                 /* HTTP; 0: there was no answer */
+    const char *body;           /* NUL-terminated; lives until the next call */
+    size_t body_len;
+};
+/* BF_OK for a status of 200 to 299.  Otherwise err holds the hub's own words, or why there are
+ * none, and the answer what came: BF_EPERM for 401 and 403, BF_ENOENT for 404, BF_EEXIST for 409,
+ * BF_ETOOBIG for 413, BF_EFULL for 429 and 503, BF_EINVAL for other 4xx. */
+BF_EXPORT int bf_remote_call(struct bf_remote *r, const struct bf_remote_request *request,
+                             struct bf_remote_answer *answer, struct bf_error *err);
+
 BF_EXPORT const char *bf_version(void);
 
 #ifdef __cplusplus

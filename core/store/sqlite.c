@@ -60,6 +60,7 @@ static const char write_pragmas[] =
     "PRAGMA foreign_keys = ON;"
     "PRAGMA trusted_schema = OFF;"
     "PRAGMA temp_store = MEMORY;"
+    "PRAGMA secure_delete = ON;"        /* Debian's default: what is deleted is overwritten */
     "PRAGMA cache_size = -8192;"        /* KiB */
     "PRAGMA mmap_size = 0;"             /* a failing disk is an error then, not a SIGBUS */
     "PRAGMA wal_autocheckpoint = 4096;" /* pages: 16 MiB of WAL */
@@ -681,6 +682,17 @@ void bf_db_undo(struct bf_db *db)
     db->n_marks--;
     run(db, "ROLLBACK TO mark");
     run(db, "RELEASE mark");
+}
+
+bool bf_db_truncate_wal(struct bf_db *db)
+{
+    bool done;
+
+    sqlite3_busy_timeout(db->sql, 0);
+    done = sqlite3_wal_checkpoint_v2(db->sql, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
+           SQLITE_OK;
+    sqlite3_busy_timeout(db->sql, BUSY_MS);
+    return done;
 }
 
 int bf_db_check(struct bf_db *db, struct bf_error *err)

@@ -79,6 +79,11 @@ void bf_db_undo(struct bf_db *db);
 int bf_db_migrate(struct bf_db *db, const char *owner, const char *const *statements,
                   struct bf_error *err);
 
+/* What is deleted is overwritten in the file, but older pages stand in the log.  Bring its pages
+ * into the file and cut it to nothing; not while a reader is in the way, whom it does not wait for.
+ * Outside of transactions. */
+bool bf_db_truncate_wal(struct bf_db *db);
+
 /* Every page checked; BF_OK, or BF_EIO saying what is damaged. */
 int bf_db_check(struct bf_db *db, struct bf_error *err);
 

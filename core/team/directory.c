@@ -13,7 +13,7 @@
     " JOIN team_entities e ON e.name = u.name WHERE e.deleted IS NULL"
 #define MEMBERS  "SELECT user_name, entity, role FROM team_members"
 #define KEYS     "SELECT id, hash, user_name, rights FROM team_keys WHERE revoked IS NULL"
-#define SECRETS  "SELECT entity, name, box FROM team_secrets"
+#define SECRETS  "SELECT entity, name, box, generation FROM team_secrets"
 #define INTEGRATIONS "SELECT " INTEGRATION_COLUMNS
 
 struct directory *bf_directory_new(void)
@@ -114,6 +114,7 @@ static void add_secret(struct directory *d, struct bf_query *q)
     if (!bf_secret_place(place, bf_query_col_text(q, 0), bf_query_col_text(q, 1)))
         return;
     s = bf_zalloc(sizeof(*s) + len);
+    s->generation = bf_query_col_int(q, 3);
     s->box_len = len;
     memcpy(s->box, box, len);
     bf_map_set(d->secrets, place + SECRET_PLACE_PREFIX, s);

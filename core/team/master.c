@@ -1,9 +1,9 @@
-/* master.c - the master key: 32 random bytes in DATA/master.key, mode 0600, and nowhere else.
+/* master.c - the master key's file: 32 random bytes in DATA/master.key, mode 0600, and nowhere else.
  *
  * A key that was lost or half written would make every secret unreadable.  So a new one is written
  * beside its place, synced, and only then linked into it: at each moment there is either no
- * master.key or a whole one, and one that is there is never overwritten.  A key that other users
- * of the machine could read is refused rather than used. */
+ * master.key or a whole one, and one that is there is replaced by a whole one or not at all.  A key
+ * that other users of the machine could read is refused rather than used. */
 #include "core/team/team_int.h"
 
 #include <errno.h>
@@ -109,4 +109,46 @@ int bf_master_load(const char *data_dir, bool may_make, uint8_t out[BF_KEY_LEN],
     rc = read_key(fd, path, out, err);
     close(fd);
     return rc;
+}
+
+
+/* --- the next one ------------------------------------------------------------------ */
+
+static int next_path(const char *data_dir, char out[PATH_MAX], struct bf_error *err)
+{
+    if (snprintf(out, PATH_MAX, "%s/master.key.next", data_dir) < PATH_MAX)
+        return BF_OK;
+    return bf_error_set(err, BF_ECONFIG, "the data directory's path is too long");
+}
+
+int bf_master_write_next(const char *data_dir, const uint8_t key[BF_KEY_LEN],
+                         struct bf_error *err)
+{
+    char path[PATH_MAX];
+    int rc = next_path(data_dir, path, err);
+
+    if (!rc)
+        rc = write_whole(path, key, err);
+    return rc ? rc : sync_dir(data_dir, err);
+}
+
+int bf_master_take_next(const char *data_dir, struct bf_error *err)
+{
+    char next[PATH_MAX], path[PATH_MAX];
+    int rc = next_path(data_dir, next, err);
+
+    if (rc)
+        return rc;
+    snprintf(path, sizeof(path), "%.*s", (int)(strlen(next) - strlen(".next")), next);
+    if (rename(next, path))
+        return system_error(err, "replace", path);
+    return sync_dir(data_dir, err);
+}
+
+void bf_master_drop_next(const char *data_dir)
+{
+    char path[PATH_MAX];
+
+    if (!next_path(data_dir, path, NULL))
+        unlink(path);
 }

@@ -85,8 +85,9 @@ bool bf_team_has_secret(struct bf_team *t, const char *entity, const char *name)
     return found;
 }
 
-/* A copy of the box, to be opened without the lock; NULL if there is none. */
-static struct secret *copy_box(struct bf_team *t, const char *place)
+/* A copy of the box and its key, to be opened without the lock; NULL if there is none.  Of a key
+ * that is not there, one that opens nothing. */
+static struct secret *copy_box(struct bf_team *t, const char *place, uint8_t key[BF_KEY_LEN])
 {
     const struct secret *s;
     struct secret *copy = NULL;
@@ -94,6 +95,8 @@ static struct secret *copy_box(struct bf_team *t, const char *place)
     pthread_rwlock_rdlock(&t->lock);
     s = bf_map_get(t->dir->secrets, place + SECRET_PLACE_PREFIX);
     if (s) {
+        memset(key, 0, BF_KEY_LEN);
+        bf_keyring_find(&t->keyring, s->generation, key);
         copy = bf_zalloc(sizeof(*s) + s->box_len);
         copy->box_len = s->box_len;
         memcpy(copy->box, s->box, s->box_len);
@@ -106,17 +109,19 @@ int bf_team_open_secret(struct bf_team *t, const char *entity, const char *name,
                         size_t *len, struct bf_error *err)
 {
     char place[SECRET_PLACE_MAX];
-    struct secret *s = bf_secret_place(place, entity, name) ? copy_box(t, place) : NULL;
+    uint8_t key[BF_KEY_LEN];
+    struct secret *s = bf_secret_place(place, entity, name) ? copy_box(t, place, key) : NULL;
     int rc;
 
     if (!s)
         return bf_error_set(err, BF_ENOENT, "%s has no secret \"%s\"; set it with PUT"
                             " /api/v1/teams/%s/secrets/%s", entity, name, entity, name);
-    if (bf_box_open(t->seal_key, place, s->box, s->box_len, value, len, NULL))
+    if (bf_box_open(key, place, s->box, s->box_len, value, len, NULL))
         rc = bf_error_set(err, BF_EIO, "the secret \"%s\" of %s does not open: its row was changed,"
                           " or master.key is another one; set it again", name, entity);
     else
         rc = BF_OK;
+    bf_wipe(key, sizeof(key));
     free(s);
     return rc;
 }
@@ -149,17 +154,19 @@ static int has_row(struct bf_db *db, const char *entity, const char *name, struc
 }
 
 static int write_box(struct bf_db *db, const char *entity, const char *name, const void *box,
-                     size_t len, int64_t now_ms)
+                     size_t len, int64_t generation, int64_t now_ms)
 {
     struct bf_query *q = bf_db_query(
-        db, "INSERT INTO team_secrets (entity, name, box, updated) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (entity, name) DO UPDATE SET box = excluded.box,"
+        db, "INSERT INTO team_secrets (entity, name, box, generation, updated)"
+            " VALUES (?, ?, ?, ?, ?) ON CONFLICT (entity, name) DO UPDATE SET"
+            " box = excluded.box, generation = excluded.generation,"
             " updated = excluded.updated");
 
     bf_query_text(q, 1, entity);
     bf_query_text(q, 2, name);
     bf_query_blob(q, 3, box, len);
-    bf_query_int(q, 4, now_ms);
+    bf_query_int(q, 4, generation);
+    bf_query_int(q, 5, now_ms);
     return bf_query_run(q);
 }
 
@@ -168,7 +175,8 @@ int bf_team_put_secret(struct bf_team *t, struct bf_db *db, const char *entity, 
                        struct bf_error *err)
 {
     char place[SECRET_PLACE_MAX];
-    uint8_t *box;
+    uint8_t key[BF_KEY_LEN], *box;
+    int64_t generation;
     int rc;
 
     if (len > BF_SECRET_MAX)
@@ -186,8 +194,10 @@ int bf_team_put_secret(struct bf_team *t, struct bf_db *db, const char *entity, 
         return rc;
     *made = rc == 0;
     box = bf_zalloc(bf_sealed_len(len));
-    bf_box_seal(t->seal_key, place, value, len, box);
-    rc = write_box(db, entity, name, box, bf_sealed_len(len), now_ms);
+    bf_keyring_current(t, &generation, key);
+    bf_box_seal(key, place, value, len, box);
+    bf_wipe(key, sizeof(key));
+    rc = write_box(db, entity, name, box, bf_sealed_len(len), generation, now_ms);
     free(box);
     return rc ? bf_error_set(err, rc, "cannot keep the secret \"%s\": %s", name, bf_db_words(db))
               : BF_OK;

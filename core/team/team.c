@@ -1,15 +1,8 @@
-/* team.c - the tables, opening and closing, the first admin.
- *
- * Three keys are derived from the master key: for secrets, API keys and tokens.  A sealed row says
- * whether a master key is the one this database was made with, so that the wrong file is found at
- * the start and not at the first delivery. */
+/* team.c - the tables, opening and closing, the first admin. */
 #include "core/team/team_int.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#define PROOF_PLACE "team/proof"
-#define PROOF_TEXT  "the master key of this database"
 
 static const char *const schema[] = {
     "CREATE TABLE team_proof (name TEXT NOT NULL PRIMARY KEY, box BLOB NOT NULL)",
@@ -64,83 +57,16 @@ static const char *const schema[] = {
     "ALTER TABLE team_keys ADD COLUMN used BIGINT",
     "CREATE INDEX team_keys_of_user ON team_keys (user_name, id)",
     "ALTER TABLE team_integrations ADD COLUMN secrets TEXT NOT NULL DEFAULT ''",
+    /* The keys that seal, each under a master key; see keyring.c. */
+    "CREATE TABLE team_keyring ("
+    " master TEXT NOT NULL,"
+    " purpose TEXT NOT NULL,"
+    " generation BIGINT NOT NULL,"
+    " box BLOB NOT NULL,"
+    " made BIGINT NOT NULL,"
+    " PRIMARY KEY (master, purpose, generation))",
+    "ALTER TABLE team_secrets ADD COLUMN generation BIGINT NOT NULL DEFAULT 1",
     NULL};
-
-
-/* --- the master key ------------------------------------------------------------ */
-
-/* The box of the proof, the caller's to free; NULL if there is none yet. */
-static int read_proof(struct bf_db *db, uint8_t **box, size_t *len, struct bf_error *err)
-{
-    struct bf_query *q = bf_db_query(db, "SELECT box FROM team_proof WHERE name = 'master'");
-    int rc = bf_query_step(q);
-    const void *found;
-
-    *box = NULL;
-    if (rc < 0)
-        return bf_error_set(err, rc, "cannot read the teams: %s", bf_db_words(db));
-    if (rc == 1) {
-        found = bf_query_col_blob(q, 0, len);
-        *box = bf_zalloc(*len + 1);
-        memcpy(*box, found, *len);
-    }
-    bf_query_end(q);
-    return BF_OK;
-}
-
-static int write_proof(struct bf_db *db, const uint8_t seal_key[BF_KEY_LEN], struct bf_error *err)
-{
-    struct bf_query *q = bf_db_query(db, "INSERT INTO team_proof (name, box) VALUES ('master', ?)");
-    size_t len = bf_sealed_len(strlen(PROOF_TEXT));
-    uint8_t *box = bf_zalloc(len);
-    int rc;
-
-    bf_box_seal(seal_key, PROOF_PLACE, PROOF_TEXT, strlen(PROOF_TEXT), box);
-    bf_query_blob(q, 1, box, len);
-    rc = bf_query_run(q);
-    free(box);
-    return rc ? bf_error_set(err, rc, "cannot write the teams: %s", bf_db_words(db)) : BF_OK;
-}
-
-static int check_proof(const uint8_t seal_key[BF_KEY_LEN], const uint8_t *box, size_t len,
-                       const char *data_dir, struct bf_error *err)
-{
-    size_t text_len;
-    char *text;
-
-    if (bf_box_open(seal_key, PROOF_PLACE, box, len, &text, &text_len, NULL))
-        return bf_error_set(err, BF_ECONFIG, "%s/master.key is not the key that this database was"
-                            " made with; put that file back from your backup", data_dir);
-    free(text);
-    return BF_OK;
-}
-
-static void derive(uint8_t out[BF_KEY_LEN], const uint8_t master[BF_KEY_LEN], const char *purpose)
-{
-    bf_hash(master, purpose, strlen(purpose), out);
-}
-
-static int load_keys(struct bf_team *t, struct bf_db *db, const char *data_dir,
-                     struct bf_error *err)
-{
-    uint8_t master[BF_KEY_LEN];
-    uint8_t *box;
-    size_t len;
-    int rc = read_proof(db, &box, &len, err);
-
-    if (!rc)
-        rc = bf_master_load(data_dir, box == NULL, master, err);
-    if (!rc) {
-        derive(t->seal_key, master, "belfry secrets");
-        derive(t->hash_key, master, "belfry api keys");
-        derive(t->token_key, master, "belfry tokens");
-        bf_wipe(master, sizeof(master));
-        rc = box ? check_proof(t->seal_key, box, len, data_dir, err)
-                 : write_proof(db, t->seal_key, err);
-    }
-    free(box);
-    return rc;
-}
 
 
 /* --- open and close ------------------------------------------------------------- */
@@ -153,10 +79,11 @@ int bf_team_open(struct bf_db *db, const char *data_dir, struct bf_team **out,
 
     pthread_rwlock_init(&t->lock, NULL);
     t->clock = bf_clock_system();
+    t->data_dir = bf_strdup(data_dir);
     t->dir = bf_directory_new();
     rc = bf_db_migrate(db, "team", schema, err);
     if (!rc)
-        rc = load_keys(t, db, data_dir, err);
+        rc = bf_keyring_open(t, db, err);
     if (!rc)
         rc = bf_organizations_adopt(db, bf_wall_ms(t->clock), err);
     if (!rc)
@@ -173,6 +100,7 @@ void bf_team_close(struct bf_team *t)
     if (!t)
         return;
     bf_directory_free(t->dir);
+    free(t->data_dir);
     pthread_rwlock_destroy(&t->lock);
     bf_wipe(t, sizeof(*t));
     free(t);

@@ -6,8 +6,9 @@
  * bf_team_refresh() reads the changed rows again.  So the directory never shows what might still
  * be undone, and a failed commit needs no repair.
  *
- * Secrets and literals are sealed with the master key (DATA/master.key, mode 0600), bound to their
- * row.  Keys are kept as keyed hashes.  Neither can be read back through any API.
+ * Secrets and literals are sealed, bound to their row, with keys that the master key opens
+ * (DATA/master.key, mode 0600).  API keys are kept as keyed hashes.  Neither can be read back
+ * through any API.
  *
  * Functions without a database: [any], behind a lock of their own held for lines. */
 #ifndef BF_TEAM_H
@@ -273,12 +274,37 @@ int bf_team_list_integrations(struct bf_db *db, const char *entity, const char *
                               bf_integration_fn *fn, void *arg);
 
 
+/* --- the master key ----------------------------------------------------------- */
+
+/* A rotation, step by step, in this order; keyring.c says why nothing is lost whichever of them is
+ * the last.  Those that take a database run on the engine: inside a transaction, or where the name
+ * is in the past, after its commit.  The others do I/O.  One at a time: BF_EEXIST. */
+struct bf_rotation;
+int bf_rotation_begin(struct bf_team *t, struct bf_rotation **out, struct bf_error *err);
+int bf_rotation_wrap(struct bf_rotation *r, struct bf_db *db, int64_t now_ms,
+                     struct bf_error *err);
+void bf_rotation_wrapped(struct bf_rotation *r);
+int bf_rotation_switch(struct bf_rotation *r, struct bf_error *err);
+int bf_rotation_unwrap(struct bf_rotation *r, struct bf_db *db, struct bf_error *err);
+/* Again while there is more. */
+int bf_rotation_reseal(struct bf_rotation *r, struct bf_db *db, bool *more, struct bf_error *err);
+int bf_rotation_resealed(struct bf_rotation *r, struct bf_db *db, struct bf_error *err);
+int bf_rotation_drop(struct bf_rotation *r, struct bf_db *db, struct bf_error *err);
+int bf_rotation_dropped(struct bf_rotation *r, struct bf_db *db, struct bf_error *err);
+/* How many secrets went over to the new key; *n_damaged did not, as they do not open. */
+size_t bf_rotation_count(const struct bf_rotation *r, size_t *n_damaged);
+void bf_rotation_end(struct bf_rotation *r);    /* after any step; NULL is fine */
+
+/* All of it at once, where no engine runs. */
+int bf_team_rotate(struct bf_team *t, struct bf_db *db, int64_t now_ms, struct bf_error *err);
+
+
 /* After a commit: read again what `what` names ("entity", "user" with the user's roles, "key",
  * "secret", "integration") by its key; NULL reads all of it.  For a secret, id is "ENTITY/NAME". */
 int bf_team_refresh(struct bf_team *t, struct bf_db *db, const char *what, const char *id,
                     struct bf_error *err);
 
-/* Tokens of bf_seal(): sealed with a key derived from the master key, url-safe. */
+/* Tokens of bf_seal(): sealed, url-safe. */
 const char *bf_team_seal_token(struct bf_team *t, struct bf_arena *a, const char *owner,
                                const char *text, int64_t until_ms);
 const char *bf_team_unseal_token(struct bf_team *t, struct bf_arena *a, const char *owner,

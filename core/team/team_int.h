@@ -32,6 +32,7 @@ struct key {
 };
 
 struct secret {
+    int64_t generation;         /* of the key it is sealed with */
     size_t box_len;
     uint8_t box[];
 };
@@ -47,13 +48,26 @@ struct directory {
     struct bf_map *integrations;        /* id -> struct bf_integration, a reference */
 };
 
+/* The data keys that seal.  Changed by the engine alone, under the team's lock. */
+#define KEYRING_MAX 8           /* generations that something may still be sealed with */
+struct keyring {
+    size_t n;
+    int64_t current;            /* what new boxes are sealed with */
+    struct {
+        int64_t generation;
+        uint8_t key[BF_KEY_LEN];
+    } items[KEYRING_MAX];
+};
+
 struct bf_team {
-    uint8_t seal_key[BF_KEY_LEN];       /* of secrets; fixed after open, as the next two */
-    uint8_t hash_key[BF_KEY_LEN];       /* of API keys */
-    uint8_t token_key[BF_KEY_LEN];
+    uint8_t hash_key[BF_KEY_LEN];       /* of API keys; fixed after open */
+    bool has_hash_key;
+    char *data_dir;             /* fixed */
     const struct bf_clock *clock;
     pthread_rwlock_t lock;
-    struct directory *dir;      /* under lock */
+    struct directory *dir;      /* under lock, from here down */
+    struct keyring keyring;
+    bool rotating;
 };
 
 /* A letter or digit of ASCII, or _. */
@@ -86,6 +100,23 @@ int bf_member_write(struct bf_db *db, const char *entity, const char *user, cons
 /* Read DATA/master.key; without one, make it if `may_make`, else refuse. */
 int bf_master_load(const char *data_dir, bool may_make, uint8_t out[BF_KEY_LEN],
                    struct bf_error *err);
+/* DATA/master.key.next: written and synced, put into the place of master.key and that synced, or
+ * taken away.  Both files are whole at every moment. */
+int bf_master_write_next(const char *data_dir, const uint8_t key[BF_KEY_LEN],
+                         struct bf_error *err);
+int bf_master_take_next(const char *data_dir, struct bf_error *err);
+void bf_master_drop_next(const char *data_dir);
+
+/* keyring.c */
+#define MASTER_ID_TEXT 33
+#define BOX_MORE_MAX   64       /* bytes that a box has more than what is in it, at most */
+/* Read the data keys, or make them where there are none yet; ends what a rotation left. */
+int bf_keyring_open(struct bf_team *t, struct bf_db *db, struct bf_error *err);
+/* The key of a generation; false if there is none.  [engine, or lock held] */
+bool bf_keyring_find(const struct keyring *k, int64_t generation, uint8_t out[BF_KEY_LEN]);
+void bf_keyring_current(struct bf_team *t, int64_t *generation, uint8_t out[BF_KEY_LEN]);
+/* Keys of tokens, that of new ones first; how many. */
+size_t bf_keyring_token_keys(struct bf_team *t, uint8_t out[KEYRING_MAX][BF_KEY_LEN]);
 
 /* integrations.c */
 struct bf_integration *bf_integration_from_row(struct bf_query *q);

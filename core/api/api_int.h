@@ -24,6 +24,7 @@ struct bf_api_route {
 extern const struct bf_api_route bf_api_team_routes[];
 extern const struct bf_api_route bf_api_secret_routes[];
 extern const struct bf_api_route bf_api_integration_routes[];
+extern const struct bf_api_route bf_api_master_key_routes[];
 extern const struct bf_api_route bf_api_automation_routes[];
 extern const struct bf_api_route bf_api_automation_read_routes[];
 extern const struct bf_api_route bf_api_execution_routes[];

@@ -668,11 +668,7 @@ int bf_rotation_drop(struct bf_rotation *r, struct bf_db *db, struct bf_error *e
 
 int bf_rotation_dropped(struct bf_rotation *r, struct bf_db *db, struct bf_error *err)
 {
-    int rc = forget_dropped(r->team, db, err);
-
-    if (!rc)
-        bf_db_truncate_wal(db);
-    return rc;
+    return forget_dropped(r->team, db, err);
 }
 
 size_t bf_rotation_count(const struct bf_rotation *r, size_t *n_damaged)

@@ -291,7 +291,8 @@ int bf_rotation_reseal(struct bf_rotation *r, struct bf_db *db, bool *more, stru
 int bf_rotation_resealed(struct bf_rotation *r, struct bf_db *db, struct bf_error *err);
 int bf_rotation_drop(struct bf_rotation *r, struct bf_db *db, struct bf_error *err);
 int bf_rotation_dropped(struct bf_rotation *r, struct bf_db *db, struct bf_error *err);
-/* How many secrets went over to the new key; *n_damaged did not, as they do not open. */
+/* In the end the database's log is to be cut, as older pages stand in it: bf_db_truncate_wal().
+ * How many secrets went over to the new key; *n_damaged did not, as they do not open. */
 size_t bf_rotation_count(const struct bf_rotation *r, size_t *n_damaged);
 void bf_rotation_end(struct bf_rotation *r);    /* after any step; NULL is fine */
 

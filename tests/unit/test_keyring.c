@@ -452,9 +452,6 @@ TEST(a_secret_that_does_not_open_keeps_its_key_and_holds_up_nothing)
     r = rotate_until(&f, 1);
     bf_rotation_end(r);
     ok(&f, reopen(&f));
-    r = NULL;
-    ok(&f, bf_rotation_begin(f.team, &r, &f.err));
-    bf_rotation_end(r);
     ok(&f, bf_team_rotate(f.team, f.db, NOW, &f.err));
     CHECK_INT(open_secret(&f, "S3", got), BF_EIO);
     ok(&f, open_secret(&f, "S4", got));

@@ -239,6 +239,7 @@ static int open_api(struct bf_hub *hub, struct bf_error *err)
         .courier = hub->courier,
         .listener = hub->listener,
         .public_url = hub->public_url,
+        .db_path = hub->db_path,
         .ready = is_ready,
         .ready_arg = hub,
     };

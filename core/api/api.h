@@ -12,6 +12,8 @@
 #ifndef BF_API_H
 #define BF_API_H
 
+#include <stdatomic.h>
+
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
@@ -33,6 +35,8 @@ struct bf_api {
     struct bf_courier *courier;
     struct bf_listener *listener;
     const char *public_url;
+    const char *db_path;
+    atomic_uint n_exports;      /* under way */
     /* Whether the hub can take events now; false puts the reason into words. */
     bool (*ready)(void *arg, char *words, size_t len);
     void *ready_arg;

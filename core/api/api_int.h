@@ -28,6 +28,7 @@ extern const struct bf_api_route bf_api_master_key_routes[];
 extern const struct bf_api_route bf_api_automation_routes[];
 extern const struct bf_api_route bf_api_automation_read_routes[];
 extern const struct bf_api_route bf_api_execution_routes[];
+extern const struct bf_api_route bf_api_execution_change_routes[];
 extern const struct bf_api_route bf_api_event_routes[];
 extern const struct bf_api_route bf_api_status_routes[];
 extern const struct bf_api_route bf_api_intake_routes[];
@@ -80,7 +81,7 @@ void bf_api_show_delivery(struct bf_api *api, struct bf_db *db, const char *inte
 
 struct bf_api_member {
     const char *name;
-    enum bf_json_type type;     /* BF_JSON_STRING, BF_JSON_ARRAY or BF_JSON_OBJECT */
+    enum bf_json_type type;     /* BF_JSON_STRING, _ARRAY, _OBJECT, or _TRUE for a boolean */
     bool required;
     const struct bf_json **out; /* NULL where absent */
 };
@@ -166,6 +167,17 @@ int bf_api_times(struct bf_api *api, struct bf_exchange *x, int64_t *since_ms, i
 /* What the query says, of what the caller may read; texts are the exchange's.  Left to fill: row,
  * arg, limit, after.  0, or the error filled in and its status. */
 int bf_api_history_query(struct bf_api *api, struct bf_exchange *x, struct bf_history_query *out);
+
+
+/* One with its attempts, as people see it; the tree is the caller's.  BF_ENOENT.  [any] */
+struct bf_api_execution {
+    struct bf_tree *tree;
+    int64_t created_ms;
+    char entity[BF_ENTITY_NAME_MAX + 1];
+};
+int bf_api_execution(struct bf_api *api, struct bf_db *db, uint64_t number,
+                     struct bf_shown *shown, struct bf_api_execution *out);
+bf_handler_fn bf_api_export;    /* execution_export.c */
 
 
 /* --- writes (write.c) --------------------------------------------------------------- */

@@ -68,19 +68,19 @@ static int on_list(struct bf_exchange *x, void *arg)
 
 struct one {
     struct bf_api *api;
-    struct bf_exchange *x;
-    int64_t created_ms;         /* what the id says */
-    struct bf_tree *tree;
+    struct bf_db *db;
+    struct bf_shown *shown;
+    struct bf_api_execution *out;
     struct bf_tree *attempts;
 };
 
 static void on_one(void *arg, const struct bf_history_row *row)
 {
     struct one *o = arg;
-    struct bf_shown shown = {.id = ""};
 
-    if (row->created_ms == o->created_ms && bf_api_may_read(o->api, o->x, row->entity))
-        o->tree = bf_show_execution(bf_exchange_local(o->x), bf_bus_hub(o->api->bus), &shown, row);
+    o->out->created_ms = row->created_ms;
+    snprintf(o->out->entity, sizeof(o->out->entity), "%s", row->entity);
+    o->out->tree = bf_show_execution(o->db, bf_bus_hub(o->api->bus), o->shown, row);
 }
 
 /* What was sent or came back may hold any bytes; shown is text. */
@@ -138,31 +138,50 @@ static void on_attempt(void *arg, const struct bf_attempt_record *r)
         bf_tree_str(t, "response", NULL);
 }
 
+int bf_api_execution(struct bf_api *api, struct bf_db *db, uint64_t number,
+                     struct bf_shown *shown, struct bf_api_execution *out)
+{
+    struct one o = {.api = api, .db = db, .shown = shown, .out = out};
+    int rc;
+
+    *out = (struct bf_api_execution){.tree = NULL};
+    rc = bf_history_read(db, number, on_one, &o);
+    if (!rc) {
+        o.attempts = bf_tree_add_array(out->tree, "attempt_records");
+        rc = bf_history_attempts(db, number, on_attempt, &o);
+    }
+    if (rc) {
+        bf_tree_free(out->tree);
+        out->tree = NULL;
+    }
+    return rc;
+}
+
 static int on_get(struct bf_exchange *x, void *arg)
 {
-    struct one o = {.api = arg, .x = x};
+    struct bf_api *api = arg;
     struct bf_db *db = bf_exchange_local(x);
     const char *id = bf_exchange_param(x, "id");
+    struct bf_shown shown = {.id = ""};
+    struct bf_api_execution e = {.tree = NULL};
     uint64_t number;
+    int64_t ms;
     int rc = BF_ENOENT;
 
     if (!db)
         return bf_api_unreadable(x);
-    if (id && bf_id_parse(id, bf_bus_hub(o.api->bus), &o.created_ms, &number))
-        rc = bf_history_read(db, number, on_one, &o);
-    if (!rc && o.tree) {
-        o.attempts = bf_tree_add_array(o.tree, "attempt_records");
-        rc = bf_history_attempts(db, number, on_attempt, &o);
-    }
-    if (!rc && o.tree)
-        return bf_api_answer(x, 200, o.tree);
-    bf_tree_free(o.tree);
+    if (id && bf_id_parse(id, bf_bus_hub(api->bus), &ms, &number))
+        rc = bf_api_execution(api, db, number, &shown, &e);
+    if (!rc && e.created_ms == ms && bf_api_may_read(api, x, e.entity))
+        return bf_api_answer(x, 200, e.tree);
+    bf_tree_free(e.tree);
     return rc && rc != BF_ENOENT ? bf_api_unreadable(x)
                                  : bf_api_missing(x, "execution", id ? id : "");
 }
 
 const struct bf_api_route bf_api_execution_routes[] = {
     {"GET", "/api/v1/executions", BF_READ, on_list},
+    {"GET", "/api/v1/executions/export", BF_READ, bf_api_export},
     {"GET", "/api/v1/executions/{id}", BF_READ, on_get},
     {NULL, NULL, 0, NULL},
 };

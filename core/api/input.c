@@ -12,6 +12,8 @@
 
 static const char *type_words(enum bf_json_type type)
 {
+    if (type == BF_JSON_TRUE)
+        return "true or false";
     return type == BF_JSON_OBJECT ? "an object" : type == BF_JSON_ARRAY ? "an array" : "a string";
 }
 
@@ -46,7 +48,8 @@ static int take_member(const struct bf_json *key, const struct bf_api_member *m,
 {
     const struct bf_json *value = key + 1;
 
-    if (!bf_json_is(value, m->type))
+    if (!bf_json_is(value, m->type) &&
+        !(m->type == BF_JSON_TRUE && bf_json_is(value, BF_JSON_FALSE)))
         return bf_error_field(err, BF_ECONFIG, m->name, "%s must be %s, not %s", m->name,
                               type_words(m->type), bf_json_type_name(value));
     *m->out = value;

@@ -120,6 +120,13 @@ struct bf_automation_change {
     const char *author;
 };
 
+/* Inside apply: an execution once more, as a new one that refers to the first.  `x` comes as the
+ * first and is made into the new one: with a number, times and id of its own.  *resent is false, and
+ * nothing done, if the first's status is none of `statuses` (BF_STATUS_BIT()s), or it was resent
+ * before and that is `once` enough.  The caller keeps its reference.  [engine] */
+int bf_bus_resend(struct bf_tx *tx, struct bf_execution *x, unsigned statuses, bool once,
+                  bool *resent, struct bf_error *err);
+
 /* Inside apply: save a revision of an automation (made or changed), as a journal record of type
  * belfry.automation.VERB with its spec as data.  BF_EEXIST if the owner has another of that name.
  * The work must have alters_rules.  *out is what was saved, a reference, for

@@ -53,29 +53,44 @@ static void remember_added(struct bf_bus *bus, struct bf_execution *e)
 
 /* --- events ------------------------------------------------------------------ */
 
-static int enqueue(struct bf_tx *tx, struct bf_envelope *e, const struct bf_firing *f,
-                   uint32_t action)
+static void place(struct bf_tx *tx, struct bf_execution *x)
+{
+    x->number = tx->bus->last_number + 1;
+    x->status = BF_PENDING;
+    x->attempts = 0;
+    x->created_ms = tx->now_ms;
+    x->due_ms = tx->now_ms;
+    x->first_attempt_ms = 0;
+    bf_id_number(x->id, tx->now_ms, tx->bus->hub, x->number);
+}
+
+/* One that has its place; takes the reference if it succeeds. */
+static int enqueue(struct bf_tx *tx, struct bf_execution *x)
+{
+    int rc = bf_outbox_add(tx->db, x);
+
+    if (rc)
+        return rc;
+    tx->bus->last_number = x->number;
+    remember_added(tx->bus, x);
+    return BF_OK;
+}
+
+static int fire(struct bf_tx *tx, struct bf_envelope *e, const struct bf_firing *f,
+                uint32_t action)
 {
     struct bf_execution *x = bf_execution_new();
     int rc;
 
-    x->number = tx->bus->last_number + 1;
     x->action = action;
-    x->status = BF_PENDING;
-    x->created_ms = tx->now_ms;
-    x->due_ms = tx->now_ms;
     x->event = bf_envelope_ref(e);
     x->automation = bf_automation_ref(f->automation);
     x->trigger = f->trigger->wire;
-    bf_id_number(x->id, tx->now_ms, tx->bus->hub, x->number);
-    rc = bf_outbox_add(tx->db, x);
-    if (rc) {
+    place(tx, x);
+    rc = enqueue(tx, x);
+    if (rc)
         bf_execution_unref(x);
-        return rc;
-    }
-    tx->bus->last_number = x->number;
-    remember_added(tx->bus, x);
-    return BF_OK;
+    return rc;
 }
 
 static int decide(struct bf_tx *tx, struct bf_envelope *e)
@@ -87,7 +102,7 @@ static int decide(struct bf_tx *tx, struct bf_envelope *e)
         return BF_ETOOBIG;
     for (size_t i = 0; i < n; i++) {
         for (uint32_t action = 0; action < firings[i].automation->n_actions; action++) {
-            int rc = enqueue(tx, e, &firings[i], action);
+            int rc = fire(tx, e, &firings[i], action);
 
             if (rc)
                 return rc;
@@ -109,6 +124,27 @@ int bf_bus_emit(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt *out,
     if (rc)
         return bf_error_set(err, rc, "the event could not be stored: %s", bf_db_words(tx->db));
     return BF_OK;
+}
+
+int bf_bus_resend(struct bf_tx *tx, struct bf_execution *x, unsigned statuses, bool once,
+                  bool *resent, struct bf_error *err)
+{
+    uint64_t first = x->number;
+    int rc;
+
+    memcpy(x->resend_of, x->id, sizeof(x->resend_of));
+    place(tx, x);
+    rc = bf_outbox_resent(tx->db, first, statuses, once, x->id);
+    *resent = rc == BF_OK;
+    if (rc == BF_ENOENT)
+        return BF_OK;
+    if (!rc)
+        rc = enqueue(tx, bf_execution_ref(x));
+    if (!rc)
+        return BF_OK;
+    if (*resent)
+        bf_execution_unref(x);
+    return bf_error_set(err, rc, "cannot send again: %s", bf_db_words(tx->db));
 }
 
 

@@ -166,7 +166,7 @@ static void take_offer(struct bf_courier *c, struct item *i)
     struct destination *d = destination_get(c, bf_execution_integration(i->execution));
 
     destination_ready(d);
-    if (courier_find(c, i->execution->number)) {
+    if (courier_find(c, i->execution->number) || courier_holds(c, i->execution->number)) {
         free_item(i);
     } else if (d->on_disk || !destination_has_room(d)) {
         if (!d->on_disk)
@@ -468,6 +468,7 @@ int bf_courier_new(struct bf_loop *loop, struct bf_workers *workers, struct bf_b
     c->log = log;
     c->destinations = bf_map_new();
     c->revisions = bf_map_new();
+    c->held = bf_map_new();
     c->scratch = bf_arena_new(SCRATCH_MAX);
     c->arrived.fn = on_arrived;
     c->record_again.fn = on_record_again;
@@ -519,6 +520,7 @@ static void free_destinations(struct bf_courier *c)
         bf_automation_unref(value);
     bf_map_free(c->destinations);
     bf_map_free(c->revisions);
+    bf_map_free(c->held);
     bf_map_free(c->touched);
 }
 

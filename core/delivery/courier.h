@@ -112,6 +112,27 @@ void bf_courier_touch(struct bf_courier *c, const char *integration);
 int bf_courier_settle(struct bf_courier *c, uint64_t ticket, int outcome, int64_t after_ms,
                       const char *words);
 
+/* Pending executions that are not to be delivered any more.  Embed one, keep it until done; the
+ * flags are n each, false. */
+struct bf_cancel {
+    struct bf_execution *const *executions;
+    size_t n;
+    const char *reason;
+    bool *cancelled;            /* since then it is on disk that it is */
+    bool *under_way;            /* an attempt is: it goes on */
+    size_t n_cancelled;
+    size_t n_under_way;
+    /* What belongs into the same transaction; may be NULL.  [engine] */
+    int (*apply)(struct bf_cancel *k, struct bf_tx *tx, struct bf_error *err);
+    void (*done)(struct bf_cancel *k, int rc, const struct bf_error *err);      /* [engine, loop] */
+    struct bf_courier *courier; /* from here on the courier's */
+    struct bf_task task;
+    struct bf_work work;
+    struct hold *hold;
+};
+/* BF_OK: done will be called.  BF_ECANCELED: the hub is stopping, it will not.  [any] */
+int bf_courier_cancel(struct bf_courier *c, struct bf_cancel *k);
+
 /* Called for each execution whose new status is on disk.  [engine] */
 void bf_courier_on_change(struct bf_courier *c,
                           void (*fn)(void *arg, const struct bf_execution *e), void *arg);

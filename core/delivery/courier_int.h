@@ -3,6 +3,7 @@
  * courier.c      life; what comes in from the engine and goes out to it
  * destination.c  one integration's queue: what fits in memory, what is claimed from disk, rest
  * attempt.c      one try, from its beginning to its verdict
+ * cancel.c       taking back what was not begun
  *
  * Everything here belongs to the loop's thread but what stands under the lock. */
 #ifndef BF_COURIER_INT_H
@@ -138,6 +139,7 @@ struct bf_courier {
     struct bf_log *log;
     struct bf_map *destinations;
     struct bf_map *revisions;           /* number as text: struct bf_automation */
+    struct bf_map *held;                /* the same: being cancelled, not to be claimed */
     struct bf_arena *scratch;
     struct destination *ready;          /* ring of those that may have something to begin: last */
     struct line failing;                /* those that fail, and wait for their turn to be tried */
@@ -199,6 +201,9 @@ void destination_begun(struct destination *d, struct item *i);
 void destination_ended(struct destination *d, const struct item *i);
 void destination_unsaved(struct destination *d);        /* its standing is to be stored */
 bool destinations_look(struct bf_courier *c);   /* for rows that no destination knows of */
+
+/* cancel.c */
+bool courier_holds(struct bf_courier *c, uint64_t number);
 
 /* attempt.c */
 void attempt_begin(struct item *i);

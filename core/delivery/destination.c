@@ -272,7 +272,7 @@ static void on_row(void *arg, const struct bf_outbox_row *row)
     claim->n_rows++;
     if (claim->no_room || claim->failed)
         return;
-    if (!courier_find(d->courier, row->number)) {
+    if (!courier_find(d->courier, row->number) && !courier_holds(d->courier, row->number)) {
         int rc;
 
         if (!destination_has_room(d)) {

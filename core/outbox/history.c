@@ -26,7 +26,7 @@
     "SELECT number, event, revision, action, attempts, status, created, due, first_attempt,"   \
     " finished, event_received, entity, automation, automation_name, integration,"             \
     " trigger_name, event_type, event_entity, project, collection, run, author, reason,"       \
-    " resend_of FROM executions "
+    " resend_of, resent_as FROM executions "
 
 /* The same in both directions: [0] newest first, [1] oldest first. */
 static const char *const in_order[] = {
@@ -100,6 +100,7 @@ static void read_row(struct bf_query *q, struct bf_history_row *row)
     row->author = bf_query_col_text(q, 21);
     row->reason = bf_query_col_text(q, 22);
     row->resend_of = bf_query_col_text(q, 23);
+    row->resent_as = bf_query_col_text(q, 24);
 }
 
 static bool is(const char *wanted, struct bf_query *q, int column)
@@ -121,6 +122,8 @@ static bool is_of_entities(const struct bf_history_query *query, const char *ent
 static bool wanted(const struct bf_history_query *query, struct bf_query *q)
 {
     if (query->statuses && !(query->statuses & BF_STATUS_BIT(bf_query_col_int(q, 5))))
+        return false;
+    if (query->not_resent && !bf_query_col_null(q, 24))
         return false;
     return is(query->automation, q, 12) && is(query->project, q, 18) &&
            is(query->collection, q, 19) && is(query->integration, q, 14) &&
@@ -290,7 +293,7 @@ static int pick_all(struct walk *w, struct picks *p, struct bf_query *q, unsigne
 
 static bool is_picked_whole(const struct walk *w)
 {
-    return w->n_keys + w->n_any == 0 && !w->query->visible;
+    return w->n_keys + w->n_any == 0 && !w->query->visible && !w->query->not_resent;
 }
 
 /* The first ones of a status; if there are more, the last of these is an edge for all. */

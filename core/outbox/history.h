@@ -40,7 +40,8 @@ struct bf_history_row {
     const char *run;            /* its name, or else its id */
     const char *author;
     const char *reason;         /* why it was skipped or cancelled */
-    const char *resend_of;      /* id of the execution that it repeats */
+    const char *resend_of;      /* id of the execution that it repeats, */
+    const char *resent_as;      /* and of the last one that repeats it */
 };
 
 /* What is NULL or 0 is not asked for. */
@@ -57,6 +58,7 @@ struct bf_history_query {
     int64_t event_ms;
     int64_t since_ms;           /* created then or later */
     int64_t until_ms;           /* created before */
+    bool not_resent;            /* only those that no other repeats */
     bool oldest_first;
     uint64_t after;             /* cursor: behind this number */
     unsigned limit;

@@ -68,6 +68,7 @@ const char *const bf_outbox_schema[] = {
     "CREATE TABLE execution_blocks (block INTEGER PRIMARY KEY, sieve BLOB NOT NULL)",
     "CREATE TABLE execution_last (automation TEXT NOT NULL PRIMARY KEY, number INTEGER NOT NULL)",
     "DROP INDEX executions_by_automation",
+    "ALTER TABLE executions ADD COLUMN resent_as TEXT",         /* NULL: it was not */
     NULL};
 
 static const char *const status_names[] = {"pending", "running", "finished", "failed",
@@ -245,6 +246,37 @@ int bf_outbox_record(struct bf_db *db, const struct bf_attempt_record *r)
     bf_query_int(q, 5, r->started_ms);
     bf_query_int(q, 6, (int64_t)r->execution);
     return bf_query_run(q);
+}
+
+int bf_outbox_cancel(struct bf_db *db, uint64_t number, int64_t now_ms, const char *reason,
+                     bool *cancelled)
+{
+    struct bf_query *q = bf_db_query(db, "UPDATE executions SET status = 6, finished = ?,"
+                                         " reason = ? WHERE number = ? AND status = 0");
+    int rc;
+
+    bf_query_int(q, 1, now_ms);
+    bf_query_text(q, 2, reason);
+    bf_query_int(q, 3, (int64_t)number);
+    rc = bf_query_run(q);
+    *cancelled = !rc && bf_db_changes(db) > 0;
+    return rc;
+}
+
+int bf_outbox_resent(struct bf_db *db, uint64_t number, unsigned statuses, bool once,
+                     const char *as)
+{
+    struct bf_query *q = bf_db_query(db, "UPDATE executions SET resent_as = ? WHERE number = ?"
+                                         " AND (1 << status) & ? <> 0"
+                                         " AND (? = 0 OR resent_as IS NULL)");
+    int rc;
+
+    bf_query_text(q, 1, as);
+    bf_query_int(q, 2, (int64_t)number);
+    bf_query_int(q, 3, statuses);
+    bf_query_int(q, 4, once);
+    rc = bf_query_run(q);
+    return rc ? rc : bf_db_changes(db) > 0 ? BF_OK : BF_ENOENT;
 }
 
 int bf_outbox_recover(struct bf_db *db, int64_t now_ms, struct bf_error *err)

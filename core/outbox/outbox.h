@@ -89,6 +89,13 @@ struct bf_attempt_record {
 int bf_outbox_add(struct bf_db *db, const struct bf_execution *e);
 int bf_outbox_begin(struct bf_db *db, uint64_t number, int64_t now_ms);  /* to BF_RUNNING */
 int bf_outbox_record(struct bf_db *db, const struct bf_attempt_record *r);
+/* A pending one; *cancelled is false if it is not pending. */
+int bf_outbox_cancel(struct bf_db *db, uint64_t number, int64_t now_ms, const char *reason,
+                     bool *cancelled);
+/* An execution is resent as another; BF_ENOENT if its status is none of `statuses` (bits), or
+ * `once` and it was resent before. */
+int bf_outbox_resent(struct bf_db *db, uint64_t number, unsigned statuses, bool once,
+                     const char *as);
 /* Of a hub that died: executions left BF_RUNNING become BF_UNKNOWN_OUTCOME. */
 int bf_outbox_recover(struct bf_db *db, int64_t now_ms, struct bf_error *err);
 

@@ -79,6 +79,8 @@ struct bf_tree *bf_show_execution(struct bf_db *db, uint16_t hub, struct bf_show
         bf_tree_str(t, "reason", row->reason);
     if (row->resend_of)
         bf_tree_str(t, "resend_of", row->resend_of);
+    if (row->resent_as)
+        bf_tree_str(t, "resent_as", row->resent_as);
     bf_tree_int(t, "attempts", row->attempts);
     bf_show_time(t, "created", row->created_ms);
     if (row->status == BF_PENDING)

@@ -794,3 +794,136 @@ TEST(the_schedule_of_retries)
     for (size_t i = 0; i < BF_COUNT(seconds); i++)
         CHECK_INT(bf_retry_pause_ms((uint32_t)i + 1), seconds[i] * 1000);
 }
+
+
+/* --- cancelling ------------------------------------------------------------------- */
+
+#define CANCELS 20
+
+struct cancelling {
+    struct bf_cancel k;
+    struct bf_execution *executions[CANCELS];
+    bool cancelled[CANCELS], under_way[CANCELS];
+    atomic_bool is_done;
+    int rc;
+};
+
+static void cancel_done(struct bf_cancel *k, int rc, const struct bf_error *err)
+{
+    struct cancelling *c = bf_container_of(k, struct cancelling, k);
+
+    (void)err;
+    c->rc = rc;
+    c->is_done = true;
+}
+
+/* Those numbered 1 to n, as a caller would name them. */
+static int cancel(struct hub *h, struct cancelling *c, uint64_t n)
+{
+    const struct bf_automation *a;
+    struct bf_error err;
+    struct bf_db *db;
+
+    CHECK_INT(bf_db_open(h->f.path, BF_DB_READ, &db, &err), 0);
+    CHECK_INT(bf_automation_read(db, (uint64_t)ask(h, "SELECT revision FROM automations"), &a,
+                                 &err), 0);
+    for (uint64_t i = 0; i < n; i++) {
+        c->executions[i] = bf_execution_new();
+        c->executions[i]->number = i + 1;
+        c->executions[i]->automation = bf_automation_ref(a);
+    }
+    bf_automation_unref(a);
+    bf_db_close(db);
+    c->k = (struct bf_cancel){.executions = c->executions, .n = n, .reason = "by ana",
+                              .cancelled = c->cancelled, .under_way = c->under_way,
+                              .done = cancel_done};
+    CHECK_INT(bf_courier_cancel(h->courier, &c->k), 0);
+    while (!c->is_done)
+        usleep(1000);
+    for (uint64_t i = 0; i < n; i++)
+        bf_execution_unref(c->executions[i]);
+    return c->rc;
+}
+
+TEST(what_waits_is_cancelled_and_what_is_under_way_goes_on)
+{
+    struct hub h = {.info = {.max_parallel = 1}, .step = BF_STEP_SETTLED, .after_ms = -1,
+                    .block = true};
+    struct cancelling c = {.rc = 1};
+
+    open_hub(&h);
+    automate(&h);
+    emit_many(&h, 12);
+    while (!h.n_prepared)
+        usleep(1000);
+    CHECK_INT(cancel(&h, &c, 12), 0);
+    CHECK_INT(c.k.n_cancelled, 11);
+    CHECK_INT(c.k.n_under_way, 1);
+    CHECK(c.under_way[0] && !c.cancelled[0] && c.cancelled[11]);
+    h.block = false;
+    eventually(&h, COUNT("status = 2"), 1);
+    emit_many(&h, 3);
+    eventually(&h, COUNT("status = 2"), 4);
+    CHECK_INT(ask(&h, COUNT("status = 6 AND reason = 'by ana' AND finished > 0")), 11);
+    CHECK_INT(h.n_prepared, 4);
+    close_hub(&h);
+}
+
+TEST(what_is_on_disk_or_rests_between_attempts_is_cancelled_too)
+{
+    struct hub h = {.info = {.quick = true}, .step = BF_STEP_SETTLED, .outcome = BF_RETRY,
+                    .after_ms = -1};
+    struct cancelling c = {.rc = 1};
+    int before;
+
+    open_hub(&h);
+    automate(&h);
+    emit_many(&h, 10);
+    while (ask(&h, COUNT("status = 0 AND attempts = 1")) < 3)
+        usleep(1000);
+    usleep(100000);             /* the destination rests */
+    CHECK_INT(cancel(&h, &c, 10), 0);
+    CHECK_INT(c.k.n_cancelled, 10);
+    before = h.n_prepared;
+    h.outcome = BF_DELIVERED;
+    h.f.wall_ms += 3600 * 1000;
+    bf_courier_touch(h.courier, "I1");
+    emit_many(&h, 1);
+    eventually(&h, COUNT("status = 2"), 1);
+    CHECK_INT(h.n_prepared, before + 1);
+    CHECK_INT(ask(&h, COUNT("status = 6")), 10);
+    close_hub(&h);
+}
+
+TEST(what_could_not_be_cancelled_is_delivered)
+{
+    struct hub h = {.info = {.quick = true, .disabled = true}, .step = BF_STEP_SETTLED,
+                    .after_ms = -1};
+    struct cancelling c = {.rc = 0};
+
+    open_hub(&h);
+    automate(&h);
+    emit_many(&h, 10);
+    bf_db_fail_commits(h.f.db, 0, 1);
+    CHECK_INT(cancel(&h, &c, 10), BF_EIO);
+    h.info.disabled = false;
+    bf_courier_touch(h.courier, "I1");
+    eventually(&h, COUNT("status = 2"), 10);
+    CHECK_INT(h.n_prepared, 10);
+    close_hub(&h);
+}
+
+TEST(what_is_over_is_not_cancelled)
+{
+    struct hub h = {.info = {.quick = true}, .step = BF_STEP_SETTLED, .after_ms = -1};
+    struct cancelling c = {.rc = 1};
+
+    open_hub(&h);
+    automate(&h);
+    emit_many(&h, 5);
+    eventually(&h, COUNT("status = 2"), 5);
+    CHECK_INT(cancel(&h, &c, 5), 0);
+    CHECK_INT(c.k.n_cancelled, 0);
+    CHECK_INT(ask(&h, COUNT("status = 2 AND reason IS NULL")), 5);
+    close_hub(&h);
+}

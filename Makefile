@@ -16,15 +16,21 @@ BF_CFLAGS := -std=c11 -D_GNU_SOURCE -Iinclude -I. -fPIC -fvisibility=hidden -MMD
              -DBF_VERSION='"$(VERSION)"' -DBF_PLUGIN_DIR='"$(PREFIX)/lib/belfry/plugins"' \
              $(WARN) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
 CFLAGS  ?= -O2 -g
-PKGS    := libmicrohttpd libcurl sqlite3 libcjson libsodium lua5.4
-LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -ldl -lm -pthread
+PKGS    := libmicrohttpd libcurl sqlite3 libcjson libsodium lua5.4 re2
+LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lstdc++ -ldl -lm -pthread
 BF_CFLAGS += $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LINK     = $(CC) $(BF_CFLAGS) $(CFLAGS) $(LDFLAGS)
 
-CORE    := $(filter-out core/main.c $(wildcard core/cli/*.c),$(wildcard core/*.c core/*/*.c))
+# One file is C++, the door to RE2; it takes CFLAGS as they are.  Whatever holds it is linked by CC
+# with -lstdc++, so that programs that embed a hub stay programs in C.
+C_ONLY      := -std=c11 -Wstrict-prototypes -Wmissing-prototypes -Wno-missing-field-initializers
+BF_CXXFLAGS := -std=c++17 -fno-exceptions -fno-rtti $(filter-out $(C_ONLY),$(BF_CFLAGS))
+
+CORE    := $(filter-out core/main.c $(wildcard core/cli/*.c),$(wildcard core/*.c core/*/*.c)) \
+           $(wildcard core/*/*.cc)
 CLI     := core/main.c $(wildcard core/cli/*.c)
 PLUGINS := $(patsubst plugins/%/,%,$(wildcard plugins/*/))
-obj      = $(patsubst %.c,$(B)/%.o,$(1))
+obj      = $(patsubst %.c,$(B)/%.o,$(patsubst %.cc,$(B)/%.o,$(1)))
 
 all: $(B)/belfry $(B)/libbelfry.a $(B)/libbelfry.so $(B)/belfry.pc $(B)/belfry-plugin.pc \
      $(PLUGINS:%=$(B)/plugins/%.so)
@@ -32,6 +38,10 @@ all: $(B)/belfry $(B)/libbelfry.a $(B)/libbelfry.so $(B)/belfry.pc $(B)/belfry-p
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BF_CFLAGS) $(CFLAGS) $(CPPFLAGS) -c $< -o $@
+
+$(B)/%.o: %.cc
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(BF_CXXFLAGS) $(CFLAGS) $(CPPFLAGS) -c $< -o $@
 
 $(B)/libbelfry.a: $(call obj,$(CORE))
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
@@ -59,6 +69,7 @@ Description: embed a Belfry automation hub
 Version: $(VERSION)
 Cflags: -I$${prefix}/include
 Libs: -L$${prefix}/lib -lbelfry
+Libs.private: -lstdc++ -ldl -lm -pthread
 Requires.private: $(PKGS)
 endef
 define belfry_plugin_pc

@@ -772,6 +772,23 @@ const char *bf_json_str(struct bf_arena *a, const struct bf_json *j)
     return text;
 }
 
+bool bf_json_decode(struct bf_arena *a, const struct bf_json *root)
+{
+    struct bf_json *nodes = (struct bf_json *)(uintptr_t)root;  /* made in `a`, by the parser */
+
+    for (uint32_t i = 0; i < root->skip; i++) {
+        const char *text;
+
+        if (!nodes[i].escaped)
+            continue;
+        text = bf_json_str(a, &nodes[i]);
+        nodes[i].len = (uint32_t)strlen(text);
+        nodes[i].text = text;
+        nodes[i].escaped = 0;
+    }
+    return bf_arena_ok(a);
+}
+
 bool bf_json_int(const struct bf_json *j, int64_t *out)
 {
     const char *p, *end;

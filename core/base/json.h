@@ -65,6 +65,11 @@ bool bf_json_double(const struct bf_json *j, double *out);
 /* The text of any value as the sender wrote it, a string with its quotes. */
 const char *bf_json_raw(const struct bf_json *j, size_t *len);
 
+/* Decode every string of a tree in place, keys too, for who looks at the same tree many times:
+ * afterwards none is `escaped`, text and len are its characters, and bf_json_raw() of a container is
+ * still what the sender wrote.  False if the arena, the one that the tree is in, has no room. */
+bool bf_json_decode(struct bf_arena *a, const struct bf_json *root);
+
 /* Walk a container: for an object, the keys; the value is `key + 1`.
  *     for (k = bf_json_first(o); k; k = bf_json_next(o, k)) */
 const struct bf_json *bf_json_first(const struct bf_json *container);

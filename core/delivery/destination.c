@@ -200,7 +200,6 @@ static int read_execution(struct bf_courier *c, const struct bf_outbox_row *row,
     const struct bf_automation *automation;
     struct bf_execution *x;
     struct bf_envelope *event;
-    const struct bf_trigger *trigger;
     int rc = read_revision(c, row->revision, &automation, err);
 
     bf_arena_reset(c->scratch);
@@ -208,7 +207,6 @@ static int read_execution(struct bf_courier *c, const struct bf_outbox_row *row,
         rc = bf_journal_read(c->db, bf_bus_hub(c->bus), row->event_seq, c->scratch, &event, err);
     if (rc)
         return rc;
-    trigger = bf_trigger_by_wire(row->trigger);
     x = bf_execution_new();
     x->number = row->number;
     x->action = row->action;
@@ -219,7 +217,7 @@ static int read_execution(struct bf_courier *c, const struct bf_outbox_row *row,
     x->first_attempt_ms = row->first_attempt_ms;
     x->event = event;
     x->automation = bf_automation_ref(automation);
-    x->trigger = trigger ? trigger->wire : automation->trigger->wire;
+    x->trigger = automation->trigger->wire;
     bf_id_number(x->id, row->created_ms, bf_bus_hub(c->bus), row->number);
     *out = x;
     return BF_OK;

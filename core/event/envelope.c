@@ -323,6 +323,13 @@ static bool is_dotted(const char *type, size_t len)
     return !dot;
 }
 
+bool bf_type_ok(const char *type)
+{
+    size_t len = strlen(type);
+
+    return len <= TYPE_MAX && is_dotted(type, len);
+}
+
 /* A type that is in none of the rows above: custom, the hub's own, or misspelt. */
 static int check_unlisted_type(struct reading *r, const char *type, size_t len,
                                struct bf_error *err)

@@ -75,6 +75,9 @@ const char *bf_name_problem(const char *name, size_t len);
 /* Whether a type, or the beginning of one, is a sender's own: dotted words, the first of which is
  * none of "artifact", "run", "belfry" and the others whose types have a meaning. */
 bool bf_type_is_custom(const char *type);
+/* Whether this is how types are written: words of a-z, 0-9 and _ with dots between them, up to 100
+ * bytes. */
+bool bf_type_ok(const char *type);
 
 /* The text of envelope.schema.json. */
 extern const char bf_envelope_schema[];

@@ -311,15 +311,14 @@ static void read_row(struct bf_query *q, struct bf_outbox_row *row)
     row->created_ms = bf_query_col_int(q, 5);
     row->due_ms = bf_query_col_int(q, 6);
     row->first_attempt_ms = bf_query_col_int(q, 7);
-    snprintf(row->trigger, sizeof(row->trigger), "%s", bf_query_col_text(q, 8));
 }
 
 int bf_outbox_due(struct bf_db *db, const char *integration, const struct bf_outbox_place *after,
                   int64_t now_ms, unsigned limit, bf_outbox_row_fn *fn, void *arg)
 {
     struct bf_query *q = bf_db_query(
-        db, "SELECT number, event, revision, action, attempts, created, due, first_attempt,"
-            " trigger_name FROM executions"
+        db, "SELECT number, event, revision, action, attempts, created, due, first_attempt"
+            " FROM executions"
             " WHERE status = 0 AND integration = ? AND due <= ? AND (due, number) > (?, ?)"
             " ORDER BY due, number LIMIT ?");
     struct bf_outbox_row row;

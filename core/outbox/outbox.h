@@ -44,7 +44,7 @@ struct bf_execution {
     int64_t first_attempt_ms;   /* 0: none yet */
     struct bf_envelope *event;          /* a reference */
     const struct bf_automation *automation;     /* a reference */
-    const char *trigger;        /* wire name of what fired; static */
+    const char *trigger;        /* wire name of what fired: the table's, or the automation's */
     char id[BF_ID_LEN + 1];
     char resend_of[BF_ID_LEN + 1];      /* id of the execution that it repeats, or "" */
 };
@@ -109,7 +109,6 @@ struct bf_outbox_row {
     int64_t created_ms;
     int64_t due_ms;
     int64_t first_attempt_ms;
-    char trigger[40];
 };
 typedef void bf_outbox_row_fn(void *arg, const struct bf_outbox_row *row);
 

@@ -667,7 +667,7 @@ int bf_plugins_check_action(struct bf_plugins *p, const struct bf_integration *i
     if (!rc) {
         rc = sample_event(event_type, integration->entity, &event, err);
         if (!rc) {
-            rc = try_action(i, f, event, t ? t->wire : event_type, err);
+            rc = try_action(i, f, event, t ? t->rendered : event_type, err);
             bf_envelope_unref(event);
         }
         bf_filled_unref(f);

@@ -91,7 +91,7 @@ static struct bf_try *new_try(struct bf_attempt *at, struct bf_instance *i, stru
 
     if (!t)
         return NULL;
-    bf_try_fill(t, i, f, a, x->event, x->trigger);
+    bf_try_fill(t, i, f, a, x->event, x->automation->trigger->rendered);
     t->attempt = at;
     t->vars.automation = x->automation->name;
     t->vars.execution_id = x->id;

@@ -1,8 +1,9 @@
 /* automation.c - from the JSON of an automation to what the rules work with.
  *
  * First everything is checked and decoded into scratch memory, then measured and copied into one
- * allocation: the struct, its actions, its filter, its texts, and the JSON it came from, into which
- * the actions' options point. */
+ * allocation: the struct, its trigger if that is in no table, its actions, its filter, its texts,
+ * and the JSON it came from, into which the actions' options point.  Only the filter's compiled
+ * patterns lie elsewhere; they go with the last reference. */
 #include "core/rules/automation.h"
 
 #include <stdio.h>
@@ -26,6 +27,7 @@ struct draft {
     const char *project;
     const char *collection;
     const struct bf_trigger *trigger;
+    struct bf_trigger own;              /* it, where the event's type is a trigger by itself */
     const struct bf_filter *filter;
     uint32_t n_actions;
     struct {
@@ -179,11 +181,14 @@ static int read_trigger(struct draft *d, const struct bf_json *event, struct bf_
     d->trigger = bf_trigger_by_wire(wire);
     if (d->trigger)
         return BF_OK;
-    if (strcmp(wire, "UPDATE_ARTIFACT_ALIAS") == 0)
-        return bf_error_field(err, BF_ECONFIG, "type", "UPDATE_ARTIFACT_ALIAS is no longer "
-                                                       "available; use ADD_ARTIFACT_ALIAS");
-    return bf_error_field(err, BF_ECONFIG, "type", "unknown event type \"%.80s\"; known are %s",
-                          wire, bf_trigger_names());
+    rc = bf_trigger_check_type(wire, err);
+    if (rc) {
+        bf_error_within(err, "type");
+        return rc;
+    }
+    d->own = (struct bf_trigger){.wire = wire, .event = wire, .rendered = wire};
+    d->trigger = &d->own;
+    return BF_OK;
 }
 
 static int read_event(struct draft *d, const struct bf_json *event, struct bf_error *err)
@@ -296,6 +301,8 @@ static const char *put(char **at, const char *text)
     return memcpy(copy, text, size);
 }
 
+static bool is_own(const struct draft *d) { return d->trigger == &d->own; }
+
 static size_t total_size(const struct draft *d, const char *owner, size_t spec_len)
 {
     size_t size = sizeof(struct bf_automation) + d->n_actions * sizeof(struct bf_action) +
@@ -303,6 +310,8 @@ static size_t total_size(const struct draft *d, const char *owner, size_t spec_l
                   text_size(d->description) + text_size(d->entity) + text_size(d->project) +
                   text_size(d->collection) + spec_len + 1;
 
+    if (is_own(d))
+        size += sizeof(struct bf_trigger) + text_size(d->own.wire);
     for (uint32_t i = 0; i < d->n_actions; i++)
         size += text_size(d->actions[i].integration) + text_size(d->actions[i].secrets);
     return size;
@@ -326,11 +335,23 @@ static void put_actions(struct bf_action *out, const struct draft *d, const char
     }
 }
 
+/* A trigger that is in no table. */
+static const struct bf_trigger *put_trigger(struct bf_trigger *own, const struct draft *d,
+                                            char **at)
+{
+    const char *type = put(at, d->own.wire);
+
+    *own = (struct bf_trigger){.wire = type, .event = type, .rendered = type};
+    return own;
+}
+
+/* The draft's filter has moved into the automation then. */
 static struct bf_automation *build(const struct draft *d, const char *owner)
 {
     size_t spec_len;
     const char *spec = bf_json_raw(d->root, &spec_len);
     struct bf_automation *a = calloc(1, total_size(d, owner, spec_len));
+    struct bf_trigger *own = (struct bf_trigger *)(a + 1);
     struct bf_action *actions;
     char *at;
 
@@ -338,14 +359,14 @@ static struct bf_automation *build(const struct draft *d, const char *owner)
         return NULL;
     atomic_init(&a->refs, 1);
     a->enabled = d->enabled;
-    a->trigger = d->trigger;
     a->n_actions = d->n_actions;
-    a->actions = actions = (struct bf_action *)(a + 1);
+    a->actions = actions = (struct bf_action *)(own + is_own(d));
     at = (char *)(actions + d->n_actions);
     if (d->filter) {
         a->filter = memcpy(at, d->filter, bf_filter_size(d->filter));
         at += bf_filter_size(d->filter);
     }
+    a->trigger = is_own(d) ? put_trigger(own, d, &at) : d->trigger;
     a->owner = put(&at, owner);
     a->name = put(&at, d->name);
     a->description = put(&at, d->description);
@@ -383,6 +404,8 @@ int bf_automation_parse(const char *spec, size_t len, const char *id, uint64_t r
         if (!a)
             rc = bf_error_set(err, BF_ENOMEM, "no memory for an automation of %zu bytes", len);
     }
+    if (rc)
+        bf_filter_release(d.filter);
     bf_arena_free(d.scratch);
     if (rc)
         return rc;
@@ -405,6 +428,8 @@ void bf_automation_unref(const struct bf_automation *a)
 {
     struct bf_automation *mine = (struct bf_automation *)(uintptr_t)a;
 
-    if (mine && atomic_fetch_sub_explicit(&mine->refs, 1, memory_order_acq_rel) == 1)
-        free(mine);
+    if (!mine || atomic_fetch_sub_explicit(&mine->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    bf_filter_release(mine->filter);
+    free(mine);
 }

@@ -46,7 +46,7 @@ struct bf_automation {
     const char *entity;         /* the scope; project and collection may be NULL */
     const char *project;
     const char *collection;
-    const struct bf_trigger *trigger;
+    const struct bf_trigger *trigger;   /* of the table, or its own */
     const struct bf_filter *filter;
     const struct bf_action *actions;
     const char *spec;           /* the whole JSON object it was made from */

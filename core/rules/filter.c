@@ -1,46 +1,21 @@
-/* filter.c - parse a filter into a flat tree, and hold it against an event.
+/* filter.c - parse a filter into a flat tree, its patterns compiled.
  *
- * The tree is an array of nodes in the order of the text: an operator is followed by what it
- * applies to, and `skip` leads past all of it.  Texts stand behind the nodes and are found by
- * offset, so a filter may be copied as it is.
- *
- * All fields are texts.  A field that the event does not have equals nothing, is in no list and
- * compares with nothing; so only $ne, $nin, {"$exists":false} and negations hold for it. */
-#include "core/rules/filter.h"
+ * First nodes and texts are collected in scratch memory that is large enough for any filter of
+ * this length, then packed into one piece of its exact size. */
+#include "core/rules/filter_int.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/base/base.h"
-#include "core/event/envelope.h"
 
 /* Room for the index of the largest filter, and for the filter. */
-#define SCRATCH_MAX (64 * BF_FILTER_BYTES_MAX)
+#define SCRATCH_MAX (128 * BF_FILTER_BYTES_MAX)
+#define WRAPS_MAX   4           /* strings and {"filter":…} around the filter itself */
 
 #define SUPPORTED                                                                                  \
-    "$and, $or, $nor, $not, $eq, $ne, $in, $nin, $exists, $contains, $gt, $gte, $lt, $lte"
-
-enum op { AND, OR, NOR, NOT, EQ, NE, IN, NIN, EXISTS, ABSENT, CONTAINS, GT, GTE, LT, LTE, TEXT };
-
-enum field { ALIAS, TAG, ARTIFACT_TYPE, COLLECTION_NAME, PROJECT_NAME, N_FIELDS };
-
-static const char *const field_names[N_FIELDS] = {
-    "alias", "tag", "artifact_type", "collection_name", "project_name",
-};
-
-struct node {
-    uint8_t op;
-    uint8_t field;
-    uint32_t skip;              /* nodes of this subtree, itself included */
-    uint32_t text;              /* of an operand: where in the filter it begins */
-};
-
-struct bf_filter {
-    uint32_t size;              /* bytes, nodes and texts included */
-    uint32_t n;
-    struct node nodes[];
-};
+    "$and, $or, $nor, $not, $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $regex, "          \
+    "$contains, $all, $size"
 
 struct builder {
     struct bf_arena *arena;
@@ -48,34 +23,40 @@ struct builder {
     uint32_t n;
     char *texts;
     uint32_t texts_len;
-    unsigned fields;            /* bits of those that the event has */
+    struct bf_regex *patterns[BF_FILTER_PATTERNS_MAX];
+    uint32_t n_patterns;
+    unsigned kinds;             /* of the events that it is for */
     const char *event_type;
 };
 
-/* ---- parsing ---- */
+/* A field as the operators behind it need it. */
+struct subject {
+    uint8_t field;
+    uint32_t path;
+    unsigned depth;
+};
 
-static int parse_filter(struct builder *b, const struct bf_json *json, unsigned depth,
-                        struct bf_error *err);
+/* ---- building ---- */
 
-static uint32_t open_node(struct builder *b, enum op op, unsigned field)
+static uint32_t open_node(struct builder *b, enum op op, const struct subject *of)
 {
-    b->nodes[b->n] = (struct node){.op = (uint8_t)op, .field = (uint8_t)field, .skip = 1};
+    b->nodes[b->n] = (struct node){.op = (uint8_t)op,
+                                   .skip = 1,
+                                   .field = of ? of->field : 0,
+                                   .path = of ? of->path : 0};
     return b->n++;
 }
 
 static void close_node(struct builder *b, uint32_t node) { b->nodes[node].skip = b->n - node; }
 
-static unsigned fields_of(const char *event_type)
+/* Bytes of the filter, from its texts' beginning until it is packed.  0 is nowhere. */
+static uint32_t put(struct builder *b, const void *bytes, size_t len)
 {
-    unsigned fields = 1u << COLLECTION_NAME | 1u << PROJECT_NAME;
+    uint32_t at = b->texts_len;
 
-    if (strncmp(event_type, "artifact.", 9) == 0)
-        fields |= 1u << ARTIFACT_TYPE;
-    if (strcmp(event_type, "artifact.alias.add") == 0 || strcmp(event_type, "artifact.link") == 0)
-        fields |= 1u << ALIAS;
-    if (strstr(event_type, ".tag."))
-        fields |= 1u << TAG;
-    return fields;
+    memcpy(b->texts + at, bytes, len);
+    b->texts_len += (uint32_t)len;
+    return at;
 }
 
 static int must_be(const char *what, const struct bf_json *json, struct bf_error *err)
@@ -90,91 +71,202 @@ static int within(struct builder *b, const struct bf_json *key, int rc, struct b
     return rc;
 }
 
-/* The operand of a comparison, as a node of its own in a list or as part of the operator's. */
+static int within_index(size_t i, int rc, struct bf_error *err)
+{
+    char index[24];
+
+    if (!rc)
+        return rc;
+    snprintf(index, sizeof(index), "[%zu]", i);
+    bf_error_within(err, index);
+    return rc;
+}
+
+/* ---- operands ---- */
+
 static int set_text(struct builder *b, uint32_t node, const struct bf_json *json,
                     struct bf_error *err)
 {
     const char *text = bf_json_str(b->arena, json);
-    size_t size;
 
     if (!text)
         return must_be("a string", json, err);
-    size = strlen(text) + 1;
-    memcpy(b->texts + b->texts_len, text, size);
-    b->nodes[node].text = b->texts_len;
-    b->texts_len += (uint32_t)size;
+    b->nodes[node].type = BF_JSON_STRING;
+    b->nodes[node].len = (uint32_t)strlen(text);
+    b->nodes[node].at = put(b, text, strlen(text) + 1);
     return BF_OK;
 }
 
-static int parse_list(struct builder *b, enum op op, unsigned field, const struct bf_json *json,
+static int set_number(struct builder *b, uint32_t node, const struct bf_json *json,
                       struct bf_error *err)
 {
-    uint32_t node = open_node(b, op, field);
+    struct number n;
+
+    memset(&n, 0, sizeof(n));
+    n.is_whole = bf_json_int(json, &n.whole);
+    if (!bf_json_double(json, &n.value))
+        return bf_error_set(err, BF_ECONFIG, "is a number too large to compare with");
+    b->nodes[node].type = BF_JSON_NUMBER;
+    b->nodes[node].at = put(b, &n, sizeof(n));
+    return BF_OK;
+}
+
+/* What a value is compared with.  A field of texts never equals anything else. */
+static int set_operand(struct builder *b, uint32_t node, const struct bf_json *json,
+                       struct bf_error *err)
+{
+    bool texts = bf_fields[b->nodes[node].field].shape != ANYTHING;
+
+    if (texts || bf_json_is(json, BF_JSON_STRING))
+        return set_text(b, node, json, err);
+    if (bf_json_is(json, BF_JSON_NUMBER))
+        return set_number(b, node, json, err);
+    if (bf_json_is(json, BF_JSON_ARRAY) || bf_json_is(json, BF_JSON_OBJECT))
+        return bf_error_set(err, BF_ECONFIG, "must be a string, a number, true, false or null, not "
+                                             "%s; for arrays there are $in, $all and $size",
+                            bf_json_type_name(json));
+    b->nodes[node].type = (uint8_t)json->type;
+    return BF_OK;
+}
+
+static int parse_list(struct builder *b, enum op op, const struct subject *of,
+                      const struct bf_json *json, struct bf_error *err)
+{
+    uint32_t node = open_node(b, op, of);
+    size_t i = 0;
 
     if (!bf_json_is(json, BF_JSON_ARRAY))
-        return must_be("an array of strings", json, err);
+        return must_be("an array of values", json, err);
     for (const struct bf_json *one = bf_json_first(json); one; one = bf_json_next(json, one)) {
-        int rc = set_text(b, open_node(b, TEXT, field), one, err);
+        int rc = set_operand(b, open_node(b, ITEM, of), one, err);
 
         if (rc)
-            return rc;
+            return within_index(i, rc, err);
+        i++;
     }
     close_node(b, node);
     return BF_OK;
 }
 
-static int parse_exists(struct builder *b, unsigned field, const struct bf_json *json,
+static int parse_exists(struct builder *b, const struct subject *of, const struct bf_json *json,
                         struct bf_error *err)
 {
     if (!bf_json_is(json, BF_JSON_TRUE) && !bf_json_is(json, BF_JSON_FALSE))
         return must_be("true or false", json, err);
-    open_node(b, bf_json_is(json, BF_JSON_TRUE) ? EXISTS : ABSENT, field);
+    open_node(b, bf_json_is(json, BF_JSON_TRUE) ? EXISTS : ABSENT, of);
     return BF_OK;
 }
 
+static int parse_size(struct builder *b, const struct subject *of, const struct bf_json *json,
+                      struct bf_error *err)
+{
+    int64_t size;
+
+    if (!bf_json_int(json, &size) || size < 0 || size > UINT32_MAX)
+        return must_be("a whole number from 0", json, err);
+    b->nodes[open_node(b, SIZE, of)].at = (uint32_t)size;
+    return BF_OK;
+}
+
+static int parse_regex(struct builder *b, const struct subject *of, const struct bf_json *json,
+                       struct bf_error *err)
+{
+    const char *pattern = bf_json_str(b->arena, json);
+    int rc;
+
+    if (!pattern)
+        return must_be("a string", json, err);
+    if (b->n_patterns == BF_FILTER_PATTERNS_MAX)
+        return bf_error_set(err, BF_ECONFIG, "there are more than %d patterns in the filter",
+                            BF_FILTER_PATTERNS_MAX);
+    rc = bf_regex_new(pattern, strlen(pattern), &b->patterns[b->n_patterns], err);
+    if (rc)
+        return rc == BF_ETOOBIG ? BF_ECONFIG : rc;
+    b->nodes[open_node(b, REGEX, of)].at = b->n_patterns++;
+    return BF_OK;
+}
+
+/* $gt and its like need an order, which true, false and null have none of. */
+static int parse_order(struct builder *b, enum op op, const struct subject *of,
+                       const struct bf_json *json, struct bf_error *err)
+{
+    uint32_t node = open_node(b, op, of);
+
+    if (!bf_json_is(json, BF_JSON_NUMBER) && !bf_json_is(json, BF_JSON_STRING))
+        return must_be("a string or a number", json, err);
+    return set_operand(b, node, json, err);
+}
+
+/* ---- operators ---- */
+
 static int refuse_operator(const char *name, struct bf_error *err)
 {
-    if (strcmp(name, "$regex") == 0)
-        return bf_error_set(err, BF_ECONFIG, "$regex is not supported yet; supported: " SUPPORTED);
+    if (strcmp(name, "$options") == 0)
+        return bf_error_set(err, BF_ECONFIG, "options of a $regex stand in the pattern: (?i) at its"
+                                             " beginning ignores case");
     return bf_error_set(err, BF_ECONFIG, "\"%.80s\" is not an operator; supported: " SUPPORTED,
                         name);
 }
 
-static int parse_operators(struct builder *b, unsigned field, const struct bf_json *json,
-                           unsigned depth, struct bf_error *err);
+static int parse_operators(struct builder *b, struct subject of, const struct bf_json *json,
+                           struct bf_error *err);
 
-static int parse_operator(struct builder *b, unsigned field, const struct bf_json *key,
-                          unsigned depth, struct bf_error *err)
+static int parse_not_field(struct builder *b, const struct subject *of, const struct bf_json *json,
+                           struct bf_error *err)
 {
-    static const struct {
-        const char *name;
-        enum op op;
-    } comparisons[] = {
-        {"$eq", EQ}, {"$ne", NE},   {"$contains", CONTAINS}, {"$gt", GT}, {"$gte", GTE},
-        {"$lt", LT}, {"$lte", LTE},
-    };
+    uint32_t node = open_node(b, NOT, of);
+    int rc = bf_json_is(json, BF_JSON_OBJECT) ? parse_operators(b, *of, json, err)
+                                              : must_be("an object of operators", json, err);
+
+    close_node(b, node);
+    return rc;
+}
+
+static const struct {
+    const char *name;
+    enum op op;
+} operators[] = {
+    {"$eq", EQ}, {"$ne", NE}, {"$gt", GT}, {"$gte", GTE}, {"$lt", LT}, {"$lte", LTE},
+    {"$contains", CONTAINS}, {"$regex", REGEX}, {"$size", SIZE}, {"$exists", EXISTS}, {"$in", IN},
+    {"$nin", NIN}, {"$all", ALL}, {"$not", NOT},
+};
+
+static int parse_operator(struct builder *b, const struct subject *of, const struct bf_json *key,
+                          struct bf_error *err)
+{
+    bool single = bf_fields[of->field].shape == A_TEXT;
     const struct bf_json *value = key + 1;
+    size_t i = 0;
 
-    for (size_t i = 0; i < BF_COUNT(comparisons); i++) {
-        if (bf_json_eq(key, comparisons[i].name))
-            return set_text(b, open_node(b, comparisons[i].op, field), value, err);
+    while (i < BF_COUNT(operators) && !bf_json_eq(key, operators[i].name))
+        i++;
+    if (i == BF_COUNT(operators))
+        return refuse_operator(bf_json_str(b->arena, key), err);
+    switch (operators[i].op) {
+    case EQ:
+    case NE:
+        return set_operand(b, open_node(b, operators[i].op, of), value, err);
+    case CONTAINS:
+        return set_text(b, open_node(b, CONTAINS, of), value, err);
+    case REGEX:
+        return parse_regex(b, of, value, err);
+    case EXISTS:
+        return parse_exists(b, of, value, err);
+    case NOT:
+        return parse_not_field(b, of, value, err);
+    case IN:
+    case NIN:
+        return parse_list(b, operators[i].op, of, value, err);
+    case ALL:
+    case SIZE:
+        if (single)
+            return bf_error_set(err, BF_ECONFIG, "is for arrays; %s is a text",
+                                bf_fields[of->field].name);
+        return operators[i].op == ALL ? parse_list(b, ALL, of, value, err)
+                                      : parse_size(b, of, value, err);
+    default:
+        return parse_order(b, operators[i].op, of, value, err);
     }
-    if (bf_json_eq(key, "$in"))
-        return parse_list(b, IN, field, value, err);
-    if (bf_json_eq(key, "$nin"))
-        return parse_list(b, NIN, field, value, err);
-    if (bf_json_eq(key, "$exists"))
-        return parse_exists(b, field, value, err);
-    if (bf_json_eq(key, "$not")) {
-        uint32_t node = open_node(b, NOT, field);
-        int rc = bf_json_is(value, BF_JSON_OBJECT)
-                     ? parse_operators(b, field, value, depth + 1, err)
-                     : must_be("an object of operators", value, err);
-
-        close_node(b, node);
-        return rc;
-    }
-    return refuse_operator(bf_json_str(b->arena, key), err);
 }
 
 static int check_depth(unsigned depth, struct bf_error *err)
@@ -186,21 +278,21 @@ static int check_depth(unsigned depth, struct bf_error *err)
 }
 
 /* {"$gt":"a","$lt":"b"}: all of them; anything but an object is what the field must equal. */
-static int parse_operators(struct builder *b, unsigned field, const struct bf_json *json,
-                           unsigned depth, struct bf_error *err)
+static int parse_operators(struct builder *b, struct subject of, const struct bf_json *json,
+                           struct bf_error *err)
 {
     uint32_t all;
-    int rc = check_depth(depth, err);
+    int rc = check_depth(++of.depth, err);
 
     if (rc)
         return rc;
     if (!bf_json_is(json, BF_JSON_OBJECT))
-        return set_text(b, open_node(b, EQ, field), json, err);
+        return set_operand(b, open_node(b, EQ, &of), json, err);
     if (!bf_json_first(json))
         return bf_error_set(err, BF_ECONFIG, "has no operator; supported: " SUPPORTED);
-    all = open_node(b, AND, field);
+    all = open_node(b, AND, &of);
     for (const struct bf_json *k = bf_json_first(json); k; k = bf_json_next(json, k)) {
-        rc = within(b, k, parse_operator(b, field, k, depth, err), err);
+        rc = within(b, k, parse_operator(b, &of, k, err), err);
         if (rc)
             return rc;
     }
@@ -208,27 +300,34 @@ static int parse_operators(struct builder *b, unsigned field, const struct bf_js
     return BF_OK;
 }
 
+/* ---- filters ---- */
+
+static int parse_filter(struct builder *b, const struct bf_json *json, unsigned depth,
+                        struct bf_error *err);
+
 static int parse_field(struct builder *b, const struct bf_json *key, unsigned depth,
                        struct bf_error *err)
 {
-    char list[128];
-    size_t at = 0;
+    const char *path, *name = bf_json_str(b->arena, key);
+    struct subject of = {.depth = depth};
+    int field = bf_field_find(name, b->kinds, &path);
+    char list[300];
 
-    for (unsigned i = 0; i < N_FIELDS; i++) {
-        if (!(b->fields & 1u << i))
-            continue;
-        if (bf_json_eq(key, field_names[i]))
-            return parse_operators(b, i, key + 1, depth + 1, err);
-        at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%s", at ? ", " : "",
-                               field_names[i]);
+    if (field < 0) {
+        bf_field_names(b->kinds, list, sizeof(list));
+        return bf_error_set(err, BF_ECONFIG, "unknown field; those of %s are %s", b->event_type,
+                            list);
     }
-    return bf_error_set(err, BF_ECONFIG, "unknown field; those of %s are %s", b->event_type, list);
+    of.field = (uint8_t)field;
+    if (path)
+        of.path = put(b, path, strlen(path) + 1);
+    return parse_operators(b, of, key + 1, err);
 }
 
 static int parse_filters(struct builder *b, enum op op, const struct bf_json *json, unsigned depth,
                          struct bf_error *err)
 {
-    uint32_t node = open_node(b, op, 0);
+    uint32_t node = open_node(b, op, NULL);
     size_t i = 0;
 
     if (!bf_json_is(json, BF_JSON_ARRAY))
@@ -236,13 +335,8 @@ static int parse_filters(struct builder *b, enum op op, const struct bf_json *js
     for (const struct bf_json *one = bf_json_first(json); one; one = bf_json_next(json, one)) {
         int rc = parse_filter(b, one, depth + 1, err);
 
-        if (rc) {
-            char index[24];
-
-            snprintf(index, sizeof(index), "[%zu]", i);
-            bf_error_within(err, index);
-            return rc;
-        }
+        if (rc)
+            return within_index(i, rc, err);
         i++;
     }
     close_node(b, node);
@@ -252,7 +346,7 @@ static int parse_filters(struct builder *b, enum op op, const struct bf_json *js
 static int parse_not(struct builder *b, const struct bf_json *json, unsigned depth,
                      struct bf_error *err)
 {
-    uint32_t node = open_node(b, NOT, 0);
+    uint32_t node = open_node(b, NOT, NULL);
     int rc = parse_filter(b, json, depth + 1, err);
 
     close_node(b, node);
@@ -289,7 +383,7 @@ static int parse_filter(struct builder *b, const struct bf_json *json, unsigned 
         return rc;
     if (!bf_json_is(json, BF_JSON_OBJECT))
         return must_be("an object such as {\"alias\":\"production\"}", json, err);
-    all = open_node(b, AND, 0);
+    all = open_node(b, AND, NULL);
     for (const struct bf_json *k = bf_json_first(json); k; k = bf_json_next(json, k)) {
         rc = within(b, k, parse_member(b, k, depth, err), err);
         if (rc)
@@ -299,56 +393,78 @@ static int parse_filter(struct builder *b, const struct bf_json *json, unsigned 
     return BF_OK;
 }
 
-/* Nodes and texts, one behind the other, in memory of their exact size. */
-static const struct bf_filter *pack(struct bf_arena *a, const struct builder *b)
+/* ---- one piece of memory ---- */
+
+/* The patterns are the filter's from here on. */
+static const struct bf_filter *pack(struct bf_arena *a, struct builder *b)
 {
+    size_t head = sizeof(struct bf_filter) + b->n_patterns * sizeof(b->patterns[0]);
     size_t nodes = b->n * sizeof(struct node);
-    size_t size = sizeof(struct bf_filter) + nodes + b->texts_len;
-    struct bf_filter *f = bf_arena_alloc(a, size);
+    struct bf_filter *f = bf_arena_alloc(a, head + nodes + b->texts_len);
+    struct node *node;
 
     if (!f)
         return NULL;
-    f->size = (uint32_t)size;
-    f->n = b->n;
-    memcpy(f->nodes, b->nodes, nodes);
-    if (b->texts_len)
-        memcpy((char *)f->nodes + nodes, b->texts, b->texts_len);
-    for (uint32_t i = 0; i < f->n; i++)
-        f->nodes[i].text += (uint32_t)(sizeof(*f) + nodes);
+    f->size = (uint32_t)(head + nodes + b->texts_len);
+    f->n_patterns = b->n_patterns;
+    f->nodes = (uint32_t)head;
+    memcpy(f->patterns, b->patterns, b->n_patterns * sizeof(b->patterns[0]));
+    node = memcpy((char *)f + head, b->nodes, nodes);
+    memcpy((char *)f + head + nodes, b->texts, b->texts_len);
+    for (uint32_t i = 0; i < b->n; i++) {
+        if (node[i].op != REGEX && node[i].op != SIZE && node[i].at)
+            node[i].at += (uint32_t)(head + nodes);
+        if (node[i].path)
+            node[i].path += (uint32_t)(head + nodes);
+    }
+    b->n_patterns = 0;
     return f;
 }
 
-/* JSON has at least as many values as a filter has nodes, and as many bytes as its texts. */
+/* JSON has at least as many values as a filter has nodes, and at least as many bytes as its texts
+ * and paths, but for its numbers.  Texts begin behind a byte that is nobody's. */
 static int build(struct builder *b, const struct bf_json *json, struct bf_error *err)
 {
     size_t len;
 
     bf_json_raw(json, &len);
     b->nodes = bf_arena_alloc(b->arena, (json->skip + 1) * sizeof(*b->nodes));
-    b->texts = bf_arena_alloc(b->arena, len + 1);
+    b->texts = bf_arena_alloc(b->arena, 2 * len + json->skip * sizeof(struct number) + 1);
+    b->texts_len = 1;
     if (!b->nodes || !b->texts)
         return bf_error_set(err, BF_ENOMEM, "no memory for a filter of %zu bytes", len);
     return parse_filter(b, json, 0, err);
 }
 
-/* The filter itself, also where it was sent as a string that holds it. */
-static const struct bf_json *unwrap(struct bf_arena *scratch, const struct bf_json *json,
-                                    struct bf_error *err)
+static const struct bf_json *parse_text(struct builder *b, const char *text, struct bf_error *err)
 {
-    const char *text = bf_json_str(scratch, json);
+    const struct bf_json *json = bf_json_parse(b->arena, text, strlen(text), err);
 
-    if (!text)
-        return json;
-    json = bf_json_parse(scratch, text, strlen(text), err);
     if (!json)
         bf_error_set(err, BF_ECONFIG, "this is not JSON: %s", err ? err->words : "");
+    return json;
+}
+
+/* The filter itself, also where it was sent as a string that holds it, or is what was shown. */
+static const struct bf_json *unwrap(struct builder *b, const struct bf_json *json,
+                                    struct bf_error *err)
+{
+    for (int i = 0; json && i < WRAPS_MAX; i++) {
+        const char *text = bf_json_str(b->arena, json);
+        const struct bf_json *inner = bf_json_get(json, "filter");
+
+        if (text)
+            json = parse_text(b, text, err);
+        else if (inner && bf_json_count(json) == 1)
+            json = inner;
+    }
     return json;
 }
 
 int bf_filter_parse(struct bf_arena *a, const struct bf_json *json, const char *event_type,
                     const struct bf_filter **out, struct bf_error *err)
 {
-    struct builder b = {.fields = fields_of(event_type), .event_type = event_type};
+    struct builder b = {.kinds = bf_field_kinds(event_type), .event_type = event_type};
     const struct bf_filter *f = NULL;
     size_t len = 0;
     int rc = BF_OK;
@@ -360,7 +476,7 @@ int bf_filter_parse(struct bf_arena *a, const struct bf_json *json, const char *
                             len, BF_FILTER_BYTES_MAX);
     b.arena = bf_arena_new(SCRATCH_MAX);
     if (json) {
-        json = unwrap(b.arena, json, err);
+        json = unwrap(&b, json, err);
         rc = json ? BF_OK : BF_ECONFIG;
     }
     if (json && !bf_json_is(json, BF_JSON_NULL)) {
@@ -371,128 +487,36 @@ int bf_filter_parse(struct bf_arena *a, const struct bf_json *json, const char *
                 rc = bf_error_set(err, BF_ENOMEM, "no memory for a filter of %zu bytes", len);
         }
     }
+    while (b.n_patterns)
+        bf_regex_free(b.patterns[--b.n_patterns]);
     bf_arena_free(b.arena);
     if (rc == BF_OK)
         *out = f;
     return rc;
 }
 
-/* ---- matching ---- */
-
 size_t bf_filter_size(const struct bf_filter *f) { return f ? f->size : 0; }
 
-static const char *text_at(const struct bf_filter *f, const struct node *n)
+void bf_filter_release(const struct bf_filter *f)
 {
-    return (const char *)f + n->text;
-}
-
-static const char *value_of(const struct bf_envelope *e, unsigned field)
-{
-    switch (field) {
-    case ALIAS:
-        return e->alias;
-    case TAG:
-        return e->tag;
-    case ARTIFACT_TYPE:
-        return e->artifact_type;
-    case COLLECTION_NAME:
-        return e->collection;
-    default:
-        return e->project;
-    }
-}
-
-static bool is_listed(const struct bf_filter *f, const struct node *list, const char *value)
-{
-    for (uint32_t i = 1; value && i < list->skip; i++) {
-        if (strcmp(text_at(f, list + i), value) == 0)
-            return true;
-    }
-    return false;
-}
-
-static bool compares(const struct bf_filter *f, const struct node *n, const char *value)
-{
-    int order;
-
-    if (!value)
-        return false;
-    if (n->op == CONTAINS)
-        return strstr(value, text_at(f, n)) != NULL;
-    order = strcmp(value, text_at(f, n));
-    switch (n->op) {
-    case EQ:
-        return order == 0;
-    case GT:
-        return order > 0;
-    case GTE:
-        return order >= 0;
-    case LT:
-        return order < 0;
-    default:
-        return order <= 0;
-    }
-}
-
-static bool holds(const struct bf_filter *f, const struct node *n, const struct bf_envelope *e);
-
-/* Whether one of the filters under n comes out as `wanted`. */
-static bool any_is(const struct bf_filter *f, const struct node *n, const struct bf_envelope *e,
-                   bool wanted)
-{
-    for (const struct node *c = n + 1; c < n + n->skip; c += c->skip) {
-        if (holds(f, c, e) == wanted)
-            return true;
-    }
-    return false;
-}
-
-static bool holds(const struct bf_filter *f, const struct node *n, const struct bf_envelope *e)
-{
-    const char *value;
-
-    switch (n->op) {
-    case AND:
-    case NOT:
-        return any_is(f, n, e, false) == (n->op == NOT);
-    case OR:
-    case NOR:
-        return any_is(f, n, e, true) == (n->op == OR);
-    }
-    value = value_of(e, n->field);
-    switch (n->op) {
-    case EXISTS:
-        return value != NULL;
-    case ABSENT:
-        return value == NULL;
-    case NE:
-        return !value || strcmp(value, text_at(f, n)) != 0;
-    case IN:
-        return is_listed(f, n, value);
-    case NIN:
-        return !is_listed(f, n, value);
-    default:
-        return compares(f, n, value);
-    }
-}
-
-bool bf_filter_match(const struct bf_filter *f, const struct bf_envelope *e)
-{
-    return !f || holds(f, f->nodes, e);
+    for (uint32_t i = 0; f && i < f->n_patterns; i++)
+        bf_regex_free(f->patterns[i]);
 }
 
 /* ---- literals ---- */
 
 struct literals {
     const struct bf_filter *filter;
-    unsigned field;
+    const char *field;
     const char **out;
     size_t n;
     size_t max;
 };
 
-static bool add_literal(struct literals *l, const char *text)
+static bool add_literal(struct literals *l, const struct node *n)
 {
+    const char *text = (const char *)l->filter + n->at;
+
     for (size_t i = 0; i < l->n; i++) {
         if (strcmp(l->out[i], text) == 0)
             return true;
@@ -507,17 +531,18 @@ static bool add_literal(struct literals *l, const char *text)
  * are too many.  What was added before a false is taken back by whoever asked. */
 static bool collect(struct literals *l, const struct node *n)
 {
+    bool mine = strcmp(bf_fields[n->field].name, l->field) == 0;
     size_t before = l->n;
 
     switch (n->op) {
     case EQ:
-        return n->field == l->field && add_literal(l, text_at(l->filter, n));
+        return mine && add_literal(l, n);
     case IN:
-        for (uint32_t i = 1; n->field == l->field && i < n->skip; i++) {
-            if (!add_literal(l, text_at(l->filter, n + i)))
+        for (uint32_t i = 1; mine && i < n->skip; i++) {
+            if (!add_literal(l, n + i))
                 return false;
         }
-        return n->field == l->field;
+        return mine;
     case AND:
         for (const struct node *c = n + 1; c < n + n->skip; c += c->skip) {
             if (collect(l, c))
@@ -539,9 +564,7 @@ static bool collect(struct literals *l, const struct node *n)
 size_t bf_filter_literals(const struct bf_filter *f, const char *field, const char **out,
                           size_t max)
 {
-    struct literals l = {.filter = f, .out = out, .max = max};
+    struct literals l = {.filter = f, .field = field, .out = out, .max = max};
 
-    while (l.field < N_FIELDS && strcmp(field_names[l.field], field) != 0)
-        l.field++;
-    return f && collect(&l, f->nodes) ? l.n : 0;
+    return f && collect(&l, filter_nodes(f)) ? l.n : 0;
 }

@@ -1,7 +1,20 @@
-/* filter.h - the condition of an artifact automation, over the fields of one event.
+/* filter.h - the condition of an automation, over the fields of one event.
  *
  * W&B's saved form is {"$or":[{"$and":[ … ]}]}; a bare {"alias":"production"} means $eq.  Parsed
- * once per revision, evaluated without allocation. */
+ * once per revision, patterns compiled; evaluated without allocation.
+ *
+ * FIELDS.  Which there are depends on the event: the table stands in fields.c.  A field is a text,
+ * or texts (aliases, tags), or whatever JSON its path leads to (metadata.KEY, data.PATH).  A dot in
+ * a path goes into a member or, by its number, into an element; where an array is met on the way,
+ * any of its elements will do.
+ *
+ * MEANING.  Values compare by their JSON type, and one type never equals another: two numbers as
+ * the doubles nearest to them, two whole numbers of 64 bits exactly; two strings byte by byte;
+ * true, false and null only equal themselves.  Of an array, one element for which the operator holds
+ * is enough; $all asks that each of its values equals one of them, $size how many there are.
+ * What the event does not have equals nothing, is in no list and compares with nothing.  $ne, $nin
+ * and {"$exists":false} are the opposites of $eq, $in and {"$exists":true}; so these and $not and
+ * $nor hold where the event has nothing. */
 #ifndef BF_FILTER_H
 #define BF_FILTER_H
 
@@ -12,21 +25,36 @@
 #include "core/base/error.h"
 #include "core/base/json.h"
 
-#define BF_FILTER_BYTES_MAX (64 * 1024)
-#define BF_FILTER_DEPTH_MAX 16
+#define BF_FILTER_BYTES_MAX    (64 * 1024)
+#define BF_FILTER_DEPTH_MAX    16
+#define BF_FILTER_PATTERNS_MAX 32       /* $regex in one filter */
 
 struct bf_filter;
 struct bf_envelope;
 
+/* An event as filters look at it.  Its JSON is parsed when the first of them asks for more than the
+ * envelope has beside it, and then once for all of them.  Begin with the event and an arena that
+ * may be reset after it. */
+struct bf_subject {
+    const struct bf_envelope *event;
+    struct bf_arena *arena;
+    const struct bf_json *root; /* decoded; NULL: not asked for yet */
+    bool unreadable;            /* it was, and could not be had: it has none of these fields */
+};
+
 /* NULL or {} matches everything, as does JSON null.  The filter may also stand in a JSON string, as
- * W&B's client sends it.  The fields of the trigger's events are known ("artifact.link"); others
- * are refused by name with the known ones.  The result lives in `a`. */
+ * W&B's client sends it, or be what W&B's server shows: {"filter":"…"}.  The fields of the events of
+ * this type are known ("artifact.link", "ci.finished"); others are refused by name with the known
+ * ones.  The result lives in `a`, and holds patterns until bf_filter_release(). */
 int bf_filter_parse(struct bf_arena *a, const struct bf_json *json, const char *event_type,
                     const struct bf_filter **out, struct bf_error *err);
-bool bf_filter_match(const struct bf_filter *f, const struct bf_envelope *e);
+bool bf_filter_match(const struct bf_filter *f, struct bf_subject *s);
 
-/* A filter is one piece of memory that may be copied elsewhere; 0 for NULL. */
+/* A filter is one piece of memory that may be moved elsewhere, to an address for pointers; 0 for
+ * NULL. */
 size_t bf_filter_size(const struct bf_filter *f);
+/* Gives back its patterns; NULL is fine.  Once for a filter, wherever it was moved. */
+void bf_filter_release(const struct bf_filter *f);
 
 /* If the filter can match only where `field` ("alias", "tag") is one of a few texts, these: the
  * index uses them.  0 if it is not so simple. */

@@ -7,7 +7,7 @@
  *
  * OPERATION.  An event asks, for each trigger it may be, at its organization, entity, project and
  * collection, without its literal and with it: eight look-ups per trigger, and one for the
- * organization.  What it finds there has only its filter left to pass.  The places of a list hang
+ * organization.  A type that no trigger of W&B's names is a trigger by itself.  What it finds there has only its filter left to pass.  The places of a list hang
  * together both ways, so taking an automation out does not look at the others that are filed there.
  *
  * SAFETY.  One automation stands in each place at most once, and one event asks for only one of
@@ -22,7 +22,8 @@
 #include "core/base/map.h"
 
 #define LITERALS_MAX 8          /* of one filter and field; with more the filter alone decides */
-#define KEY_MAX      (BF_NAME_MAX * 4 + 64) /* four names, the trigger's, and what parts them */
+#define KEY_MAX      (BF_NAME_MAX * 5)      /* four names, the trigger's, and what parts them */
+#define SCRATCH_MAX  (64 * 1024 * 1024)     /* an event of BF_EVENT_MAX, indexed and decoded */
 
 /* Where automations are filed; it goes when the last one does. */
 struct place {
@@ -49,6 +50,8 @@ struct bf_rules {
     struct bf_map *by_id;       /* struct filed */
     struct bf_map *places;      /* struct place */
     struct bf_map *placed;      /* entity -> own entity of its organization, a text */
+    struct bf_arena *scratch;   /* for the JSON of the event at hand */
+    struct bf_subject subject;  /* that event */
     struct bf_firing *firings;  /* of the last event */
     size_t n_firings;
     size_t cap_firings;
@@ -211,6 +214,7 @@ struct bf_rules *bf_rules_new(void)
 
     r->by_id = bf_map_new();
     r->places = bf_map_new();
+    r->scratch = bf_arena_new(SCRATCH_MAX);
     r->placed = bf_map_new();
     return r;
 }
@@ -230,6 +234,7 @@ void bf_rules_free(struct bf_rules *r)
     bf_map_free(r->by_id);
     bf_map_free(r->places);
     bf_map_free(r->placed);
+    bf_arena_free(r->scratch);
     free(r->firings);
     free(r);
 }
@@ -265,29 +270,58 @@ static void add_firing(struct bf_rules *r, const struct bf_automation *a,
     r->firings[r->n_firings++] = (struct bf_firing){.automation = a, .trigger = trigger};
 }
 
-static void ask_place(struct bf_rules *r, const struct key *k, const struct bf_trigger *trigger,
-                      const struct bf_envelope *e)
+/* One event and one of the triggers it may be. */
+struct asking {
+    struct bf_rules *rules;
+    const struct bf_trigger *trigger;   /* NULL: the type itself is one, each automation's own */
+    const char *literal;                /* by which automations are filed besides; or NULL */
+    struct key key;
+};
+
+static void ask_place(struct asking *q)
 {
-    const struct place *p = bf_map_get_len(r->places, k->text, k->len);
+    const struct place *p = bf_map_get_len(q->rules->places, q->key.text, q->key.len);
 
     for (const struct entry *en = p ? p->first : NULL; en; en = en->next) {
-        if (bf_filter_match(en->automation->filter, e))
-            add_firing(r, en->automation, trigger);
+        const struct bf_automation *a = en->automation;
+
+        if (bf_filter_match(a->filter, &q->rules->subject))
+            add_firing(q->rules, a, q->trigger ? q->trigger : a->trigger);
     }
 }
 
 /* The places of one scope; the key is left as it was. */
-static void ask_scope(struct bf_rules *r, struct key *k, const struct bf_trigger *trigger,
-                      const char *literal, const struct bf_envelope *e)
+static void ask_scope(struct asking *q)
 {
-    size_t len = k->len;
+    size_t len = q->key.len;
 
-    ask_place(r, k, trigger, e);
-    if (!literal)
+    ask_place(q);
+    if (!q->literal)
         return;
-    add_literal(k, literal);
-    ask_place(r, k, trigger, e);
-    k->len = len;
+    add_literal(&q->key, q->literal);
+    ask_place(q);
+    q->key.len = len;
+}
+
+/* From the widest scope to the narrowest. */
+static void ask_scopes(struct asking *q, const char *wire, const char *organization)
+{
+    const struct bf_envelope *e = q->rules->subject.event;
+
+    if (organization) {
+        begin_key(&q->key, wire, organization);
+        ask_scope(q);
+    }
+    begin_key(&q->key, wire, e->entity);
+    ask_scope(q);
+    if (!e->project)
+        return;
+    add_part(&q->key, e->project);
+    ask_scope(q);
+    if (!e->collection)
+        return;
+    add_part(&q->key, e->collection);
+    ask_scope(q);
 }
 
 static const char *literal_of(const struct bf_envelope *e, const char *field)
@@ -295,29 +329,6 @@ static const char *literal_of(const struct bf_envelope *e, const char *field)
     if (!field)
         return NULL;
     return strcmp(field, "alias") == 0 ? e->alias : e->tag;
-}
-
-/* From the widest scope to the narrowest. */
-static void ask_trigger(struct bf_rules *r, const struct bf_trigger *trigger,
-                        const char *organization, const struct bf_envelope *e)
-{
-    const char *literal = literal_of(e, trigger->field);
-    struct key k;
-
-    if (organization) {
-        begin_key(&k, trigger->wire, organization);
-        ask_scope(r, &k, trigger, literal, e);
-    }
-    begin_key(&k, trigger->wire, e->entity);
-    ask_scope(r, &k, trigger, literal, e);
-    if (!e->project)
-        return;
-    add_part(&k, e->project);
-    ask_scope(r, &k, trigger, literal, e);
-    if (!e->collection)
-        return;
-    add_part(&k, e->collection);
-    ask_scope(r, &k, trigger, literal, e);
 }
 
 /* `model-registry` is W&B's older one. */
@@ -334,18 +345,42 @@ static int by_id(const void *left, const void *right)
     return strcmp(a->automation->id, b->automation->id);
 }
 
-size_t bf_rules_apply(struct bf_rules *r, const struct bf_envelope *e,
-                      const struct bf_firing **out)
+/* `trigger` is NULL where the type itself is one. */
+static void ask(struct bf_rules *r, const struct bf_trigger *trigger, const char *wire,
+                const char *organization)
+{
+    struct asking q;
+
+    q.rules = r;
+    q.trigger = trigger;
+    q.literal = trigger ? literal_of(r->subject.event, trigger->field) : NULL;
+    ask_scopes(&q, wire, organization);
+}
+
+static void ask_all(struct bf_rules *r, const struct bf_envelope *e)
 {
     const char *organization = bf_map_get(r->placed, e->entity);
     const struct bf_trigger *trigger;
+    bool listed = false;
     unsigned at = 0;
 
-    r->n_firings = 0;
     while ((trigger = bf_trigger_of_event(e->type, &at))) {
+        listed = true;
         if (!trigger->registry_only || bf_is_registry(e->project))
-            ask_trigger(r, trigger, organization, e);
+            ask(r, trigger, trigger->wire, organization);
     }
+    if (!listed)
+        ask(r, NULL, e->type, organization);
+}
+
+size_t bf_rules_apply(struct bf_rules *r, const struct bf_envelope *e,
+                      const struct bf_firing **out)
+{
+    r->n_firings = 0;
+    r->subject = (struct bf_subject){.event = e, .arena = r->scratch};
+    ask_all(r, e);
+    if (r->subject.root || r->subject.unreadable)
+        bf_arena_reset(r->scratch);
     if (r->n_firings > 1)
         qsort(r->firings, r->n_firings, sizeof(*r->firings), by_id);
     *out = r->firings;

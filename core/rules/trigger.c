@@ -6,8 +6,10 @@
 
 #include <stddef.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/base/base.h"
+#include "core/event/envelope.h"
 
 #define NAMES                                                                                      \
     "CREATE_ARTIFACT, LINK_MODEL, UNLINK_ARTIFACT, ADD_ARTIFACT_ALIAS, ADD_ARTIFACT_TAG, "         \
@@ -46,3 +48,44 @@ const struct bf_trigger *bf_trigger_of_event(const char *event_type, unsigned *a
 }
 
 const char *bf_trigger_names(void) { return NAMES; }
+
+/* Families whose types are W&B's, or not yet anybody's to wait for. */
+static const char *const families[] = {"artifact.", "collection.", "run.", "schedule.", "clock."};
+
+static int unknown(const char *type, struct bf_error *err)
+{
+    return bf_error_set(err, BF_ECONFIG, "unknown event type \"%.80s\"; known are " NAMES ", and"
+                        " types of your own such as \"ci.finished\"", type);
+}
+
+static int in_family(const char *type, const char *family, struct bf_error *err)
+{
+    unsigned at = 0;
+    const struct bf_trigger *t = bf_trigger_of_event(type, &at);
+
+    if (t && t->registry_only)
+        t = bf_trigger_of_event(type, &at);
+    if (t)
+        return bf_error_set(err, BF_ECONFIG, "use %s, which is the trigger for %s", t->wire, type);
+    return bf_error_set(err, BF_ECONFIG, "\"%s\" are not available as triggers; there are " NAMES
+                        ", and types of your own such as \"ci.finished\"", family);
+}
+
+int bf_trigger_check_type(const char *type, struct bf_error *err)
+{
+    if (strcmp(type, "UPDATE_ARTIFACT_ALIAS") == 0)
+        return bf_error_set(err, BF_ECONFIG, "UPDATE_ARTIFACT_ALIAS is no longer available; use "
+                                             "ADD_ARTIFACT_ALIAS");
+    if (strncmp(type, "RUN_", 4) == 0)
+        return bf_error_set(err, BF_ECONFIG, "%.40s is not available here; there are " NAMES
+                            ", and types of your own such as \"ci.finished\"", type);
+    for (size_t i = 0; i < BF_COUNT(triggers); i++) {
+        if (strcasecmp(triggers[i].wire, type) == 0)
+            return bf_error_set(err, BF_ECONFIG, "\"%s\" is written %s", type, triggers[i].wire);
+    }
+    for (size_t i = 0; i < BF_COUNT(families); i++) {
+        if (strncmp(type, families[i], strlen(families[i])) == 0)
+            return in_family(type, families[i], err);
+    }
+    return bf_type_ok(type) ? BF_OK : unknown(type, err);
+}

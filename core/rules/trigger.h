@@ -1,11 +1,15 @@
 /* trigger.h - which event type is which trigger: one table, in trigger.c.
  *
  * The wire name is W&B's enum and the public name of a trigger; ${event_type} renders another one
- * for LINK_MODEL. */
+ * for LINK_MODEL.  Types that are nobody's but a team's own ("ci.finished"), or the hub's own
+ * ("belfry.integration.put"), are triggers by themselves: then all three names are the type, and
+ * the struct is the automation's. */
 #ifndef BF_TRIGGER_H
 #define BF_TRIGGER_H
 
 #include <stdbool.h>
+
+#include "core/base/error.h"
 
 struct bf_trigger {
     const char *wire;           /* "ADD_ARTIFACT_ALIAS" */
@@ -21,6 +25,8 @@ struct bf_trigger {
 const struct bf_trigger *bf_trigger_by_wire(const char *wire);  /* NULL if there is none */
 /* The rows for an event type: call with *at = 0; NULL at the end. */
 const struct bf_trigger *bf_trigger_of_event(const char *event_type, unsigned *at);
-const char *bf_trigger_names(void);     /* "CREATE_ARTIFACT, …": for the words of an error */
+const char *bf_trigger_names(void);     /* "CREATE_ARTIFACT, …": of those in the table */
+/* Whether a type may be a trigger by itself; else words that say what to use. */
+int bf_trigger_check_type(const char *type, struct bf_error *err);
 
 #endif

@@ -134,7 +134,8 @@ static inline void rig_attempt(struct rig_attempt *t, const char *action_config)
     t->automation.n_actions = 1;
     t->automation.actions = &t->action;
     x->automation = &t->automation;
-    x->trigger = "ADD_ARTIFACT_ALIAS";
+    t->automation.trigger = bf_trigger_by_wire("ADD_ARTIFACT_ALIAS");
+    x->trigger = t->automation.trigger->wire;
     snprintf(x->id, sizeof(x->id), "%s", "01EXECUTION000000000000000");
     rig_ok(bf_envelope_parse(scratch, text, sizeof(text) - 1, BF_FROM_OUTSIDE, &x->event, &err),
            &err);

@@ -43,7 +43,8 @@ TEST(all_of_an_automation_is_read)
     CHECK_STR(a->project, "vision");
     CHECK_STR(a->collection, "resnet");
     CHECK_STR(a->trigger->wire, "ADD_ARTIFACT_ALIAS");
-    CHECK(bf_filter_match(a->filter, &yes) && !bf_filter_match(a->filter, &no));
+    CHECK(bf_filter_match(a->filter, &(struct bf_subject){.event = &yes}));
+    CHECK(!bf_filter_match(a->filter, &(struct bf_subject){.event = &no}));
     CHECK_INT(a->n_actions, 2);
     CHECK_STR(a->actions[0].integration, "I1");
     CHECK_INT(a->actions[0].config_len, strlen("{ \"n\" : 9007199254740993 }"));
@@ -80,6 +81,43 @@ TEST(an_organization_stands_for_its_own_entity)
     CHECK_STR(a->entity, "acme-org");
     CHECK(!a->project && !a->collection);
     bf_automation_unref(a);
+}
+
+TEST(a_type_of_ones_own_is_a_trigger_of_that_name)
+{
+    static const char *const types[] = {"ci.finished", "deploy", "belfry.integration.put"};
+
+    for (size_t i = 0; i < BF_COUNT(types); i++) {
+        struct bf_automation *a;
+        char spec[300];
+
+        snprintf(spec, sizeof(spec), "{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"%s\","
+                 "\"filter\":{\"data.status\":\"failed\"}}," ACTIONS "}", types[i]);
+        CHECK_INT(parse(spec, &a), BF_OK);
+        CHECK_STR(a->trigger->wire, types[i]);
+        CHECK_STR(a->trigger->event, types[i]);
+        CHECK_STR(a->trigger->rendered, types[i]);
+        CHECK_STR(a->actions[0].integration, "I1");
+        CHECK(a->filter && !a->trigger->field && !a->trigger->registry_only);
+        bf_automation_unref(a);
+    }
+}
+
+/* The patterns are not in the automation's own memory; each way out once lost them. */
+TEST(patterns_live_and_end_with_the_automation)
+{
+    struct bf_automation *a;
+
+    CHECK_INT(parse("{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"ci.done\",\"filter\":{\"$or\":["
+                    "{\"author\":{\"$regex\":\"^a\"}},{\"data.x\":{\"$regex\":\"b$\"}}]}}," ACTIONS "}",
+                    &a), BF_OK);
+    CHECK(bf_filter_match(a->filter, &(struct bf_subject){
+                              .event = &(struct bf_envelope){.author = "ana"}}));
+    bf_automation_unref(a);
+    CHECK_INT(parse("{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"ci.done\",\"filter\":{"
+                    "\"author\":{\"$regex\":\"^a\"}}},\"actions\":[]}", &a), BF_ECONFIG);
+    CHECK_INT(parse("{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"ci.done\",\"filter\":{"
+                    "\"author\":{\"$regex\":\"^a\",\"$regex\":\"(\"}}}," ACTIONS "}", &a), BF_ECONFIG);
 }
 
 TEST(an_automation_lives_as_long_as_its_last_reference)
@@ -126,7 +164,23 @@ static const struct {
     {"{\"name\":\"n\"," SCOPE "," ACTIONS "}", "event", "is missing"},
     {"{\"name\":\"n\"," SCOPE ",\"event\":{}," ACTIONS "}", "event.type", "is missing"},
     {"{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"RUN_METRIC\"}," ACTIONS "}", "event.type",
-     "unknown event type \"RUN_METRIC\"; known are CREATE_ARTIFACT, LINK_MODEL"},
+     "RUN_METRIC is not available here; there are CREATE_ARTIFACT, LINK_MODEL"},
+    {"{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"CREATE_ARTEFACT\"}," ACTIONS "}", "event.type",
+     "unknown event type \"CREATE_ARTEFACT\"; known are CREATE_ARTIFACT, LINK_MODEL"},
+    {"{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"ci..finished\"}," ACTIONS "}", "event.type",
+     "types of your own such as \"ci.finished\""},
+    {"{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"link_model\"}," ACTIONS "}", "event.type",
+     "\"link_model\" is written LINK_MODEL"},
+    {"{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"artifact.alias.add\"}," ACTIONS "}",
+     "event.type", "use ADD_ARTIFACT_ALIAS, which is the trigger for artifact.alias.add"},
+    {"{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"artifact.link\"}," ACTIONS "}",
+     "event.type", "use LINK_MODEL, which"},
+    {"{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"run.state\"}," ACTIONS "}", "event.type",
+     "\"run.\" are not available as triggers; there are CREATE_ARTIFACT"},
+    {"{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"schedule.tick\"}," ACTIONS "}", "event.type",
+     "\"schedule.\" are not available"},
+    {"{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"clock.advance\"}," ACTIONS "}", "event.type",
+     "\"clock.\" are not available"},
     {"{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"UPDATE_ARTIFACT_ALIAS\"}," ACTIONS "}",
      "event.type", "use ADD_ARTIFACT_ALIAS"},
     {"{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"LINK_MODEL\",\"filter\":{\"tag\":\"x\"}},"

@@ -20,14 +20,17 @@ static int parse(struct bf_arena *a, const char *text, const char *event,
 static bool lets(const char *filter, const char *alias)
 {
     struct bf_envelope e = {.alias = alias, .tag = "t", .artifact_type = "model",
-                            .collection = "Classifier", .project = "wandb-registry-model"};
+                            .collection = "Classifier", .project = "wandb-registry-model",
+                            .entity = "acme", .author = "ana", .source = "http"};
     struct bf_arena *a = bf_arena_new(1 << 20);
+    struct bf_subject s = {.event = &e, .arena = a};
     const struct bf_filter *f;
     bool result;
 
     if (parse(a, filter, "artifact.link", &f))
         test_failed(__FILE__, __LINE__, "%s\n  %s: %s", filter, err.field, err.words);
-    result = bf_filter_match(f, &e);
+    result = bf_filter_match(f, &s);
+    bf_filter_release(f);
     bf_arena_free(a);
     return result;
 }
@@ -66,12 +69,22 @@ static const struct {
     {"{\"alias\":\"prod\",\"artifact_type\":\"model\"}", "ynn"},
     {"{\"alias\":\"prod\",\"artifact_type\":\"dataset\"}", "nnn"},
     {"{\"collection_name\":\"Classifier\",\"project_name\":{\"$contains\":\"registry\"}}", "yyy"},
-    /* as W&B's client sends it */
+    {"{\"alias\":{\"$regex\":\"^pr\"}}", "ynn"},
+    {"{\"alias\":{\"$regex\":\"R\"}}", "nnn"},
+    {"{\"alias\":{\"$regex\":\"(?i)R\"}}", "ynn"},
+    {"{\"alias\":{\"$regex\":\"\"}}", "yyn"},
+    {"{\"alias\":{\"$not\":{\"$regex\":\"^pr\"}}}", "nyy"},
+    {"{\"entity\":\"acme\",\"author\":\"ana\",\"source\":\"http\"}", "yyy"},
+    {"{\"entity_name\":\"acme\",\"user\":\"ana\",\"username\":{\"$ne\":\"bo\"}}", "yyy"},
+    /* as W&B's client sends it, and as its server shows it */
     {"{\"$or\":[{\"$and\":[]}]}", "yyy"},
     {"{\"$or\":[{\"$and\":[{\"alias\":{\"$eq\":\"prod\"}}]}]}", "ynn"},
     {"{\"$or\":[{\"$and\":[{\"$not\":{\"alias\":{\"$contains\":\"ro\"}}}]}]}", "nyy"},
     {"\"{\\\"$or\\\":[{\\\"$and\\\":[{\\\"alias\\\":{\\\"$eq\\\":\\\"prod\\\"}}]}]}\"", "ynn"},
     {"\"{}\"", "yyy"},
+    {"{\"filter\":\"{\\\"$or\\\":[{\\\"$and\\\":[{\\\"alias\\\":{\\\"$eq\\\":\\\"prod\\\"}}]}]}\"}", "ynn"},
+    {"{\"filter\":{\"alias\":\"prod\"}}", "ynn"},
+    {"\"{\\\"filter\\\":{\\\"alias\\\":\\\"prod\\\"}}\"", "ynn"},
 };
 
 TEST(operators_mean_what_they_say)
@@ -94,8 +107,9 @@ TEST(no_filter_matches_everything)
     struct bf_envelope e = {0};
 
     CHECK_INT(bf_filter_parse(a, NULL, "artifact.create", &f, &err), BF_OK);
-    CHECK(bf_filter_match(f, &e));
+    CHECK(bf_filter_match(f, &(struct bf_subject){.event = &e}));
     CHECK_INT(bf_filter_size(f), 0);
+    bf_filter_release(f);
     bf_arena_free(a);
 }
 
@@ -106,22 +120,42 @@ static const struct {
     {"artifact.link", "7", "", "must be an object"},
     {"artifact.link", "\"nonsense\"", "", "not JSON"},
     {"artifact.link", "{\"alais\":\"x\"}", "alais",
-     "those of artifact.link are alias, artifact_type, collection_name, project_name"},
+     "those of artifact.link are alias, artifact_type, artifact_version, aliases, tags, "
+     "metadata.KEY, collection_name, project_name, entity, author, source, data.PATH"},
     {"artifact.alias.add", "{\"tag\":\"x\"}", "tag", "alias, artifact_type"},
-    {"artifact.create", "{\"alias\":\"x\"}", "alias", "artifact_type, collection_name"},
+    {"artifact.create", "{\"alias\":\"x\"}", "alias", "are artifact_type, artifact_version"},
     {"artifact.tag.add", "{\"alias\":\"x\"}", "alias", "tag, artifact_type"},
     {"collection.tag.add", "{\"artifact_type\":\"x\"}", "artifact_type",
-     "are tag, collection_name, project_name"},
+     "are tag, collection_name, project_name, entity"},
+    {"ci.done", "{\"status\":\"x\"}", "status", "those of ci.done are alias, tag,"},
+    {"ci.done", "{\"data\":\"x\"}", "data", "data.PATH"},
+    {"ci.done", "{\"data.\":\"x\"}", "data.", "unknown field"},
+    {"ci.done", "{\"database\":\"x\"}", "database", "unknown field"},
+    {"collection.tag.add", "{\"metadata.a\":1}", "metadata.a", "unknown field"},
     {"artifact.link", "{\"alias\":7}", "alias", "must be a string, not a number"},
     {"artifact.link", "{\"alias\":{}}", "alias", "no operator"},
     {"artifact.link", "{\"alias\":{\"$eq\":[\"a\"]}}", "alias.$eq", "must be a string"},
-    {"artifact.link", "{\"alias\":{\"$in\":\"a\"}}", "alias.$in", "an array of strings"},
-    {"artifact.link", "{\"alias\":{\"$in\":[null]}}", "alias.$in", "must be a string"},
+    {"artifact.link", "{\"alias\":{\"$in\":\"a\"}}", "alias.$in", "an array of values"},
+    {"artifact.link", "{\"alias\":{\"$in\":[\"a\",null]}}", "alias.$in[1]", "must be a string"},
+    {"artifact.link", "{\"alias\":null}", "alias", "must be a string, not null"},
+    {"artifact.link", "{\"aliases\":{\"$all\":[1]}}", "aliases.$all[0]", "must be a string"},
+    {"ci.done", "{\"data.x\":[1]}", "data.x", "for arrays there are $in, $all and $size"},
+    {"ci.done", "{\"data.x\":{\"$eq\":{}}}", "data.x.$eq", "not an object"},
+    {"ci.done", "{\"data.x\":{\"$gt\":true}}", "data.x.$gt", "a string or a number"},
+    {"ci.done", "{\"data.x\":{\"$gt\":1e999}}", "data.x.$gt", "too large"},
+    {"ci.done", "{\"data.x\":{\"$contains\":1}}", "data.x.$contains", "must be a string"},
+    {"ci.done", "{\"data.x\":{\"$size\":-1}}", "data.x.$size", "a whole number from 0"},
+    {"ci.done", "{\"data.x\":{\"$size\":1.5}}", "data.x.$size", "a whole number from 0"},
+    {"ci.done", "{\"data.x\":{\"$regex\":7}}", "data.x.$regex", "must be a string"},
+    {"ci.done", "{\"data.x\":{\"$regex\":\"(\"}}", "data.x.$regex", "missing )"},
+    {"ci.done", "{\"$or\":[{\"data.x\":{\"$regex\":\"a\"}},{\"data.y\":{\"$regex\":\"(\"}}]}",
+     "$or[1].data.y.$regex", "missing )"},
+    {"ci.done", "{\"data.x\":{\"$regex\":\"a\",\"$options\":\"i\"}}", "data.x.$options", "(?i)"},
     {"artifact.link", "{\"alias\":{\"$exists\":1}}", "alias.$exists", "true or false"},
     {"artifact.link", "{\"alias\":{\"$not\":\"a\"}}", "alias.$not", "object of operators"},
-    {"artifact.link", "{\"alias\":{\"$regex\":\"^v\"}}", "alias.$regex",
-     "$regex is not supported yet; supported: $and"},
-    {"artifact.link", "{\"alias\":{\"$size\":1}}", "alias.$size", "\"$size\" is not an operator"},
+    {"artifact.link", "{\"alias\":{\"$size\":1}}", "alias.$size", "is for arrays; alias is a text"},
+    {"artifact.link", "{\"alias\":{\"$near\":1}}", "alias.$near",
+     "\"$near\" is not an operator; supported: $and, $or"},
     {"artifact.link", "{\"$xor\":[]}", "$xor", "\"$xor\" is not an operator"},
     {"artifact.link", "{\"$or\":{}}", "$or", "an array of filters"},
     {"artifact.link", "{\"$or\":[{},{\"$and\":[{\"alias\":{\"$lt\":1}}]}]}",
@@ -188,6 +222,23 @@ TEST(size_is_limited)
     bf_arena_free(a);
 }
 
+TEST(a_filter_has_32_patterns_at_most)
+{
+    struct bf_arena *a = bf_arena_new(1 << 20);
+    char text[2000] = "{\"$or\":[";
+    const struct bf_filter *f;
+
+    for (int i = 0; i < BF_FILTER_PATTERNS_MAX; i++)
+        strcat(text, i ? ",{\"alias\":{\"$regex\":\"a\"}}" : "{\"alias\":{\"$regex\":\"a\"}}");
+    strcat(text, "]}");
+    CHECK_INT(parse(a, text, "artifact.link", &f), BF_OK);
+    bf_filter_release(f);
+    strcpy(text + strlen(text) - 2, ",{\"alias\":{\"$regex\":\"a\"}}]}");
+    CHECK_INT(parse(a, text, "artifact.link", &f), BF_ECONFIG);
+    CHECK_HAS(err.words, "more than 32 patterns");
+    bf_arena_free(a);
+}
+
 TEST(a_copy_works_like_the_original)
 {
     struct bf_arena *a = bf_arena_new(1 << 20);
@@ -195,12 +246,13 @@ TEST(a_copy_works_like_the_original)
     const struct bf_filter *f;
     struct bf_filter *copy;
 
-    parse(a, "{\"alias\":{\"$in\":[\"a\",\"b\"]}}", "artifact.link", &f);
+    parse(a, "{\"alias\":{\"$in\":[\"a\",\"b\"],\"$regex\":\"[bc]\"}}", "artifact.link", &f);
     copy = malloc(bf_filter_size(f));
     memcpy(copy, f, bf_filter_size(f));
     bf_arena_free(a);
-    CHECK(bf_filter_match(copy, &yes));
-    CHECK(!bf_filter_match(copy, &no));
+    CHECK(bf_filter_match(copy, &(struct bf_subject){.event = &yes}));
+    CHECK(!bf_filter_match(copy, &(struct bf_subject){.event = &no}));
+    bf_filter_release(copy);
     free(copy);
 }
 
@@ -245,5 +297,444 @@ TEST(literals_are_all_that_the_field_can_be)
                         literal_rows[i].want);
     }
     CHECK_INT(bf_filter_literals(NULL, "alias", NULL, 4), 0);
+    bf_arena_free(a);
+}
+
+/* ---- values of all types ---- */
+
+#define CUSTOM                                                                                     \
+    "{\"type\":\"ci.done\",\"entity\":\"acme\",\"artifact\":{\"version\":\"v7\",\"aliases\":[\"latest\"," \
+    "\"prod\"],\"tags\":[],\"metadata\":{\"acc\":0.93,\"a.b\":1,\"a\":{\"b\":2,\"c\":3},\"none\":null," \
+    "\"model\":\"c\\u006en\"}},\"data\":{\"id\":9007199254740993,\"ok\":true,\"text\":\"10\",\"n\":10," \
+    "\"f\":10.0,\"empty\":[],\"list\":[1,\"x\",[5]],\"alerts\":[{\"labels\":{\"severity\":\"page\"}}," \
+    "{\"labels\":{\"severity\":\"info\"}},7],\"deep\":{\"er\":{\"st\":\"\"}}}}"
+
+static const struct {
+    const char *filter;
+    bool match;
+} typed[] = {
+    /* numbers are numbers, whole ones exactly */
+    {"{\"data.n\":10}", true},
+    {"{\"data.n\":10.0}", true},
+    {"{\"data.n\":1e1}", true},
+    {"{\"data.f\":10}", true},
+    {"{\"data.n\":{\"$gt\":9}}", true},
+    {"{\"data.n\":{\"$gt\":9.99}}", true},
+    {"{\"data.n\":{\"$gt\":10}}", false},
+    {"{\"data.n\":{\"$gte\":10,\"$lte\":10.0}}", true},
+    {"{\"data.n\":{\"$lt\":9}}", false},    /* as texts "10" would be less than "9" */
+    {"{\"data.id\":9007199254740993}", true},
+    {"{\"data.id\":9007199254740992}", false},        /* its double is the same */
+    {"{\"data.id\":{\"$gt\":9007199254740992}}", true},
+    {"{\"data.id\":9007199254740992.0}", true},       /* this one is a double */
+    {"{\"metadata.acc\":{\"$gt\":0.9}}", true},
+    {"{\"metadata.acc\":{\"$gte\":0.93,\"$lt\":0.94}}", true},
+    /* no type is another */
+    {"{\"data.n\":\"10\"}", false},
+    {"{\"data.text\":10}", false},
+    {"{\"data.text\":\"10\"}", true},
+    {"{\"data.text\":{\"$gt\":9}}", false},
+    {"{\"data.text\":{\"$lte\":99}}", false},
+    {"{\"data.n\":{\"$ne\":\"10\"}}", true},
+    {"{\"data.ok\":true}", true},
+    {"{\"data.ok\":false}", false},
+    {"{\"data.ok\":1}", false},
+    {"{\"data.ok\":\"true\"}", false},
+    {"{\"data.ok\":{\"$in\":[1,\"x\",true]}}", true},
+    {"{\"data.n\":{\"$contains\":\"1\"}}", false},
+    {"{\"data.n\":{\"$regex\":\"1\"}}", false},
+    {"{\"data.ok\":{\"$gt\":0}}", false},
+    /* null is a value, absence is not */
+    {"{\"metadata.none\":null}", true},
+    {"{\"metadata.none\":{\"$exists\":true}}", true},
+    {"{\"metadata.gone\":null}", false},
+    {"{\"metadata.gone\":{\"$exists\":false}}", true},
+    {"{\"metadata.gone\":{\"$ne\":null}}", true},
+    {"{\"metadata.acc\":{\"$ne\":null}}", true},
+    {"{\"metadata.gone\":{\"$nin\":[1]}}", true},
+    {"{\"metadata.gone\":{\"$lt\":1}}", false},
+    {"{\"$nor\":[{\"metadata.gone\":{\"$lt\":1}}]}", true},
+    /* paths */
+    {"{\"data.deep.er.st\":\"\"}", true},
+    {"{\"data.deep.er\":{\"$exists\":true}}", true},
+    {"{\"data.deep.er.st.more\":{\"$exists\":true}}", false},
+    {"{\"data.dee\":{\"$exists\":true}}", false},
+    {"{\"data.n.x\":{\"$exists\":true}}", false},
+    {"{\"metadata.a.b\":1}", true},     /* the member "a.b" ... */
+    {"{\"metadata.a.b\":2}", true},     /* ... and "b" of "a" */
+    {"{\"metadata.a.c\":3}", true},
+    {"{\"metadata.model\":\"cnn\"}", true},
+    {"{\"data.alerts.labels.severity\":\"info\"}", true},
+    {"{\"data.alerts.labels.severity\":\"warn\"}", false},
+    {"{\"data.alerts.1.labels.severity\":\"info\"}", true},
+    {"{\"data.alerts.0.labels.severity\":\"info\"}", false},
+    {"{\"data.alerts.2\":7}", true},
+    {"{\"data.alerts.01.labels\":{\"$exists\":true}}", false},
+    {"{\"data.alerts\":{\"$size\":3}}", true},
+    /* arrays */
+    {"{\"aliases\":\"prod\"}", true},
+    {"{\"aliases\":\"pro\"}", false},
+    {"{\"aliases\":{\"$contains\":\"pro\"}}", true},
+    {"{\"aliases\":{\"$regex\":\"^lat\"}}", true},
+    {"{\"aliases\":{\"$ne\":\"prod\"}}", false},
+    {"{\"aliases\":{\"$in\":[\"x\",\"latest\"]}}", true},
+    {"{\"aliases\":{\"$nin\":[\"x\",\"latest\"]}}", false},
+    {"{\"aliases\":{\"$all\":[\"prod\",\"latest\"]}}", true},
+    {"{\"aliases\":{\"$all\":[\"prod\",\"x\"]}}", false},
+    {"{\"aliases\":{\"$all\":[]}}", false},
+    {"{\"aliases\":{\"$size\":2}}", true},
+    {"{\"aliases\":{\"$size\":1}}", false},
+    {"{\"tags\":{\"$size\":0}}", true},
+    {"{\"tags\":{\"$exists\":true}}", true},
+    {"{\"tags\":\"x\"}", false},
+    {"{\"tags\":{\"$ne\":\"x\"}}", true},
+    {"{\"data.list\":1}", true},
+    {"{\"data.list\":\"x\"}", true},
+    {"{\"data.list\":5}", false},       /* that is within an array of its own */
+    {"{\"data.list.2\":5}", true},
+    {"{\"data.list\":{\"$all\":[\"x\",1]}}", true},
+    {"{\"data.n\":{\"$all\":[10]}}", true},
+    {"{\"data.n\":{\"$all\":[10,11]}}", false},
+    {"{\"data.n\":{\"$size\":1}}", false},
+    {"{\"artifact_version\":\"v7\"}", true},
+    {"{\"artifact_type\":{\"$exists\":false}}", true},
+};
+
+TEST(values_compare_by_their_type)
+{
+    struct bf_arena *a = bf_arena_new(1 << 20);
+    struct bf_envelope *e;
+
+    if (bf_envelope_parse(a, CUSTOM, strlen(CUSTOM), BF_FROM_OUTSIDE, &e, &err))
+        test_failed(__FILE__, __LINE__, "%s: %s", err.field, err.words);
+    for (size_t i = 0; i < BF_COUNT(typed); i++) {
+        struct bf_subject s = {.event = e, .arena = a};
+        const struct bf_filter *f;
+
+        if (parse(a, typed[i].filter, "ci.done", &f))
+            test_failed(__FILE__, __LINE__, "%s\n  %s: %s", typed[i].filter, err.field, err.words);
+        if (bf_filter_match(f, &s) != typed[i].match)
+            test_failed(__FILE__, __LINE__, "%s gives %d", typed[i].filter, !typed[i].match);
+        bf_filter_release(f);
+    }
+    bf_envelope_unref(e);
+    bf_arena_free(a);
+}
+
+/* ---- against an evaluator that knows nothing of nodes ---- */
+
+static unsigned seed = 7;
+
+static unsigned pick(unsigned n)
+{
+    seed = seed * 1103515245 + 12345;
+    return (seed >> 16) % n;
+}
+
+static const char *const scalars[] = {"\"a\"", "\"ab\"", "\"b\"", "\"\"", "\"1\"", "1", "2", "1.5",
+                                      "-1", "1.0", "9007199254740993", "9007199254740992", "true",
+                                      "false", "null"};
+
+static void random_scalar(struct bf_buf *b, bool text)
+{
+    bf_buf_adds(b, scalars[pick(text ? 5 : BF_COUNT(scalars))]);
+}
+
+static void random_value(struct bf_buf *b, unsigned depth)
+{
+    unsigned n = pick(4);
+
+    if (depth == 0 || pick(3) == 0) {
+        random_scalar(b, false);
+    } else if (pick(2)) {
+        bf_buf_addc(b, '[');
+        for (unsigned i = 0; i < n; i++) {
+            bf_buf_adds(b, i ? "," : "");
+            random_value(b, depth - 1);
+        }
+        bf_buf_addc(b, ']');
+    } else {
+        bf_buf_addc(b, '{');
+        for (unsigned i = 0; i < n; i++) {
+            bf_buf_printf(b, "%s\"%c\":", i ? "," : "", "xyz"[i % 3]);
+            if (i == 3)
+                bf_buf_adds(b, "0,\"1\":");
+            random_value(b, depth - 1);
+        }
+        bf_buf_addc(b, '}');
+    }
+}
+
+static const char *const paths[] = {"alias", "data.x", "data.y", "data.x.y", "data.x.x.y", "data.z",
+                                    "data.x.1", "data.y.0.x", "metadata.x", "author"};
+
+static bool is_text(const char *path) { return !strchr(path, '.'); }
+
+static void random_operator(struct bf_buf *b, bool text)
+{
+    static const char *const ones[] = {"$eq", "$ne", "$gt", "$gte", "$lt", "$lte"};
+    static const char *const lists[] = {"$in", "$nin", "$all"};
+    unsigned n = pick(4);
+
+    switch (pick(7)) {
+    case 0:
+        bf_buf_printf(b, "\"$exists\":%s", pick(2) ? "true" : "false");
+        break;
+    case 1:
+        bf_buf_printf(b, "\"$contains\":%s", scalars[pick(4)]);
+        break;
+    case 2:
+        bf_buf_printf(b, "\"$regex\":\"%s\"", pick(2) ? "^a" : "b$");
+        break;
+    case 3:
+        bf_buf_printf(b, "\"%s\":[", lists[pick(text ? 2 : 3)]);
+        for (unsigned i = 0; i < n; i++) {
+            bf_buf_adds(b, i ? "," : "");
+            random_scalar(b, text);
+        }
+        bf_buf_addc(b, ']');
+        break;
+    case 4:
+        if (!text) {
+            bf_buf_printf(b, "\"$size\":%u", pick(3));
+            break;
+        }
+        /* fall through */
+    default:
+        bf_buf_printf(b, "\"%s\":%s", ones[pick(BF_COUNT(ones))], scalars[pick(text ? 5 : 12)]);
+    }
+}
+
+static void random_filter(struct bf_buf *b, unsigned depth)
+{
+    static const char *const ops[] = {"$and", "$or", "$nor"};
+    const char *path = paths[pick(BF_COUNT(paths))];
+    unsigned n = 1 + pick(3);
+
+    if (depth == 0 || pick(3) == 0) {
+        bool not = pick(5) == 0;
+
+        bf_buf_printf(b, "{\"%s\":%s{", path, not ? "{\"$not\":" : "");
+        random_operator(b, is_text(path));
+        bf_buf_adds(b, not ? "}}}" : "}}");
+    } else if (pick(5) == 0) {
+        bf_buf_adds(b, "{\"$not\":");
+        random_filter(b, depth - 1);
+        bf_buf_addc(b, '}');
+    } else {
+        bf_buf_printf(b, "{\"%s\":[", ops[pick(3)]);
+        for (unsigned i = 0; i < n; i++) {
+            bf_buf_adds(b, i ? "," : "");
+            random_filter(b, depth - 1);
+        }
+        bf_buf_adds(b, "]}");
+    }
+}
+
+/* What two values say of each other: '<', '=', '>', or '?' where they cannot be compared. */
+static char naive_order(const struct bf_json *a, const struct bf_json *b)
+{
+    long long wa, wb;
+    double da, db;
+    int order;
+
+    if (a->type != b->type || a->type >= BF_JSON_ARRAY)
+        return '?';
+    if (a->type < BF_JSON_NUMBER)
+        return '=';
+    if (a->type == BF_JSON_STRING) {
+        order = strncmp(a->text, b->text, a->len < b->len ? a->len : b->len);
+        order = order ? order : (int)a->len - (int)b->len;
+    } else if (!memchr(a->text, '.', a->len) && !memchr(b->text, '.', b->len)) {
+        wa = strtoll(a->text, NULL, 10);
+        wb = strtoll(b->text, NULL, 10);
+        order = (wa > wb) - (wa < wb);
+    } else {
+        da = strtod(a->text, NULL);
+        db = strtod(b->text, NULL);
+        order = (da > db) - (da < db);
+    }
+    return "<=>"[(order > 0) - (order < 0) + 1];
+}
+
+/* One value that is no array. */
+static bool naive_one(const struct bf_json *key, const struct bf_json *v)
+{
+    const struct bf_json *operand = key + 1;
+    char order = naive_order(v, operand);
+    char name[20], text[40] = "";
+
+    snprintf(name, sizeof(name), "%.*s", (int)key->len, key->text);
+    if (v->type == BF_JSON_STRING)
+        snprintf(text, sizeof(text), "%.*s", (int)v->len, v->text);
+    if (strcmp(name, "$eq") == 0 || strcmp(name, "$ne") == 0)   /* turned round by who asks */
+        return order == '=';
+    if (strcmp(name, "$gt") == 0 || strcmp(name, "$lt") == 0)
+        return order == (name[1] == 'g' ? '>' : '<');
+    if (strcmp(name, "$gte") == 0 || strcmp(name, "$lte") == 0)
+        return order == '=' || order == (name[1] == 'g' ? '>' : '<');
+    if (strcmp(name, "$in") == 0 || strcmp(name, "$nin") == 0) {
+        for (const struct bf_json *e = bf_json_first(operand); e; e = bf_json_next(operand, e))
+            if (naive_order(v, e) == '=')
+                return true;
+        return false;
+    }
+    if (v->type != BF_JSON_STRING)
+        return false;
+    if (strcmp(name, "$regex") == 0)
+        return operand->text[0] == '^' ? text[0] == 'a' : *text && text[strlen(text) - 1] == 'b';
+    CHECK_STR(name, "$contains");
+    snprintf(name, sizeof(name), "%.*s", (int)operand->len, operand->text);
+    return strstr(text, name) != NULL;
+}
+
+/* A positive operator on the value that a path has led to. */
+static bool naive_value(const struct bf_json *key, const struct bf_json *v)
+{
+    if (bf_json_eq(key, "$exists"))
+        return true;
+    if (bf_json_eq(key, "$size")) {
+        int64_t size;
+
+        return bf_json_int(key + 1, &size) && v->type == BF_JSON_ARRAY &&
+               bf_json_count(v) == (size_t)size;
+    }
+    if (bf_json_eq(key, "$all")) {
+        for (const struct bf_json *e = bf_json_first(key + 1); e; e = bf_json_next(key + 1, e)) {
+            bool found = naive_order(v, e) == '=';
+
+            for (const struct bf_json *m = v->type == BF_JSON_ARRAY ? bf_json_first(v) : NULL; m;
+                 m = bf_json_next(v, m))
+                found |= naive_order(m, e) == '=';
+            if (!found)
+                return false;
+        }
+        return bf_json_first(key + 1) != NULL;
+    }
+    if (v->type != BF_JSON_ARRAY)
+        return naive_one(key, v);
+    for (const struct bf_json *m = bf_json_first(v); m; m = bf_json_next(v, m))
+        if (naive_one(key, m))
+            return true;
+    return false;
+}
+
+static bool naive_path(const struct bf_json *key, const struct bf_json *v, const char *path)
+{
+    char segment[20];
+    size_t len = strcspn(path, "."), i = 0;
+
+    if (!v || !*path)
+        return v && naive_value(key, v);
+    snprintf(segment, sizeof(segment), "%.*s", (int)len, path);
+    if (v->type == BF_JSON_OBJECT)
+        return naive_path(key, bf_json_get(v, segment), path + len + (path[len] == '.'));
+    for (const struct bf_json *m = v->type == BF_JSON_ARRAY ? bf_json_first(v) : NULL; m;
+         m = bf_json_next(v, m), i++)
+        if ((m->type == BF_JSON_OBJECT && naive_path(key, m, path)) ||
+            (segment[0] >= '0' && segment[0] <= '9' && (size_t)atoi(segment) == i &&
+             naive_path(key, m, path + len + (path[len] == '.'))))
+            return true;
+    return false;
+}
+
+static bool naive_field(const struct bf_json *field, const struct bf_json *key,
+                        const struct bf_json *event)
+{
+    char path[40];
+    bool negative = bf_json_eq(key, "$ne") || bf_json_eq(key, "$nin") ||
+                    (bf_json_eq(key, "$exists") && bf_json_is(key + 1, BF_JSON_FALSE));
+
+    snprintf(path, sizeof(path), "%s%.*s", memcmp(field->text, "metadata", 8) ? "" : "artifact.",
+             (int)field->len, field->text);
+    return naive_path(key, event, path) != negative;
+}
+
+static bool naive(const struct bf_json *filter, const struct bf_json *event);
+
+static bool naive_operators(const struct bf_json *field, const struct bf_json *operators,
+                            const struct bf_json *event)
+{
+    for (const struct bf_json *k = bf_json_first(operators); k; k = bf_json_next(operators, k)) {
+        bool holds = bf_json_eq(k, "$not") ? !naive_operators(field, k + 1, event)
+                                           : naive_field(field, k, event);
+
+        if (!holds)
+            return false;
+    }
+    return true;
+}
+
+static bool naive(const struct bf_json *filter, const struct bf_json *event)
+{
+    const struct bf_json *k = bf_json_first(filter), *list = k + 1;
+    size_t n = 0, held = 0;
+
+    if (bf_json_eq(k, "$not"))
+        return !naive(list, event);
+    if (k->text[0] != '$')
+        return naive_operators(k, list, event);
+    for (const struct bf_json *f = bf_json_first(list); f; f = bf_json_next(list, f), n++)
+        held += naive(f, event);
+    return bf_json_eq(k, "$and") ? held == n : bf_json_eq(k, "$or") ? held > 0 : held == 0;
+}
+
+static void random_event(struct bf_buf *b)
+{
+    bf_buf_adds(b, "{\"type\":\"ci.done\",\"entity\":\"acme\"");
+    if (pick(3))
+        bf_buf_printf(b, ",\"alias\":%s", scalars[pick(3)]);
+    if (pick(3))
+        bf_buf_printf(b, ",\"author\":%s", scalars[pick(3)]);
+    bf_buf_adds(b, ",\"artifact\":{\"metadata\":{\"x\":");
+    random_value(b, 2);
+    bf_buf_adds(b, "}},\"data\":{\"x\":");
+    random_value(b, 3);
+    bf_buf_adds(b, ",\"y\":");
+    random_value(b, 2);
+    bf_buf_adds(b, "}}");
+}
+
+static void compare_once(struct bf_arena *a, size_t *matches)
+{
+    struct bf_subject s = {.arena = a};
+    const struct bf_json *filter, *event;
+    const struct bf_filter *f;
+    struct bf_envelope *e;
+    struct bf_buf ft, et;
+    bool got;
+
+    bf_buf_init(&ft, 65536);
+    bf_buf_init(&et, 65536);
+    random_filter(&ft, 3);
+    random_event(&et);
+    filter = bf_json_parse(a, ft.data, ft.len, &err);
+    event = bf_json_parse(a, et.data, et.len, &err);
+    if (bf_filter_parse(a, filter, "ci.done", &f, &err) ||
+        bf_envelope_parse(a, et.data, et.len, BF_FROM_OUTSIDE, &e, &err))
+        test_failed(__FILE__, __LINE__, "%s\n  %s\n  %s: %s", ft.data, et.data, err.field,
+                    err.words);
+    s.event = e;
+    got = bf_filter_match(f, &s);
+    if (got != naive(filter, event))
+        test_failed(__FILE__, __LINE__, "%s\n  gives %d on %s", ft.data, got, et.data);
+    *matches += got;
+    bf_filter_release(f);
+    bf_envelope_unref(e);
+    bf_buf_fini(&ft);
+    bf_buf_fini(&et);
+}
+
+TEST(random_filters_mean_what_a_plain_evaluator_says)
+{
+    enum { ROUNDS = 20000 };
+    struct bf_arena *a = bf_arena_new(1 << 20);
+    size_t matches = 0;
+
+    for (int i = 0; i < ROUNDS; i++) {
+        compare_once(a, &matches);
+        bf_arena_reset(a);
+    }
+    CHECK(matches > ROUNDS / 10 && matches < ROUNDS - ROUNDS / 10);
     bf_arena_free(a);
 }

@@ -98,6 +98,53 @@ TEST(a_link_into_a_registry_is_a_creation_there)
     bf_rules_free(r);
 }
 
+TEST(a_type_of_ones_own_fires_at_every_scope_and_is_no_other_type)
+{
+    struct bf_rules *r = bf_rules_new();
+    struct bf_envelope e = {.type = "ci.finished", .entity = "acme", .project = "vision",
+                            .collection = "resnet"};
+    const struct bf_firing *f;
+
+    bf_rules_place(r, "acme", "acme-corp");
+    put(r, "1", "\"entity\":\"acme-corp\"", "ci.finished", "null");
+    put(r, "2", ACME, "ci.finished", "null");
+    put(r, "3", VISION, "ci.finished", "{\"collection_name\":\"resnet\"}");
+    put(r, "4", RESNET, "ci.finished", "{\"collection_name\":\"vgg\"}");
+    put(r, "5", ACME, "ci.finished_late", "null");
+    put(r, "6", ACME, "ci", "null");
+    put(r, "7", ACME, "CREATE_ARTIFACT", "null");
+    put(r, "8", ACME, "belfry.automation.put", "null");
+    CHECK_STR(fires(r, &e), "1 2 3");
+    CHECK_INT(bf_rules_apply(r, &e, &f), 3);
+    CHECK_STR(f[0].trigger->rendered, "ci.finished");
+    e.type = "belfry.automation.put";
+    CHECK_STR(fires(r, &e), "8");
+    bf_rules_free(r);
+}
+
+TEST(filters_of_one_event_share_its_json)
+{
+    static const char text[] = "{\"type\":\"ci.finished\",\"entity\":\"acme\",\"data\":{"
+                               "\"build\":{\"status\":\"fa\\u0069led\"},\"n\":7}}";
+    struct bf_rules *r = bf_rules_new();
+    struct bf_envelope e = {.type = "ci.finished", .entity = "acme", .text = text,
+                            .text_len = sizeof(text) - 1};
+
+    put(r, "1", ACME, "ci.finished", "{\"data.build.status\":\"failed\"}");
+    put(r, "2", ACME, "ci.finished", "{\"data.build.status\":{\"$regex\":\"^fail\"}}");
+    put(r, "3", ACME, "ci.finished", "{\"data.n\":{\"$gt\":7}}");
+    put(r, "4", ACME, "ci.finished", "{\"data.n\":{\"$gte\":7}}");
+    for (int i = 0; i < 3; i++)
+        CHECK_STR(fires(r, &e), "1 2 4");
+    e.text = "{\"data\":{\"n\":8}}";
+    e.text_len = strlen(e.text);
+    CHECK_STR(fires(r, &e), "3 4");
+    e.text = "{\"data\":";              /* never in the journal; then there is no such field */
+    e.text_len = strlen(e.text);
+    CHECK_STR(fires(r, &e), "");
+    bf_rules_free(r);
+}
+
 TEST(a_disabled_automation_is_kept_and_never_fires)
 {
     struct bf_rules *r = bf_rules_new();
@@ -324,7 +371,7 @@ static const char *const texts[] = {"prod", "staging", "latest", "x"};
 static const char *const wires[] = {"CREATE_ARTIFACT", "LINK_MODEL", "UNLINK_ARTIFACT",
                                     "ADD_ARTIFACT_ALIAS", "ADD_ARTIFACT_TAG",
                                     "REMOVE_ARTIFACT_TAG", "ADD_COLLECTION_TAG",
-                                    "REMOVE_COLLECTION_TAG"};
+                                    "REMOVE_COLLECTION_TAG", "ci.done"};
 static const char *const types[] = {"artifact.create", "artifact.link", "artifact.unlink",
                                     "artifact.alias.add", "artifact.tag.add",
                                     "artifact.tag.remove", "collection.tag.add",
@@ -365,7 +412,8 @@ static struct bf_automation *random_automation(const char *id)
 {
     const char *wire = PICK(wires), *project = MAYBE(projects);
     const char *collection = project ? MAYBE(collections) : NULL;
-    const struct bf_trigger *t = bf_trigger_by_wire(wire);
+    static const struct bf_trigger own = {.wire = "ci.done", .event = "ci.done"};
+    const struct bf_trigger *t = bf_trigger_by_wire(wire) ? bf_trigger_by_wire(wire) : &own;
     char scope[200], one[200], two[200], filter[500];
     int len = snprintf(scope, sizeof(scope), "\"entity\":\"%s\"", PICK(entities));
 
@@ -413,6 +461,7 @@ static void move_one(struct bf_rules *r)
 /* What the meaning of an automation says, in so many words. */
 static bool should_fire(const struct bf_automation *a, const struct bf_envelope *e)
 {
+    struct bf_subject s = {.event = e};
     bool registry = e->project && (strncmp(e->project, "wandb-registry-", 15) == 0 ||
                                    strcmp(e->project, "model-registry") == 0);
     bool triggered = strcmp(a->trigger->event, e->type) == 0 ||
@@ -421,7 +470,7 @@ static bool should_fire(const struct bf_automation *a, const struct bf_envelope 
 
     return a->enabled && triggered && (within(a->entity, e->entity) || is_over(a, e)) &&
            within(a->project, e->project) && within(a->collection, e->collection) &&
-           bf_filter_match(a->filter, e);
+           bf_filter_match(a->filter, &s);
 }
 
 static void compare(struct bf_rules *r, struct bf_automation *const *pool)

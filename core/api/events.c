@@ -7,6 +7,7 @@
 #include "core/base/base.h"
 #include "core/base/buf.h"
 #include "core/bus/journal_list.h"
+#include "core/event/cloudevents.h"
 #include "core/event/envelope.h"
 
 #define SCRATCH_MAX    (64 * 1024 * 1024)       /* to parse one envelope again */
@@ -35,6 +36,25 @@ static int answer_event(struct bf_exchange *x, const struct bf_envelope *e)
     return 200;
 }
 
+/* As one of those that POST takes, for who asks for it. */
+static int answer_cloudevent(struct bf_api *api, struct bf_exchange *x, const struct bf_envelope *e)
+{
+    struct bf_buf b;
+
+    bf_buf_init(&b, SHOWN_MAX);
+    bf_cloudevent_print(e, api->public_url, &b);
+    bf_exchange_reply(x, "application/cloudevents+json", b.data, b.len);
+    bf_buf_fini(&b);
+    return 200;
+}
+
+static bool wants_cloudevent(struct bf_exchange *x)
+{
+    const char *accept = bf_exchange_header(x, "Accept");
+
+    return accept && strcasestr(accept, "application/cloudevents+json");
+}
+
 static int on_get(struct bf_exchange *x, void *arg)
 {
     struct bf_api *api = arg;
@@ -51,7 +71,7 @@ static int on_get(struct bf_exchange *x, void *arg)
     if (rc && rc != BF_ENOENT)
         return bf_api_unreadable(x);
     if (e && e->received_ms == ms && bf_api_may_read(api, x, e->entity))
-        status = answer_event(x, e);
+        status = wants_cloudevent(x) ? answer_cloudevent(api, x, e) : answer_event(x, e);
     else
         status = bf_api_missing(x, "event", id ? id : "");
     bf_envelope_unref(e);

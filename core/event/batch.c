@@ -13,6 +13,9 @@
 
 struct batch {
     struct bf_arena *scratch;
+    bf_make_fn *make;
+    void *arg;
+    bool may_be_empty;          /* of an array */
     const char *text;
     const char *at;
     const char *end;
@@ -47,7 +50,7 @@ static int add(struct batch *b, const struct bf_json *root, struct bf_error *err
     if (b->n == BF_BATCH_EVENTS_MAX)
         return bf_error_set(err, BF_ETOOBIG, "more than %d events at once: send several batches",
                             BF_BATCH_EVENTS_MAX);
-    rc = bf_envelope_make(b->scratch, root, BF_FROM_OUTSIDE, &b->events[b->n], err);
+    rc = b->make(b->arg, b->scratch, root, &b->events[b->n], err);
     if (rc == BF_OK)
         b->n++;
     return rc;
@@ -68,12 +71,8 @@ static int read_element(struct batch *b, struct bf_error *err)
     return BF_OK;
 }
 
-static int read_array(struct batch *b, struct bf_error *err)
+static int read_elements(struct batch *b, struct bf_error *err)
 {
-    b->at++;
-    skip_space(b);
-    if (b->at < b->end && *b->at == ']')
-        return bf_error_set(err, BF_ECONFIG, "there is no event in an empty array");
     for (;;) {
         int rc = read_element(b, err);
 
@@ -83,14 +82,28 @@ static int read_array(struct batch *b, struct bf_error *err)
             return bf_error_set(err, BF_ECONFIG, "byte %zu: expected ',' or ']' after event [%zu]",
                                 (size_t)(b->at - b->text), b->n - 1);
         if (*b->at++ == ']')
-            break;
+            return BF_OK;
         skip_space(b);
     }
+}
+
+static int read_array(struct batch *b, struct bf_error *err)
+{
+    int rc = BF_OK;
+
+    b->at++;
     skip_space(b);
-    if (b->at < b->end)
-        return bf_error_set(err, BF_ECONFIG, "byte %zu: something stands behind the array",
-                            (size_t)(b->at - b->text));
-    return BF_OK;
+    if (b->at == b->end || *b->at != ']')
+        rc = read_elements(b, err);
+    else if (b->may_be_empty)
+        b->at++;
+    else
+        rc = bf_error_set(err, BF_ECONFIG, "there is no event in an empty array");
+    skip_space(b);
+    if (!rc && b->at < b->end)
+        rc = bf_error_set(err, BF_ECONFIG, "byte %zu: something stands behind the array",
+                          (size_t)(b->at - b->text));
+    return rc;
 }
 
 static int read_lines(struct batch *b, struct bf_error *err)
@@ -147,7 +160,7 @@ static int read_one_or_lines(struct batch *b, struct bf_error *err)
     return read_lines(b, err);
 }
 
-static int read_all(struct batch *b, struct bf_error *err)
+static int begin(struct batch *b, struct bf_error *err)
 {
     size_t len = (size_t)(b->end - b->text);
 
@@ -158,39 +171,77 @@ static int read_all(struct batch *b, struct bf_error *err)
     skip_space(b);
     if (b->at == b->end)
         return bf_error_set(err, BF_ECONFIG, "there is no event in an empty text");
-    if (*b->at != '[')
-        return read_one_or_lines(b, err);
-    return read_array(b, err);
+    return BF_OK;
+}
+
+static int read_all(struct batch *b, struct bf_error *err)
+{
+    int rc = begin(b, err);
+
+    if (rc)
+        return rc;
+    if (*b->at == '[')
+        return read_array(b, err);
+    if (b->may_be_empty)
+        return bf_error_set(err, BF_ECONFIG, "a batch must be a JSON array");
+    return read_one_or_lines(b, err);
+}
+
+static int parse(struct bf_arena *a, struct batch *b, const char *text, size_t len,
+                 struct bf_envelope ***out, size_t *n, struct bf_error *err)
+{
+    struct bf_envelope **events = NULL;
+    int rc;
+
+    b->text = b->at = text;
+    b->end = text + len;
+    b->n = 0;
+    b->scratch = bf_arena_new(SCRATCH_MAX);
+    rc = read_all(b, err);
+    bf_arena_free(b->scratch);
+    if (rc == BF_OK) {
+        events = bf_arena_alloc(a, (b->n + 1) * sizeof(*events));
+        if (!events)
+            rc = bf_error_set(err, BF_ENOMEM, "no memory for %zu events", b->n);
+    }
+    if (rc) {
+        for (size_t i = 0; i < b->n; i++)
+            bf_envelope_unref(b->events[i]);
+        return rc;
+    }
+    memcpy(events, b->events, b->n * sizeof(*events));
+    *out = events;
+    *n = b->n;
+    return BF_OK;
+}
+
+static int make_envelope(void *arg, struct bf_arena *scratch, const struct bf_json *root,
+                         struct bf_envelope **out, struct bf_error *err)
+{
+    (void)arg;
+    return bf_envelope_make(scratch, root, BF_FROM_OUTSIDE, out, err);
 }
 
 int bf_envelopes_parse(struct bf_arena *a, const char *text, size_t len,
                        struct bf_envelope ***out, size_t *n, struct bf_error *err)
 {
-    struct batch b;
-    struct bf_envelope **events = NULL;
     struct bf_error unheard;
-    int rc;
+    struct batch b;
 
-    if (!err)
-        err = &unheard;
-    b.text = b.at = text;
-    b.end = text + len;
-    b.n = 0;
-    b.scratch = bf_arena_new(SCRATCH_MAX);
-    rc = read_all(&b, err);
-    bf_arena_free(b.scratch);
-    if (rc == BF_OK) {
-        events = bf_arena_alloc(a, b.n * sizeof(*events));
-        if (!events)
-            rc = bf_error_set(err, BF_ENOMEM, "no memory for %zu events", b.n);
-    }
-    if (rc) {
-        for (size_t i = 0; i < b.n; i++)
-            bf_envelope_unref(b.events[i]);
-        return rc;
-    }
-    memcpy(events, b.events, b.n * sizeof(*events));
-    *out = events;
-    *n = b.n;
-    return BF_OK;
+    b.make = make_envelope;
+    b.arg = NULL;
+    b.may_be_empty = false;
+    return parse(a, &b, text, len, out, n, err ? err : &unheard);
+}
+
+int bf_array_parse(struct bf_arena *a, const char *text, size_t len, bf_make_fn *make, void *arg,
+                   struct bf_envelope ***out, size_t *n, struct bf_error *err)
+{
+    struct bf_error unheard;
+    struct batch b;
+
+    b.make = make;
+    b.arg = arg;
+    b.may_be_empty = true;
+    return parse(a, &b, text, len, out, n, err ? err : &unheard);
 }

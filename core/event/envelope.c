@@ -26,7 +26,7 @@ enum slot {
     ARTIFACT, ARTIFACT_ID, ARTIFACT_VERSION, ARTIFACT_TYPE, ARTIFACT_METADATA, ARTIFACT_ALIASES,
     ARTIFACT_TAGS,
     ALERT, ALERT_TITLE, ALERT_TEXT, ALERT_LEVEL, ALERT_WAIT,
-    METRICS, METRIC_NAME, METRIC_STEP, METRIC_VALUE, METRIC_TIME,
+    ATTRIBUTES, METRICS, METRIC_NAME, METRIC_STEP, METRIC_VALUE, METRIC_TIME,
     ASSIGNED, N_SLOTS
 };
 
@@ -77,6 +77,7 @@ static const struct member envelope_members[] = {
     {"tag", TAG, check_text},
     {"alert", ALERT, check_alert},
     {"metrics", METRICS, check_metrics},
+    {"attributes", ATTRIBUTES, check_object},
     {"data", DATA, check_anything},
     {"id", ASSIGNED, check_assigned},
     {"received", ASSIGNED, check_assigned},

@@ -280,4 +280,5 @@ const struct bf_host bf_plugin_host = {
     .post = bf_host_post,
     .sleep = bf_host_sleep,
     .stop_fd = bf_host_stop_fd,
+    .emit_request = bf_host_emit_request,
 };

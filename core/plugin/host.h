@@ -10,6 +10,7 @@ struct bf_arena *bf_host_scratch(struct bf_ctx *ctx);
 /* host_bus.c */
 int bf_host_emit(struct bf_ctx *ctx, const struct bf_event *ev, struct bf_emitted *out);
 int bf_host_emit_text(struct bf_ctx *ctx, const struct bf_caller *as, const char *text, size_t len);
+int bf_host_emit_request(struct bf_ctx *ctx, const struct bf_http_in *in);
 int bf_host_transact(struct bf_ctx *ctx, bf_tx_fn fn, void *arg);
 const char *bf_host_recall(struct bf_ctx *ctx, struct bf_arena *a, const char *key);
 int bf_host_remember(struct bf_ctx *ctx, const char *key, const char *value);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/event/cloudevents.h"
 #include "core/plugin/host.h"
 
 #define FULL_PAUSE_NS (5 * 1000 * 1000) /* between tries while the engine's queue is full */
@@ -376,29 +377,56 @@ static const struct bf_identity *identity(struct bf_ctx *ctx, const struct bf_ca
     return as->id && bf_team_identity(hub_of(ctx)->rooms.team, as->id, found) ? found : NULL;
 }
 
+/* What parsing gave, for the caller or, if NULL, for the plugin itself. */
+static int emit_parsed(struct bf_ctx *ctx, const struct bf_caller *as, int rc,
+                       struct bf_envelope **events, size_t n, const struct bf_error *err)
+{
+    const struct bf_identity *who = NULL;
+    struct bf_identity found;
+    struct bf_receipt last;
+
+    if (rc)
+        return refused(ctx, rc == BF_ECONFIG ? BF_EINVAL : rc, err);
+    if (!as || (who = identity(ctx, as, &found)))
+        return check_and_emit(ctx, who, events, n, &last);
+    give_up(events, n, 0);
+    return bf_complain_words(ctx, BF_EPERM, NULL, "the caller's key is not valid any more");
+}
+
 int bf_host_emit_text(struct bf_ctx *ctx, const struct bf_caller *as, const char *text, size_t len)
 {
     struct bf_call *c = bf_call_of(ctx);
     struct bf_arena *a = c && c->arena ? c->arena : bf_arena_new(EMIT_BYTES_MAX);
-    const struct bf_identity *who = NULL;
-    struct bf_identity found;
-    struct bf_envelope **events;
-    struct bf_receipt last;
+    struct bf_envelope **events = NULL;
     struct bf_error err;
-    size_t n;
+    size_t n = 0;
     int rc = bf_envelopes_parse(a, text, len, &events, &n, &err);
 
-    if (rc) {
-        rc = refused(ctx, rc == BF_ECONFIG ? BF_EINVAL : rc, &err);
-    } else if (as && !(who = identity(ctx, as, &found))) {
-        give_up(events, n, 0);
-        rc = bf_complain_words(ctx, BF_EPERM, NULL, "the caller's key is not valid any more");
-    } else {
-        rc = check_and_emit(ctx, who, events, n, &last);
-    }
+    rc = emit_parsed(ctx, as, rc, events, n, &err);
     if (!c || a != c->arena)
         bf_arena_free(a);
     return rc;
+}
+
+int bf_host_emit_request(struct bf_ctx *ctx, const struct bf_http_in *in)
+{
+    struct bf_cloudevents r = {
+        .headers = in->headers,
+        .body = in->body,
+        .len = in->body_len,
+        .entity = bf_host_param(in, "entity"),
+        .project = bf_host_param(in, "project"),
+        .collection = bf_host_param(in, "collection"),
+    };
+    struct bf_envelope **events = NULL;
+    struct bf_error err;
+    size_t n = 0;
+    int rc;
+
+    if (bf_cloudevents_mode(in->headers) == BF_CLOUDEVENTS_NONE)
+        return bf_host_emit_text(ctx, in->caller, in->body, in->body_len);
+    rc = bf_cloudevents_parse(in->arena, &r, &events, &n, &err);
+    return emit_parsed(ctx, in->caller, rc, events, n, &err);
 }
 
 

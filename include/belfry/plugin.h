@@ -682,6 +682,8 @@ struct bf_host {
     int  (*post)(struct bf_ctx *, bf_fn, void *arg);
     int  (*sleep)(struct bf_ctx *, int64_t ms);
     int  (*stop_fd)(struct bf_ctx *);
+
+    int  (*emit_request)(struct bf_ctx *, const struct bf_http_in *);
 };
 
 /* Log a line, tagged with the instance's name.  No newline.  [any] */
@@ -750,6 +752,16 @@ static inline int bf_emit_text(struct bf_ctx *ctx, const struct bf_caller *as, c
                                size_t len)
 {
     return ctx->host->emit_text(ctx, as, text, len);
+}
+
+/* Emit what a request carries: CloudEvents 1.0, binary, structured or as a batch, if its headers
+ * say so, with the scope path in ?entity=, ?project= and ?collection= where an event has none of
+ * its own; else its body, as bf_emit_text() for the caller.  [route, worker, engine] */
+static inline int bf_emit_request(struct bf_ctx *ctx, const struct bf_http_in *in)
+{
+    if (!BF_HAS(ctx->host, struct bf_host, emit_request))
+        return BF_ENOSYS;
+    return ctx->host->emit_request(ctx, in);
 }
 
 /* Run fn in a transaction and return what it returned once that is durable, or

@@ -1,4 +1,5 @@
-/* http - take events by POST: one envelope as JSON, an array of them, or one per line.
+/* http - take events by POST: one envelope as JSON, an array of them, or one per line; or
+ * CloudEvents, in any of the forms that HTTP has for them.
  *
  * The hub checks them and says which is wrong; what is answered 202 is on disk. */
 #include <belfry/plugin.h>
@@ -8,7 +9,7 @@
 static int on_events(struct bf_ctx *ctx, void *self, const struct bf_http_in *in,
                      struct bf_reply *re)
 {
-    int rc = bf_emit_text(ctx, in->caller, in->body, in->body_len);
+    int rc = bf_emit_request(ctx, in);
 
     (void)self;
     if (rc)

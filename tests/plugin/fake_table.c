@@ -186,6 +186,12 @@ static int run_tx(void *arg, struct fake_hub *h)
 
 static bool is_error(int rc) { return rc < 0; }
 
+/* The fake reads no CloudEvents. */
+static int do_emit_request(struct bf_ctx *ctx, const struct bf_http_in *in)
+{
+    return do_emit_text(ctx, in->caller, in->body, in->body_len);
+}
+
 static int do_transact(struct bf_ctx *ctx, bf_tx_fn fn, void *arg)
 {
     struct fake_hub *h = hub_of(ctx);
@@ -867,5 +873,5 @@ const struct bf_host fake_table = {
     .reply_body = do_reply_body, .reply_bytes = do_reply_bytes, .reply_file = do_reply_file,
     .reply_receipt = do_reply_receipt, .reply_stream = do_reply_stream, .write = do_write,
     .watch = do_watch, .after = do_after, .end = do_end, .post = do_post, .sleep = do_sleep,
-    .stop_fd = do_stop_fd,
+    .stop_fd = do_stop_fd, .emit_request = do_emit_request,
 };

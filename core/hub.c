@@ -303,6 +303,8 @@ static int start(struct bf_hub *hub, struct bf_error *err)
     if (!rc)
         rc = bf_loop_start(hub->loop, err);
     if (!rc)
+        hub_uses_start(hub);
+    if (!rc)
         rc = bf_plugins_start(hub->plugins, err);
     if (!rc)
         rc = bf_listener_start(hub->listener, err);
@@ -328,6 +330,7 @@ static void stop(struct bf_hub *hub)
     bf_listener_drain(hub->listener, DRAIN_MS / 2);
     hub->stuck = !bf_plugins_stop(hub->plugins, left_ms(hub, until) / 2);
     bf_courier_drain(hub->courier, left_ms(hub, until));
+    hub_uses_save(hub);
     bf_bus_stop(hub->bus);
     if (!bf_workers_stop_within(hub->workers, left_ms(hub, until)))
         hub->stuck = true;
@@ -412,6 +415,7 @@ void bf_hub_close(struct bf_hub *hub)
     bf_keeper_free(hub->keeper);
     bf_guard_free(hub->guard);
     bf_intakes_close(hub->intakes, hub->db);
+    hub_uses_free(hub);
     bf_team_close(hub->team);
     bf_db_close(hub->db);
     if (hub->lock_fd >= 0)

@@ -52,6 +52,8 @@ struct bf_hub {
     struct bf_courier *courier;
     struct bf_keeper *keeper;
     struct bf_api api;
+    struct hub_uses *uses;      /* uses.c */
+    struct hub_uses *last_uses;
     pthread_mutex_t lock;
     struct subscription *subscriptions; /* under lock, from here down */
     int last_subscription;
@@ -67,6 +69,10 @@ void hub_keep_options(struct bf_hub *hub, const struct bf_hub_options *o);
 void hub_reload(struct bf_hub *hub);
 int hub_log_level(const char *name);
 void hub_say_state(struct bf_hub *hub, enum bf_hub_state state);
+/* uses.c: the keys' last uses are saved now and then, and at the end while the engine still runs. */
+void hub_uses_start(struct bf_hub *hub);
+void hub_uses_save(struct bf_hub *hub);
+void hub_uses_free(struct bf_hub *hub);         /* once engine and loop have stopped */
 
 /* Tell the subscribers.  [engine] */
 void hub_notify(struct bf_hub *hub, const struct bf_execution *e);

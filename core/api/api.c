@@ -10,7 +10,8 @@
 #include "core/base/base.h"
 
 static const struct bf_api_route *const tables[] = {
-    bf_api_team_routes,      bf_api_secret_routes, bf_api_integration_routes,
+    bf_api_organization_routes, bf_api_team_routes, bf_api_member_routes,
+    bf_api_user_routes, bf_api_key_routes, bf_api_secret_routes, bf_api_integration_routes,
     bf_api_master_key_routes,
     bf_api_automation_routes, bf_api_automation_read_routes,
     bf_api_execution_routes, bf_api_execution_change_routes,
@@ -71,11 +72,23 @@ static int identify(struct bf_api *api, struct bf_exchange *x, unsigned public)
                             " (any more)");
 }
 
+/* "" if the path names none that could be. */
+const char *bf_api_entity(struct bf_exchange *x)
+{
+    const char *team = bf_exchange_param(x, "team"), *organization = bf_exchange_param(x, "org");
+    char own[BF_ENTITY_NAME_MAX + 1];
+
+    if (!organization)
+        return team ? team : "";
+    bf_organization_entity(own, organization);
+    return bf_arena_dup(bf_exchange_arena(x), own);
+}
+
 static int admit(struct bf_exchange *x, void *arg)
 {
     struct bf_api *api = arg;
     const struct bf_web_route *route = bf_exchange_route(x);
-    const char *team = NULL;
+    const char *entity = NULL;
     int status = route->needs & BF_API_KEYLESS ? 0 : identify(api, x, route->needs & BF_PUBLIC);
 
     if (status || (route->needs & BF_PUBLIC))
@@ -88,12 +101,14 @@ static int admit(struct bf_exchange *x, void *arg)
             return 0;
         return bf_exchange_fail(x, 403, "forbidden", NULL, "only an admin of the hub may do that");
     }
-    if (strstr(route->path, "{team}")) {
-        team = bf_exchange_param(x, "team");
-        if (!team)
+    if (route->needs & BF_API_ANY_KEY)
+        return 0;
+    if (strstr(route->path, "{team}") || strstr(route->path, "{org}")) {
+        entity = bf_api_entity(x);
+        if (!*entity)
             return bf_api_missing(x, "team", "of that name");
     }
-    return bf_api_require(api, x, route->needs, team);
+    return bf_api_require(api, x, route->needs, entity);
 }
 
 static int register_route(struct bf_api *api, const struct bf_api_route *r, struct bf_error *err)

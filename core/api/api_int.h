@@ -12,16 +12,23 @@
 #define BF_API_HUB_ADMIN 512u
 /* Beside BF_PUBLIC: what Authorization holds is no key of ours, and is not judged as one. */
 #define BF_API_KEYLESS 1024u
+/* Any right key; what may be done with what the path names, the handler finds out. */
+#define BF_API_ANY_KEY   2048u
 
-/* A right in `needs` is needed in the entity that {team} names, or else in any: then the handler
- * asks again once it knows whose thing it is.  Tables end with a NULL method. */
+/* A right in `needs` is needed in the entity that {team} names, or in the own one of {org}, or else
+ * in any: then the handler asks again once it knows whose thing it is.  Tables end with a NULL
+ * method. */
 struct bf_api_route {
     const char *method;
     const char *path;
     unsigned needs;
     bf_handler_fn *handler;     /* its arg is the struct bf_api */
 };
+extern const struct bf_api_route bf_api_organization_routes[];
 extern const struct bf_api_route bf_api_team_routes[];
+extern const struct bf_api_route bf_api_member_routes[];
+extern const struct bf_api_route bf_api_user_routes[];
+extern const struct bf_api_route bf_api_key_routes[];
 extern const struct bf_api_route bf_api_secret_routes[];
 extern const struct bf_api_route bf_api_integration_routes[];
 extern const struct bf_api_route bf_api_master_key_routes[];
@@ -40,7 +47,14 @@ int bf_api_require(struct bf_api *api, struct bf_exchange *x, unsigned rights, c
 /* The answer where an entity is not there for the caller; `field` names it in a body.  Gives the
  * status. */
 int bf_api_no_entity(struct bf_exchange *x, int status, const char *field, const char *entity);
-/* The same without an answer. */
+/* The entity that the path's {team} or {org} is about; in the exchange's arena. */
+const char *bf_api_entity(struct bf_exchange *x);
+/* Inside apply: BF_EEXIST, saying what there is, if the entity still owns something.  [engine] */
+int bf_api_owns_nothing(struct bf_db *db, const char *entity, struct bf_error *err);
+/* Whether the caller knows of the user, and whether it may make, change and delete such one. */
+bool bf_api_sees_user(struct bf_api *api, struct bf_exchange *x, const struct bf_user *u);
+bool bf_api_manages_user(struct bf_api *api, struct bf_exchange *x, const struct bf_user *u);
+/* bf_api_require() without an answer, for BF_READ. */
 bool bf_api_may_read(struct bf_api *api, struct bf_exchange *x, const char *entity);
 /* For lists over all entities: those are the hub admin's.  Else an entity must be named. */
 int bf_api_require_filter(struct bf_exchange *x, const char *filter, const char *name);
@@ -151,6 +165,8 @@ int bf_api_automation_answer(struct bf_api *api, struct bf_exchange *x, struct b
 
 /* --- grants (grants.c) ---------------------------------------------------------------- */
 
+/* Whether the automation had this very action before; `before` may be NULL. */
+bool bf_api_keeps_action(const struct bf_automation *before, const struct bf_action *action);
 /* May the caller have this action carry the secrets that it names?  `before` is the automation as
  * it was, or NULL: what an admin granted there stays as long as its action does not change.  0, or
  * the error filled in and its status; `field` names the action. */
@@ -206,6 +222,8 @@ struct bf_api_checked {
     int (*check)(struct bf_api_checked *c);     /* [worker] */
 };
 int bf_api_check_and_post(struct bf_api *api, struct bf_exchange *x, struct bf_api_checked *c);
+/* For refuse: what is in the way (BF_EEXIST) is 409 "conflict". */
+int bf_api_conflict(struct bf_api_write *w, int rc, const struct bf_error *err);
 /* bf_team_refresh() after a commit; a failure is logged, as the change itself is on disk. */
 void bf_api_refresh(struct bf_api *api, const char *what, const char *id);
 

@@ -60,7 +60,7 @@ static int check_action(struct bf_api *api, struct bf_exchange *x,
     char field[40];
     int status;
 
-    if (to && bf_api_may_use(api, x, a, to)) {
+    if (to && (bf_api_may_use(api, x, a, to) || bf_api_keeps_action(before, action))) {
         snprintf(field, sizeof(field), "actions[%u]", (unsigned)index);
         status = bf_api_check_grant(api, x, before, action, to, field);
         if (!status)

@@ -15,7 +15,7 @@ static bool is_same(const struct bf_action *a, const struct bf_action *b)
            a->config_len == b->config_len && memcmp(a->config, b->config, a->config_len) == 0;
 }
 
-static bool was_granted(const struct bf_automation *before, const struct bf_action *action)
+bool bf_api_keeps_action(const struct bf_automation *before, const struct bf_action *action)
 {
     for (uint32_t i = 0; before && i < before->n_actions; i++)
         if (is_same(&before->actions[i], action))
@@ -29,7 +29,7 @@ int bf_api_check_grant(struct bf_api *api, struct bf_exchange *x,
 {
     char where[80];
 
-    if (!*action->secrets || was_granted(before, action) ||
+    if (!*action->secrets || bf_api_keeps_action(before, action) ||
         bf_team_may(api->team, bf_auth_who(x), BF_ADMIN, to->entity))
         return 0;
     snprintf(where, sizeof(where), "%s.secrets", field);

@@ -1,8 +1,12 @@
-/* teams.c - /api/v1/teams: the entities that things belong to. */
+/* teams.c - /api/v1/teams: teams, and the organization that each is in.
+ *
+ * {team} may name any entity where something is read or owned.  Making, moving and deleting a team
+ * is for an admin of the organizations concerned, or of the hub. */
 #include "core/api/api_int.h"
 
 #include <string.h>
 
+#include "core/api/people.h"
 #include "core/base/base.h"
 
 static struct bf_tree *show(const struct bf_entity *e)
@@ -12,51 +16,183 @@ static struct bf_tree *show(const struct bf_entity *e)
     bf_tree_str(t, "id", e->id);
     bf_tree_str(t, "name", e->name);
     bf_tree_str(t, "kind", e->kind);
+    bf_tree_str(t, "organization", *e->organization ? e->organization : NULL);
     bf_show_time(t, "created", e->created_ms);
     return t;
 }
 
-struct put_team {
+struct change {
     struct bf_api_write write;
     const char *name;
-    bool made;
+    struct bf_team_put put;
 };
+
+static bool is_admin_of(const struct change *c, const char *organization)
+{
+    char own[BF_ENTITY_NAME_MAX + 1];
+
+    bf_organization_entity(own, organization);
+    return bf_team_may(c->write.api->team, bf_auth_who(c->write.x), BF_ADMIN, own);
+}
+
+/* Before it is known whether there is such a team, so that nobody finds out this way. */
+static int refuse(struct bf_error *err)
+{
+    return bf_error_set(err, BF_EPERM, "only an admin of the hub, or of the organizations"
+                        " concerned, may make, move or delete a team");
+}
+
+static int record(struct bf_tx *tx, const struct change *c, const char *verb, const char *is,
+                  const char *was, struct bf_error *err)
+{
+    struct bf_tree *t = bf_tree_object();
+
+    bf_tree_str(t, "team", c->name);
+    bf_tree_str(t, "organization", is);
+    bf_tree_str(t, "was", was);
+    return bf_people_record(tx, verb, c->name, bf_auth_who(c->write.x)->user, t, err);
+}
+
+static int record_default(struct bf_tx *tx, const struct change *c, struct bf_error *err)
+{
+    struct bf_tree *t = bf_tree_object();
+    char own[BF_ENTITY_NAME_MAX + 1];
+
+    bf_organization_entity(own, c->put.is);
+    bf_tree_str(t, "organization", c->put.is);
+    bf_tree_str(t, "entity", own);
+    return bf_people_record(tx, "belfry.organization.put", own, bf_auth_who(c->write.x)->user, t,
+                            err);
+}
+
+
+/* --- making and moving ------------------------------------------------------------------ */
+
+/* The engine asks: until it has done what came before, the directory may be out of date. */
+static int may_put(const struct change *c, struct bf_error *err)
+{
+    const char *to = c->put.organization;
+    struct bf_entity now;
+
+    if (bf_auth_who(c->write.x)->admin)
+        return BF_OK;
+    if (!bf_team_entity(c->write.api->team, c->name, &now) || *now.kind != 't')
+        return is_admin_of(c, to ? to : BF_ORGANIZATION_DEFAULT) ? BF_OK : refuse(err);
+    if (!is_admin_of(c, now.organization) || (to && !is_admin_of(c, to)))
+        return refuse(err);
+    return BF_OK;
+}
 
 static int apply_put(struct bf_work *work, struct bf_tx *tx, struct bf_error *err)
 {
-    struct put_team *p = bf_container_of(work, struct put_team, write.work);
+    struct change *c = bf_container_of(work, struct change, write.work);
+    int rc = may_put(c, err);
 
-    return bf_team_put_entity(tx->db, p->name, "team", tx->now_ms, &p->made, err);
+    if (!rc)
+        rc = bf_team_put_team(tx->db, c->name, &c->put, tx->now_ms, err);
+    if (!rc && c->put.made_default)
+        rc = record_default(tx, c, err);
+    if (!rc && strcmp(c->put.is, c->put.was) != 0)
+        rc = record(tx, c, "belfry.team.put", c->put.is, *c->put.was ? c->put.was : NULL, err);
+    return rc;
 }
 
 static int answer_put(struct bf_api_write *w)
 {
-    struct put_team *p = bf_container_of(w, struct put_team, write);
+    struct change *c = bf_container_of(w, struct change, write);
+    char own[BF_ENTITY_NAME_MAX + 1];
     struct bf_entity e;
 
-    bf_api_refresh(w->api, "entity", p->name);
-    if (!bf_team_entity(w->api->team, p->name, &e))
+    bf_organization_entity(own, c->put.is);
+    bf_api_refresh(w->api, "entity", own);
+    bf_api_refresh(w->api, "entity", c->name);
+    bf_bus_place(w->api->bus, c->name, own);
+    if (!bf_team_entity(w->api->team, c->name, &e))
         return bf_api_unreadable(w->x);
-    return bf_api_answer(w->x, p->made ? 201 : 200, show(&e));
+    return bf_api_answer(w->x, c->put.made ? 201 : 200, show(&e));
+}
+
+/* 0, or a status; *out is in the exchange's arena. */
+static int begin(struct bf_exchange *x, struct change **out)
+{
+    struct change *c = bf_arena_new_of(bf_exchange_arena(x), struct change);
+
+    if (!c)
+        return bf_api_fail(x, BF_EFULL, NULL);
+    c->name = bf_exchange_param(x, "team");
+    if (!c->name || !bf_entity_name_ok(c->name))
+        return bf_exchange_fail(x, 400, "invalid", "team", "a team's name has 1 to %d letters,"
+                                " digits, -, _ and ., and not only dots", BF_ENTITY_NAME_MAX);
+    c->write.work.alters_rules = true;
+    *out = c;
+    return 0;
 }
 
 static int on_put(struct bf_exchange *x, void *arg)
 {
-    struct put_team *p = bf_arena_new_of(bf_exchange_arena(x), struct put_team);
-    int status = bf_api_body_members(x, NULL, 0);
+    const struct bf_json *organization;
+    const struct bf_api_member members[] = {
+        {"organization", BF_JSON_STRING, false, &organization}};
+    struct change *c;
+    int status = begin(x, &c);
+
+    if (!status)
+        status = bf_api_body_members(x, members, BF_COUNT(members));
+    if (status)
+        return status;
+    c->put.organization = bf_json_str(bf_exchange_arena(x), organization);
+    c->put.may_revive = bf_auth_who(x)->admin;
+    c->write.work.apply = apply_put;
+    c->write.answer = answer_put;
+    return bf_api_post(arg, x, &c->write);
+}
+
+
+/* --- deleting ----------------------------------------------------------------------------- */
+
+static int apply_delete(struct bf_work *work, struct bf_tx *tx, struct bf_error *err)
+{
+    struct change *c = bf_container_of(work, struct change, write.work);
+    struct bf_entity now;
+    int rc;
+
+    if (!bf_team_entity(c->write.api->team, c->name, &now))
+        return bf_error_set(err, BF_ENOENT, "there is no team %s (any more)", c->name);
+    if (!is_admin_of(c, now.organization))
+        return refuse(err);
+    if (*now.kind != 't')
+        return bf_error_set(err, BF_EINVAL, "%s is not a team but %s; delete that one", c->name,
+                            *now.kind == 'u' ? "a user's own" : "an organization's own");
+    rc = bf_api_owns_nothing(tx->db, c->name, err);
+    if (!rc)
+        rc = bf_team_delete_entity(tx->db, c->name, tx->now_ms, err);
+    return rc ? rc : record(tx, c, "belfry.team.delete", NULL, now.organization, err);
+}
+
+static int answer_delete(struct bf_api_write *w)
+{
+    struct change *c = bf_container_of(w, struct change, write);
+
+    bf_api_refresh(w->api, "entity", c->name);
+    bf_bus_place(w->api->bus, c->name, NULL);
+    return 204;
+}
+
+static int on_delete(struct bf_exchange *x, void *arg)
+{
+    struct change *c;
+    int status = begin(x, &c);
 
     if (status)
         return status;
-    if (!p)
-        return bf_api_fail(x, BF_EFULL, NULL);
-    p->name = bf_exchange_param(x, "team");
-    if (!p->name || !bf_entity_name_ok(p->name))
-        return bf_exchange_fail(x, 400, "invalid", "team", "a team's name has 1 to %d letters,"
-                                " digits, -, _ and ., and not only dots", BF_ENTITY_NAME_MAX);
-    p->write.work.apply = apply_put;
-    p->write.answer = answer_put;
-    return bf_api_post(arg, x, &p->write);
+    c->write.work.apply = apply_delete;
+    c->write.answer = answer_delete;
+    c->write.refuse = bf_api_conflict;
+    return bf_api_post(arg, x, &c->write);
 }
+
+
+/* --- reading ------------------------------------------------------------------------------ */
 
 static int on_get(struct bf_exchange *x, void *arg)
 {
@@ -69,11 +205,18 @@ static int on_get(struct bf_exchange *x, void *arg)
     return bf_api_answer(x, 200, show(&e));
 }
 
+static bool is_wanted(struct bf_exchange *x, const struct bf_entity *e)
+{
+    const char *organization = bf_exchange_query_param(x, "organization");
+
+    return *e->kind == 't' && (!organization || strcmp(organization, e->organization) == 0);
+}
+
 static bool on_row(void *arg, const struct bf_entity *e)
 {
     struct bf_api_page *p = arg;
 
-    if (strcmp(e->kind, "team") != 0 || !bf_api_may_read(p->api, p->x, e->name))
+    if (!is_wanted(p->x, e) || !bf_api_may_read(p->api, p->x, e->name))
         return true;
     if (!bf_api_page_take(p, e->name))
         return false;
@@ -93,7 +236,8 @@ static int on_list(struct bf_exchange *x, void *arg)
 }
 
 const struct bf_api_route bf_api_team_routes[] = {
-    {"PUT", "/api/v1/teams/{team}", BF_API_HUB_ADMIN, on_put},
+    {"PUT", "/api/v1/teams/{team}", BF_API_ANY_KEY, on_put},
+    {"DELETE", "/api/v1/teams/{team}", BF_READ, on_delete},
     {"GET", "/api/v1/teams/{team}", BF_READ, on_get},
     {"GET", "/api/v1/teams", 0, on_list},
     {NULL, NULL, 0, NULL},

@@ -26,6 +26,14 @@ static void on_done(struct bf_work *work, int rc, const struct bf_error *err)
         end(w, bf_api_fail(w->x, rc, err));
 }
 
+int bf_api_conflict(struct bf_api_write *w, int rc, const struct bf_error *err)
+{
+    if (rc == BF_EEXIST)
+        return bf_exchange_fail(w->x, 409, "conflict", err->field[0] ? err->field : NULL, "%s",
+                                err->words);
+    return bf_api_fail(w->x, rc, err);
+}
+
 /* The exchange is parked, and may be finished before this returns. */
 static void post(struct bf_api_write *w)
 {

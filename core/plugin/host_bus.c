@@ -216,23 +216,28 @@ static int complain_entity(struct bf_ctx *ctx, int rc, size_t at, size_t n, cons
     return bf_complain_words(ctx, rc, field, "%s", words);
 }
 
+/* A team that a key has nothing to do with is to it as one that is not there. */
 static int check_entity(struct bf_ctx *ctx, const struct bf_identity *as,
                         const struct bf_envelope *e, size_t at, size_t n)
 {
     struct bf_team *team = hub_of(ctx)->rooms.team;
+    bool there = bf_team_exists(team, e->entity);
     char words[512];
 
-    if (!bf_team_exists(team, e->entity)) {
-        snprintf(words, sizeof(words), "team \"%s\" does not exist; make it with PUT "
-                 "/api/v1/teams/%s", e->entity, e->entity);
-        return complain_entity(ctx, BF_EINVAL, at, n, words);
-    }
-    if (as && !bf_team_may(team, as, BF_INGEST, e->entity)) {
+    if (there && (!as || bf_team_may(team, as, BF_INGEST, e->entity)))
+        return BF_OK;
+    if (there && bf_team_may(team, as, BF_READ, e->entity)) {
         snprintf(words, sizeof(words), "this key may not send events to team \"%s\"; ask an admin "
                  "of the team for one with the right ingest", e->entity);
         return complain_entity(ctx, BF_EPERM, at, n, words);
     }
-    return BF_OK;
+    if (as && !as->admin)
+        snprintf(words, sizeof(words), "there is no team \"%s\" that this key may send events to; "
+                 "ask an admin of the team for one with the right ingest", e->entity);
+    else
+        snprintf(words, sizeof(words), "team \"%s\" does not exist; make it with PUT "
+                 "/api/v1/teams/%s", e->entity, e->entity);
+    return complain_entity(ctx, BF_EINVAL, at, n, words);
 }
 
 /* Most batches are of one entity: ask once for each run of the same. */

@@ -156,7 +156,7 @@ int bf_entity_put(struct bf_db *db, const char *name, const char *kind, const ch
     return rc ? bf_error_set(err, rc, "cannot make \"%s\": %s", name, bf_db_words(db)) : BF_OK;
 }
 
-int bf_entity_delete(struct bf_db *db, const char *name, int64_t now_ms, struct bf_error *err)
+int bf_team_delete_entity(struct bf_db *db, const char *name, int64_t now_ms, struct bf_error *err)
 {
     struct bf_query *q = bf_db_query(db, "UPDATE team_entities SET deleted = ? WHERE name = ?");
     int rc;

@@ -180,6 +180,7 @@ static bool identify(const struct directory *d, const struct key *k, struct bf_i
     if (!u)
         return false;
     out->admin = u->admin && k->rights == ALL_RIGHTS;
+    out->rights = k->rights;
     memcpy(out->key_id, k->id, sizeof(out->key_id));
     memcpy(out->user, k->user, sizeof(out->user));
     out->pub = (struct bf_caller){.size = sizeof(out->pub), .id = out->key_id, .user = out->user};

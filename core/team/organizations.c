@@ -76,10 +76,10 @@ static int has_organization(struct bf_db *db, const char *name, struct bf_error 
 
 /* Where a team is to be: where the caller says, where it is, or in the default organization. */
 static int choose_organization(struct bf_db *db, const struct entity_row *row,
-                               const char *wanted, int64_t now_ms, const char **out,
+                               struct bf_team_put *put, int64_t now_ms, const char **out,
                                struct bf_error *err)
 {
-    bool made;
+    const char *wanted = put->organization;
     int rc;
 
     *out = wanted ? wanted : *row->organization ? row->organization : BF_ORGANIZATION_DEFAULT;
@@ -87,10 +87,11 @@ static int choose_organization(struct bf_db *db, const struct entity_row *row,
     if (rc)
         return rc < 0 ? rc : BF_OK;
     if (wanted && strcmp(wanted, BF_ORGANIZATION_DEFAULT) != 0)
-        return bf_error_field(err, BF_ECONFIG, "organization", "there is no organization \"%s\"",
-                              wanted);
+        return bf_error_field(err, BF_ECONFIG, "organization", "there is no organization \"%s\";"
+                              " an admin of the hub makes it with PUT /api/v1/organizations/%s",
+                              wanted, wanted);
     *out = BF_ORGANIZATION_DEFAULT;
-    return bf_team_put_organization(db, *out, now_ms, &made, err);
+    return bf_team_put_organization(db, *out, now_ms, &put->made_default, err);
 }
 
 static int move_team(struct bf_db *db, const char *name, const char *organization,
@@ -113,8 +114,9 @@ int bf_team_put_team(struct bf_db *db, const char *name, struct bf_team_put *put
     const char *organization;
     int rc = bf_entity_read(db, name, &row, err);
 
+    put->made_default = false;
     if (rc >= 0)
-        rc = choose_organization(db, &row, put->organization, now_ms, &organization, err);
+        rc = choose_organization(db, &row, put, now_ms, &organization, err);
     if (!rc)
         rc = bf_entity_put(db, name, "team", organization, put->may_revive, now_ms, &put->made,
                            err);
@@ -126,6 +128,44 @@ int bf_team_put_team(struct bf_db *db, const char *name, struct bf_team_put *put
         return BF_OK;
     return move_team(db, name, organization, err);
 }
+
+/* --- what is in the way of deleting ------------------------------------------------ */
+
+static int any(struct bf_db *db, const char *sql, const char *entity, bool *out,
+               struct bf_error *err)
+{
+    struct bf_query *q = bf_db_query(db, sql);
+    int rc;
+
+    bf_query_text(q, 1, entity);
+    rc = bf_query_step(q);
+    bf_query_end(q);
+    *out = rc == 1;
+    return rc < 0 ? bf_error_set(err, rc, "cannot read the teams: %s", bf_db_words(db)) : BF_OK;
+}
+
+int bf_team_owned(struct bf_db *db, const char *entity, struct bf_owned *out,
+                  struct bf_error *err)
+{
+    int rc = any(db, "SELECT 1 FROM team_integrations WHERE entity = ? LIMIT 1", entity,
+                 &out->integrations, err);
+
+    if (!rc)
+        rc = any(db, "SELECT 1 FROM team_secrets WHERE entity = ? AND name NOT LIKE '%/%' LIMIT 1",
+                 entity, &out->secrets, err);
+    if (!rc)
+        rc = any(db, "SELECT 1 FROM team_users WHERE service = ? LIMIT 1", entity,
+                 &out->service_accounts, err);
+    if (!rc)
+        rc = any(db, "SELECT 1 FROM team_entities t JOIN team_entities o"
+                     " ON o.organization = t.organization WHERE o.name = ? AND t.kind = 'team'"
+                     " AND o.kind = 'organization' AND t.deleted IS NULL LIMIT 1", entity,
+                 &out->teams, err);
+    return rc;
+}
+
+
+/* --- teams from before ---------------------------------------------------------------- */
 
 /* 1: there are teams that are in no organization; 0: there are none. */
 static int any_adrift(struct bf_db *db, struct bf_error *err)

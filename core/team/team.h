@@ -53,6 +53,7 @@ int bf_team_first_admin(struct bf_team *t, struct bf_db *db, const char *given_k
 struct bf_identity {
     struct bf_caller pub;
     bool admin;                 /* of the hub: every right in every entity */
+    unsigned rights;            /* the key's own: it may no more, wherever */
     char key_id[BF_ID_LEN + 1];
     char user[BF_ENTITY_NAME_MAX + 1];
 };
@@ -187,11 +188,26 @@ struct bf_team_put {
     const char *organization;   /* NULL: the one it is in, or for a new team the default one */
     bool may_revive;            /* a deleted team of this name comes back; else BF_EEXIST */
     bool made;
+    bool made_default;          /* the organization, so that the team could join it */
     char was[BF_ENTITY_NAME_MAX + 1];   /* the organization it was in; "" if it was made */
     char is[BF_ENTITY_NAME_MAX + 1];
 };
 int bf_team_put_team(struct bf_db *db, const char *name, struct bf_team_put *put, int64_t now_ms,
                      struct bf_error *err);
+
+
+/* What there is of an entity, in the tables of this room. */
+struct bf_owned {
+    bool integrations;
+    bool secrets;
+    bool service_accounts;
+    bool teams;                 /* of an organization's own entity: those in it */
+};
+int bf_team_owned(struct bf_db *db, const char *entity, struct bf_owned *out,
+                  struct bf_error *err);
+/* With its members; what it owns is the caller's to look after. */
+int bf_team_delete_entity(struct bf_db *db, const char *entity, int64_t now_ms,
+                          struct bf_error *err);
 
 
 /* --- organizations -------------------------------------------------------------- */

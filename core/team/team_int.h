@@ -137,7 +137,6 @@ int bf_entity_read(struct bf_db *db, const char *name, struct entity_row *out,
 /* Make it, or bring it back.  BF_EEXIST if it is of another kind, or deleted and is to stay so. */
 int bf_entity_put(struct bf_db *db, const char *name, const char *kind, const char *organization,
                   bool may_revive, int64_t now_ms, bool *made, struct bf_error *err);
-int bf_entity_delete(struct bf_db *db, const char *name, int64_t now_ms, struct bf_error *err);
 
 /* organizations.c */
 /* Teams from before there were organizations join the default one. */

@@ -220,5 +220,5 @@ int bf_team_delete_user(struct bf_db *db, const char *name, int64_t now_ms, stru
     if (!rc)
         rc = run_on(db, "UPDATE team_users SET admin = 0, service = NULL WHERE name = ?", name,
                     err);
-    return rc ? rc : bf_entity_delete(db, name, now_ms, err);
+    return rc ? rc : bf_team_delete_entity(db, name, now_ms, err);
 }

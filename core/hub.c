@@ -66,6 +66,16 @@ static bool is_ready(void *arg, char *words, size_t len)
     return ok;
 }
 
+static void on_configured(void *arg, int64_t *ms, char *words, size_t len)
+{
+    struct bf_hub *hub = arg;
+
+    pthread_mutex_lock(&hub->lock);
+    *ms = hub->configured_ms;
+    snprintf(words, len, "%s", hub->reload_words);
+    pthread_mutex_unlock(&hub->lock);
+}
+
 /* Each loop of the listener reads by a connection of its own. */
 static void *open_reader(void *arg)
 {
@@ -242,6 +252,9 @@ static int open_api(struct bf_hub *hub, struct bf_error *err)
         .db_path = hub->db_path,
         .ready = is_ready,
         .ready_arg = hub,
+        .started_ms = bf_wall_ms(hub->clock),
+        .configured = on_configured,
+        .configured_arg = hub,
     };
     return bf_api_register(&hub->api, err);
 }

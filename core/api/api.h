@@ -40,6 +40,10 @@ struct bf_api {
     /* Whether the hub can take events now; false puts the reason into words. */
     bool (*ready)(void *arg, char *words, size_t len);
     void *ready_arg;
+    int64_t started_ms;
+    /* When the settings were read, and why a reload since then was refused ("" if none was). */
+    void (*configured)(void *arg, int64_t *ms, char *words, size_t len);
+    void *configured_arg;
 };
 
 /* Every route of the API.  Before the listener starts.  A loop thread's bf_exchange_local() is a

@@ -4,6 +4,7 @@
  * and lines do not mix.  What is longer than the buffers is cut and ends in "...". */
 #include "core/base/log.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 
 #include "core/base/base.h"
 #include "core/base/clock.h"
+#include "core/base/utf8.h"
 
 enum {
     WORDS_MAX = 4096,           /* of a message, before escaping */
@@ -22,6 +24,9 @@ struct bf_log {
     _Atomic int level;
     bf_log_fn *fn;
     void *arg;
+    pthread_mutex_t lock;
+    char kept[BF_LOG_KEPT][BF_LOG_KEPT_LEN + 1];        /* under lock, from here down */
+    size_t n_kept;              /* of all time: the next one's place is this modulo the number */
 };
 
 static void to_stderr(void *arg, int level, const char *line)
@@ -42,10 +47,33 @@ struct bf_log *bf_log_new(int level, bf_log_fn *fn, void *arg)
     atomic_init(&log->level, level);
     log->fn = fn ? fn : to_stderr;
     log->arg = arg;
+    pthread_mutex_init(&log->lock, NULL);
     return log;
 }
 
-void bf_log_free(struct bf_log *log) { free(log); }
+void bf_log_free(struct bf_log *log)
+{
+    if (!log)
+        return;
+    pthread_mutex_destroy(&log->lock);
+    free(log);
+}
+
+static void keep(struct bf_log *log, const char *line)
+{
+    pthread_mutex_lock(&log->lock);
+    snprintf(log->kept[log->n_kept++ % BF_LOG_KEPT], BF_LOG_KEPT_LEN + 1, "%.*s",
+             (int)bf_utf8_cut(line, strlen(line), BF_LOG_KEPT_LEN), line);
+    pthread_mutex_unlock(&log->lock);
+}
+
+void bf_log_recent(struct bf_log *log, void (*fn)(void *arg, const char *line), void *arg)
+{
+    pthread_mutex_lock(&log->lock);
+    for (size_t i = 0; i < BF_LOG_KEPT && i < log->n_kept; i++)
+        fn(arg, log->kept[(log->n_kept - 1 - i) % BF_LOG_KEPT]);
+    pthread_mutex_unlock(&log->lock);
+}
 
 void bf_log_set_level(struct bf_log *log, int level)
 {
@@ -107,6 +135,8 @@ void bf_log_say(struct bf_log *log, int level, const char *tag, const char *fmt,
     len = snprintf(line, sizeof(line), "%s %s ", time, names[level]);
     add_words(line, (size_t)len, prefix);
     add_words(line, strlen(line), words);
+    if (level <= BF_LOG_WARN)
+        keep(log, line);
     log->fn(log->arg, level, line);
 }
 

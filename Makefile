@@ -1,6 +1,7 @@
 # Belfry.  `make help` lists the targets; V=1 shows the commands; nothing is written outside $(BUILD).
 
 VERSION := 0.1.0
+RELEASED := 2026-11-25
 PREFIX  ?= /usr/local
 BUILD   ?= build
 SANITIZE ?=
@@ -13,7 +14,8 @@ B := $(BUILD)$(if $(SANITIZE),/$(subst $(comma),-,$(SANITIZE)))
 WARN := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes \
         -Wwrite-strings -Wvla -Wno-missing-field-initializers
 BF_CFLAGS := -std=c11 -D_GNU_SOURCE -Iinclude -I. -fPIC -fvisibility=hidden -MMD -MP -pthread \
-             -DBF_VERSION='"$(VERSION)"' -DBF_PLUGIN_DIR='"$(PREFIX)/lib/belfry/plugins"' \
+             -DBF_VERSION='"$(VERSION)"' -DBF_RELEASED='"$(RELEASED)"' \
+             -DBF_PLUGIN_DIR='"$(PREFIX)/lib/belfry/plugins"' \
              $(WARN) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
 CFLAGS  ?= -O2 -g
 PKGS    := libmicrohttpd libcurl sqlite3 libcjson libsodium lua5.4 re2
@@ -28,12 +30,12 @@ BF_CXXFLAGS := -std=c++17 -fno-exceptions -fno-rtti $(filter-out $(C_ONLY),$(BF_
 
 CORE    := $(filter-out core/main.c $(wildcard core/cli/*.c),$(wildcard core/*.c core/*/*.c)) \
            $(wildcard core/*/*.cc)
-CLI     := core/main.c $(wildcard core/cli/*.c)
+CLI     := $(wildcard core/cli/*.c)
 PLUGINS := $(patsubst plugins/%/,%,$(wildcard plugins/*/))
 obj      = $(patsubst %.c,$(B)/%.o,$(patsubst %.cc,$(B)/%.o,$(1)))
 
 all: $(B)/belfry $(B)/libbelfry.a $(B)/libbelfry.so $(B)/belfry.pc $(B)/belfry-plugin.pc \
-     $(PLUGINS:%=$(B)/plugins/%.so)
+     $(PLUGINS:%=$(B)/plugins/%.so) $(B)/man/belfry.1
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
@@ -49,8 +51,20 @@ $(B)/libbelfry.a: $(call obj,$(CORE))
 $(B)/libbelfry.so: $(call obj,$(CORE))
 	$(Q)$(LINK) -shared -Wl,-soname,libbelfry.so.0 $^ $(LIBS) -o $@
 
-$(B)/belfry: $(call obj,$(CLI)) $(B)/libbelfry.a
+# The verbs, for the command and its tests.
+$(B)/libcli.a: $(call obj,$(CLI))
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/belfry: $(B)/core/main.o $(B)/libcli.a $(B)/libbelfry.a
 	$(Q)$(LINK) $^ $(LIBS) -o $@
+
+# Manual pages and completions are made by the command itself, from its table of verbs.
+$(B)/man/belfry.1: $(B)/belfry
+	@rm -rf $(B)/man $(B)/completion && mkdir -p $(B)/man $(B)/completion
+	$(Q)$(B)/belfry completion bash >$(B)/completion/belfry
+	$(Q)$(B)/belfry completion zsh >$(B)/completion/_belfry
+	$(Q)$(B)/belfry completion fish >$(B)/completion/belfry.fish
+	$(Q)$(B)/belfry man --to $(B)/man
 
 # A new plugin is a new directory; plugin.mk sets LDLIBS-NAME if it needs a library.
 -include $(wildcard plugins/*/plugin.mk)
@@ -94,6 +108,7 @@ run:
 	$(Q)scripts/run.sh $(B)
 
 DEST = $(DESTDIR)$(PREFIX)
+COMPLETIONS := bash-completion/completions zsh/site-functions fish/vendor_completions.d
 
 install: all
 	install -d $(DEST)/bin $(DEST)/include/belfry $(DEST)/lib/pkgconfig $(DEST)/lib/belfry/plugins
@@ -104,12 +119,22 @@ install: all
 	ln -sf libbelfry.so.0 $(DEST)/lib/libbelfry.so
 	install -m 644 $(B)/belfry.pc $(B)/belfry-plugin.pc $(DEST)/lib/pkgconfig/
 	install -m 755 $(PLUGINS:%=$(B)/plugins/%.so) $(DEST)/lib/belfry/plugins/
+	install -d $(DEST)/share/man/man1 $(DEST)/share/man/man5 $(COMPLETIONS:%=$(DEST)/share/%)
+	install -m 644 $(B)/man/*.1 $(DEST)/share/man/man1/
+	install -m 644 $(B)/man/*.5 $(DEST)/share/man/man5/
+	install -m 644 $(B)/completion/belfry $(DEST)/share/bash-completion/completions/
+	install -m 644 $(B)/completion/_belfry $(DEST)/share/zsh/site-functions/
+	install -m 644 $(B)/completion/belfry.fish $(DEST)/share/fish/vendor_completions.d/
 
 uninstall:
 	rm -f $(DEST)/bin/belfry $(DEST)/include/belfry/belfry.h $(DEST)/include/belfry/plugin.h
 	rm -f $(DEST)/lib/libbelfry.a $(DEST)/lib/libbelfry.so $(DEST)/lib/libbelfry.so.0
 	rm -f $(DEST)/lib/pkgconfig/belfry.pc $(DEST)/lib/pkgconfig/belfry-plugin.pc
 	rm -f $(PLUGINS:%=$(DEST)/lib/belfry/plugins/%.so)
+	rm -f $(DEST)/share/man/man1/belfry.1 $(DEST)/share/man/man1/belfry-*.1
+	rm -f $(DEST)/share/man/man5/belfry-config.5
+	rm -f $(DEST)/share/bash-completion/completions/belfry $(DEST)/share/zsh/site-functions/_belfry
+	rm -f $(DEST)/share/fish/vendor_completions.d/belfry.fish
 
 dist:
 	@mkdir -p $(BUILD)

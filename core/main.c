@@ -4,8 +4,6 @@
  * else's: limits, core dumps, signals. */
 #include <malloc.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -33,19 +31,9 @@ static void raise_descriptors(void)
 
 int main(int argc, char **argv)
 {
-    const char *name = argc > 1 ? argv[1] : "help";
-
     keep_memory_private();
     raise_descriptors();
     mallopt(M_ARENA_MAX, 4);    /* one per busy thread would keep memory that others could use */
     signal(SIGPIPE, SIG_IGN);
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
-        name = "help";
-    if (strcmp(name, "--version") == 0)
-        name = "version";
-    for (const struct bf_verb *v = bf_verbs; v->name; v++)
-        if (strcmp(v->name, name) == 0)
-            return v->run(argc > 1 ? argc - 1 : argc, argc > 1 ? argv + 1 : argv);
-    fprintf(stderr, "belfry: there is no verb \"%s\" (see: belfry help)\n", name);
-    return BF_EXIT_USAGE;
+    return bf_cli_main(argc, argv);
 }

@@ -144,6 +144,13 @@ static int refused(const struct bf_remote *r, struct bf_error *err)
     return rc;
 }
 
+/* Whether a good answer is one that a hub gives: JSON, or nothing where there is nothing to say. */
+static bool is_hub(const struct bf_remote *r, const struct bf_remote_request *request)
+{
+    return request->any_type || request->take || r->asked.status == 204 ||
+           strstr(r->asked.type, "json");
+}
+
 int bf_remote_call(struct bf_remote *r, const struct bf_remote_request *request,
                    struct bf_remote_answer *answer, struct bf_error *err)
 {
@@ -175,7 +182,5 @@ int bf_remote_call(struct bf_remote *r, const struct bf_remote_request *request,
         return no_answer(r, rc, err);
     if (r->asked.status / 100 != 2)
         return refused(r, err);
-    if (r->asked.body.len && !strstr(r->asked.type, "json") && !request->take && !request->any_type)
-        return no_hub(r, err);
-    return BF_OK;
+    return is_hub(r, request) ? BF_OK : no_hub(r, err);
 }

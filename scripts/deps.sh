@@ -9,7 +9,7 @@ set -eu
 build="gcc g++ pkg-config libmicrohttpd-dev libcurl4-openssl-dev libsqlite3-dev libcjson-dev
        liblua5.4-dev libsodium-dev libre2-dev"
 demo="curl jq ca-certificates"
-test="clang curl jq ca-certificates openssl strace procps webhook nginx-light nodejs npm
+test="clang mandoc curl jq ca-certificates openssl strace procps webhook nginx-light nodejs npm
       prometheus prometheus-alertmanager"
 bench="wrk"
 

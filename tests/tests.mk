@@ -16,8 +16,8 @@ include tests/plugin/plugin-tests.mk
 # One program per file in tests/unit, against the static library: tests see core's own headers.
 # Plugins are linked in as an embedding program would.
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/test.o $(B)/tests/plugin/libstatic.a \
-                   $(B)/libbelfry.a
-	$(Q)$(LINK) $(filter %.o,$^) $(B)/tests/plugin/libstatic.a $(B)/libbelfry.a $(LIBS) -o $@
+                   $(B)/libcli.a $(B)/libbelfry.a
+	$(Q)$(LINK) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -o $@
 
 $(B)/tests/tools/%: $(B)/tests/tools/%.o $(B)/tests/tools/tool.o
 	$(Q)$(LINK) $^ -lsqlite3 -lsodium -lm -o $@

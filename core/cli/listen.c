@@ -2,7 +2,6 @@
 #include "core/cli/cli.h"
 
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -44,17 +43,14 @@ static const char *judge_signature(const struct listen *l, const struct bf_recei
     }
 }
 
-/* What a sender put there must not drive the terminal. */
 static void print_plain(const char *text, size_t len)
 {
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
+    struct bf_buf b;
 
-        if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f)
-            printf("\\x%02x", c);
-        else
-            putchar(c);
-    }
+    bf_buf_init(&b, 6 * len + 1);
+    bf_put_plain(&b, text, len);
+    fputs(bf_buf_text(&b), stdout);
+    bf_buf_fini(&b);
 }
 
 static int on_request(void *arg, const struct bf_received *r)
@@ -80,47 +76,37 @@ static int on_request(void *arg, const struct bf_received *r)
     return l->status;
 }
 
-static int read_arguments(struct listen *l, int argc, char **argv)
+static int read_arguments(struct bf_cli *c, struct listen *l)
 {
-    for (int i = 1; i < argc; i++) {
-        const char *status = NULL;
-        int found = bf_cli_option(argc, argv, &i, "secret", &l->secret);
+    const char *status = bf_cli_value(c, "status");
 
-        if (!found)
-            found = bf_cli_option(argc, argv, &i, "status", &status);
-        if (found < 0)
-            return bf_cli_usage("listen", "%s needs a value", argv[i]);
-        if (!found && argv[i][0] == '-')
-            return bf_cli_usage("listen", "there is no option %s", argv[i]);
-        if (!found)
-            l->address = argv[i];
-        if (status)
-            l->status = atoi(status);
-    }
+    if (bf_cli_operand(c, 0))
+        l->address = bf_cli_operand(c, 0);
+    if (bf_cli_value(c, "secret"))
+        l->secret = bf_cli_value(c, "secret");
+    if (status)
+        l->status = atoi(status);
     if (l->status < 200 || l->status > 599)
-        return bf_cli_usage("listen", "--status takes a status from 200 to 599");
+        return bf_cli_usage(c, "--status takes a status from 200 to 599");
     return 0;
 }
 
-int bf_cli_listen(int argc, char **argv)
+int bf_cli_listen(struct bf_cli *c)
 {
-    struct listen l = {"127.0.0.1:8321", getenv("BELFRY_LISTEN_SECRET"), 200};
+    struct listen l = {"127.0.0.1:8321", bf_cli_env("BELFRY_LISTEN_SECRET"), 200};
     struct bf_receiver *receiver;
     struct bf_error err;
     struct pollfd p;
-    int rc = read_arguments(&l, argc, argv);
+    int rc = read_arguments(c, &l);
 
     if (rc)
         return rc;
-    if (pipe(stop_pipe)) {
-        perror("belfry listen: pipe");
-        return BF_EXIT_FAILED;
-    }
-    if (bf_receiver_open(l.address, on_request, &l, &receiver, &err)) {
-        fprintf(stderr, "belfry listen: %s\n", err.words);
-        return BF_EXIT_FAILED;
-    }
+    if (pipe(stop_pipe))
+        return bf_cli_fail(c, "cannot make a pipe");
+    if (bf_receiver_open(l.address, on_request, &l, &receiver, &err))
+        return bf_cli_fail(c, "%s", err.words);
     bf_cli_on_stop(stop);
+    bf_cli_on_hangup(stop);
     printf("listening on http://%s, any path\n\n", bf_receiver_address(receiver));
     fflush(stdout);
     p = (struct pollfd){.fd = stop_pipe[0], .events = POLLIN};

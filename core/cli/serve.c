@@ -1,72 +1,62 @@
-/* serve.c - `belfry serve`: a hub in the foreground, until SIGINT or SIGTERM. */
-#include "core/cli/cli.h"
+/* serve.c - `belfry serve`: a hub in the foreground, until SIGINT or SIGTERM.
+ *
+ * To a service manager that wants to know (NOTIFY_SOCKET) it says when it is ready, reloading or
+ * stopping; the protocol is a datagram of NAME=VALUE lines, so no library is needed. */
+#include "core/cli/settings.h"
 
-#include <ctype.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <belfry/belfry.h>
 
-#define SETTINGS_MAX 64         /* of each kind: by environment, by command line */
-
-struct given {
-    struct bf_setting items[2 * SETTINGS_MAX + 1];
-    size_t n;
-    const char *config;
-};
-
-static struct bf_hub *running;  /* for the signal handler */
+static struct bf_hub *running;  /* for the signal handlers */
 
 static void stop(void) { bf_hub_stop(running); }
+static void reload(void) { bf_hub_reload(running); }
 
-static void give(struct given *g, const char *name, const char *value)
+static void notify(const char *text)
 {
-    if (g->n < 2 * SETTINGS_MAX)
-        g->items[g->n++] = (struct bf_setting){name, value};
+    const char *path = bf_cli_env("NOTIFY_SOCKET");
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    size_t len = path ? strlen(path) : 0;
+    int fd;
+
+    if (!len || len >= sizeof(to.sun_path))
+        return;
+    memcpy(to.sun_path, path, len);
+    if (path[0] == '@')         /* an abstract one */
+        to.sun_path[0] = '\0';
+    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&to,
+           (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+    close(fd);
 }
 
-static const char *from_environment(const char *name)
+static void on_state(void *arg, enum bf_hub_state state)
 {
-    char variable[80];
-    char *at = variable + snprintf(variable, sizeof(variable), "BELFRY_");
+    struct timespec now;
+    char text[80];
 
-    for (; *name && at < variable + sizeof(variable) - 1; name++)
-        *at++ = (char)toupper((unsigned char)*name);
-    *at = '\0';
-    at = getenv(variable);
-    return at && *at ? at : NULL;
-}
-
-static void read_environment(struct given *g)
-{
-    const char *name;
-
-    for (size_t i = 0; (name = bf_setting_name(i)); i++) {
-        const char *value = from_environment(name);
-
-        if (value)
-            give(g, name, value);
+    (void)arg;
+    switch (state) {
+    case BF_HUB_RUNNING:
+        notify("READY=1\n");
+        break;
+    case BF_HUB_RELOADING:
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%lld\n",
+                 (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+        notify(text);
+        break;
+    case BF_HUB_STOPPING:
+        notify("STOPPING=1\n");
+        break;
     }
-    g->config = getenv("BELFRY_CONFIG");
-}
-
-static int read_argument(struct given *g, int argc, char **argv, int *i)
-{
-    const char *name, *value;
-    int found = bf_cli_option(argc, argv, i, "config", &value);
-
-    if (found == 1)
-        g->config = value;
-    for (size_t s = 0; !found && (name = bf_setting_name(s)); s++) {
-        found = bf_cli_option(argc, argv, i, name, &value);
-        if (found == 1)
-            give(g, name, value);
-    }
-    if (found < 0)
-        return bf_cli_usage("serve", "%s needs a value", argv[*i]);
-    if (!found)
-        return bf_cli_usage("serve", "there is no option %s", argv[*i]);
-    return 0;
 }
 
 static void greet(const struct bf_hub *hub)
@@ -75,37 +65,29 @@ static void greet(const struct bf_hub *hub)
 
     printf("belfry %s serves on http://%s\n", bf_version(), bf_hub_address(hub));
     if (key)
-        printf("key of the first admin, shown only now: %s\n", key);
+        printf("key of the first admin, shown only now: %s\n"
+               "keep it where the command finds it, in another terminal: belfry login http://%s\n",
+               key, bf_hub_address(hub));
     if (fflush(stdout) && key)
         fprintf(stderr, "belfry serve: the first admin's key could not be shown; start again with"
                         " one of your own in BELFRY_ADMIN_KEY\n");
 }
 
-int bf_cli_serve(int argc, char **argv)
+int bf_cli_serve(struct bf_cli *c)
 {
-    struct given g = {.n = 0};
-    struct bf_setting defaults[] = {{"plugin_dir", bf_cli_plugin_dir()}, {NULL, NULL}};
-    struct bf_hub_options o = {.size = sizeof(o)};
+    struct bf_cli_settings s;
     struct bf_error err = {0};
     int rc;
 
-    read_environment(&g);
-    for (int i = 1; i < argc; i++) {
-        rc = read_argument(&g, argc, argv, &i);
-        if (rc)
-            return rc;
-    }
-    o.config_file = g.config;
-    o.settings = g.items;
-    o.defaults = defaults[0].value ? defaults : NULL;
-    rc = bf_hub_open(&o, &running, &err);
-    if (!rc) {
-        bf_cli_on_stop(stop);
-        greet(running);
-        rc = bf_hub_run(running, &err);
-        bf_hub_close(running);
-    }
+    bf_cli_settings(c, &s);
+    s.options.state = on_state;
+    rc = bf_hub_open(&s.options, &running, &err);
     if (rc)
-        fprintf(stderr, "belfry serve: %s\n", err.words);
-    return rc ? BF_EXIT_FAILED : 0;
+        return bf_cli_fail(c, "%s", err.words);
+    bf_cli_on_hangup(reload);
+    bf_cli_on_stop(stop);
+    greet(running);
+    rc = bf_hub_run(running, &err);
+    bf_hub_close(running);
+    return rc ? bf_cli_fail(c, "%s", err.words) : 0;
 }

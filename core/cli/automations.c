@@ -1,0 +1,210 @@
+/* automations.c - making automations from options, and changing them in an editor. */
+#include "core/cli/cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/base/base.h"
+
+#define TEXT_MAX (16 * 1024 * 1024)
+
+static int say(struct bf_cli *c, const char *what, const struct bf_reply_text *reply)
+{
+    const struct bf_json *w = bf_json_get(reply->json, "warnings");
+
+    if (bf_cli_flag(c, "json"))
+        return bf_cli_print(c, bf_arena_printf(c->arena, "%s\n", reply->text), reply->len + 1);
+    for (const struct bf_json *i = bf_json_first(w); i; i = bf_json_next(w, i))
+        fprintf(stderr, "warning: %s\n", bf_cli_text(c->arena, i));
+    printf("automation %s \"%s\" is %s\n", bf_cli_text(c->arena, bf_json_get(reply->json, "id")),
+           bf_cli_text(c->arena, bf_json_get(reply->json, "name")), what);
+    return 0;
+}
+
+
+/* --- from options -------------------------------------------------------------------------------- */
+
+static int json_option(struct bf_cli *c, struct bf_body *b, const char *option, const char *path)
+{
+    const char *value = bf_cli_value(c, option);
+
+    return value ? bf_cli_assign(c, b, NULL, bf_arena_printf(c->arena, "%s:=%s", path, value)) : 0;
+}
+
+static void text_option(struct bf_cli *c, struct bf_body *b, const char *option, const char *path)
+{
+    if (bf_cli_value(c, option))
+        bf_body_str(b, path, bf_cli_value(c, option));
+}
+
+static int add_action(struct bf_cli *c, struct bf_body *b)
+{
+    struct bf_body action = {.arena = c->arena};
+    const char *id;
+    int rc = bf_cli_resolve(c, "integration", bf_cli_value(c, "integration"), &id);
+
+    if (rc)
+        return rc;
+    bf_body_str(&action, "integration", id);
+    rc = json_option(c, &action, "payload", "config.payload");
+    for (size_t i = 0; i < c->n_operands && !rc; i++)
+        rc = bf_cli_assign(c, &action, "config", c->operands[i]);
+    bf_body_set(b, "actions", bf_arena_printf(c->arena, "[%s]", bf_body_print(&action)));
+    return rc;
+}
+
+static int build(struct bf_cli *c, const char **out)
+{
+    static const char *const wanted[] = {"name", "on", "integration"};
+    struct bf_body b = {.arena = c->arena};
+    const char *team;
+    int rc;
+
+    for (size_t i = 0; i < BF_COUNT(wanted); i++)
+        if (!bf_cli_value(c, wanted[i]))
+            return bf_cli_usage(c, "a file, or at least --name, --on and --integration are needed;"
+                                " --%s is missing", wanted[i]);
+    rc = bf_cli_team(c, &team);
+    if (rc)
+        return rc;
+    text_option(c, &b, "name", "name");
+    text_option(c, &b, "description", "description");
+    if (bf_cli_flag(c, "disabled"))
+        bf_body_set(&b, "enabled", "false");
+    bf_body_str(&b, "scope.entity", team);
+    text_option(c, &b, "project", "scope.project");
+    text_option(c, &b, "collection", "scope.collection");
+    text_option(c, &b, "on", "event.type");
+    rc = json_option(c, &b, "filter", "event.filter");
+    if (!rc)
+        rc = add_action(c, &b);
+    *out = bf_body_print(&b);
+    return rc;
+}
+
+int bf_cli_automation_create(struct bf_cli *c)
+{
+    const char *file = bf_cli_operand(c, 0), *text;
+    struct bf_reply_text reply;
+    size_t len;
+    int rc;
+
+    if (file && !strchr(file, '='))
+        rc = bf_cli_read_body(c, file, &text, &len);
+    else
+        rc = build(c, &text);
+    if (!rc)
+        rc = bf_cli_send(c, "POST", c->verb->path, text, &reply);
+    return rc ? rc : say(c, "made", &reply);
+}
+
+
+/* --- in an editor ------------------------------------------------------------------------------------ */
+
+/* What the hub adds by itself.  "revision" stays: with it, a change that somebody else made while
+ * the editor was open is not overwritten. */
+static bool is_the_hubs(const struct bf_json *key)
+{
+    static const char *const names[] = {"id", "created", "updated", "last_execution"};
+
+    for (size_t i = 0; i < BF_COUNT(names); i++)
+        if (bf_json_eq(key, names[i]))
+            return true;
+    return false;
+}
+
+static void print_editable(const struct bf_json *automation, struct bf_buf *b)
+{
+    const char *between = "{\n  ";
+
+    for (const struct bf_json *k = bf_json_first(automation); k; k = bf_json_next(automation, k)) {
+        if (is_the_hubs(k))
+            continue;
+        bf_buf_adds(b, between);
+        bf_put_json(b, k, 2);
+        bf_buf_adds(b, ": ");
+        bf_put_json(b, k + 1, 2);
+        between = ",\n  ";
+    }
+    bf_buf_adds(b, "\n}\n");
+}
+
+static int write_file(struct bf_cli *c, char *path, const char *text, size_t len)
+{
+    int fd = mkostemps(path, strlen(".json"), O_CLOEXEC);       /* mode 0600 */
+    bool ok = fd >= 0 && write(fd, text, len) == (ssize_t)len;
+
+    if (fd >= 0)
+        close(fd);
+    return ok ? 0 : bf_cli_fail(c, "cannot write %s: %s", path, strerror(errno));
+}
+
+/* By the shell, as people keep options in $EDITOR: "code --wait". */
+static int run_editor(struct bf_cli *c, const char *path)
+{
+    const char *editor = bf_cli_env("VISUAL") ? bf_cli_env("VISUAL") : bf_cli_env("EDITOR");
+    pid_t child = fork();
+    int status = -1;
+
+    if (!editor)
+        editor = "vi";
+    if (child == 0) {
+        execl("/bin/sh", "sh", "-c", bf_arena_printf(c->arena, "%s \"$1\"", editor), "sh", path,
+              (char *)NULL);
+        _exit(127);
+    }
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return 0;
+    return bf_cli_fail(c, "the editor (%s) failed; nothing was changed", editor);
+}
+
+static int edit(struct bf_cli *c, const char *path, const struct bf_reply_text *old, char *file)
+{
+    struct bf_reply_text reply;
+    struct bf_buf before;
+    const char *after;
+    size_t len = 0;
+    int rc;
+
+    bf_buf_init(&before, TEXT_MAX);
+    print_editable(old->json, &before);
+    rc = write_file(c, file, bf_buf_text(&before), before.len);
+    if (!rc)
+        rc = run_editor(c, file);
+    if (!rc)
+        rc = bf_cli_read(c, file, &after, &len);
+    if (!rc && len == before.len && memcmp(after, before.data, len) == 0) {
+        printf("nothing was changed\n");
+        unlink(file);
+    } else if (!rc) {
+        rc = bf_cli_send(c, "PUT", path, after, &reply);
+        if (rc)
+            fprintf(stderr, "what you wrote is in %s; once mended: belfry automations update %s"
+                            " %s\n", file, bf_cli_operand(c, 0), file);
+        else
+            unlink(file);
+        if (!rc)
+            rc = say(c, "updated", &reply);
+    }
+    bf_buf_fini(&before);
+    return rc;
+}
+
+int bf_cli_automation_edit(struct bf_cli *c)
+{
+    const char *tmp = bf_cli_env("TMPDIR");
+    char *file = bf_arena_printf(c->arena, "%s/belfry-XXXXXX.json", tmp ? tmp : "/tmp");
+    struct bf_reply_text old;
+    int status;
+    const char *path = bf_cli_path(c, c->verb->path, &status);
+
+    if (!status)
+        status = bf_cli_get(c, path, &old);
+    return status ? status : edit(c, path, &old, file);
+}

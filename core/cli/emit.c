@@ -1,0 +1,108 @@
+/* emit.c - `belfry emit`: events from a file, standard input, or options.
+ *
+ * The hub takes at most 1,000 events in one request, all or nothing.  Lines beyond that are sent in
+ * several, so what was printed before an error is kept by the hub, and the rest is not. */
+#include "core/cli/cli.h"
+
+#include <string.h>
+
+#define LINES_MAX 1000
+#define PIECE_MAX ((size_t)8 * 1024 * 1024)
+
+static int print_ids(struct bf_cli *c, const struct bf_reply_text *reply)
+{
+    const struct bf_json *events = bf_json_get(reply->json, "events");
+
+    if (bf_cli_flag(c, "json")) {
+        int rc = bf_cli_print(c, reply->text, reply->len);
+
+        return rc ? rc : bf_cli_print(c, "\n", 1);
+    }
+    for (const struct bf_json *e = bf_json_first(events); e; e = bf_json_next(events, e))
+        printf("%s%s\n", bf_cli_text(c->arena, bf_json_get(e, "id")),
+               bf_json_is(bf_json_get(e, "duplicate"), BF_JSON_TRUE) ? " was there already" : "");
+    return 0;
+}
+
+static int send_text(struct bf_cli *c, const char *text, size_t len)
+{
+    struct bf_remote_request q = {.size = sizeof(q), .method = "POST", .path = "/api/v1/events",
+                                  .body = text, .body_len = len};
+    struct bf_reply_text reply;
+    int rc = bf_cli_ask(c, &q, &reply);
+
+    return rc ? rc : print_ids(c, &reply);
+}
+
+/* As many lines as one request takes. */
+static size_t measure(const char *text, size_t len, size_t *lines)
+{
+    size_t used = 0;
+
+    for (*lines = 0; used < len && *lines < LINES_MAX; ++*lines) {
+        const char *end = memchr(text + used, '\n', len - used);
+        size_t line = end ? (size_t)(end - (text + used)) + 1 : len - used;
+
+        if (*lines && used + line > PIECE_MAX)
+            break;
+        used += line;
+    }
+    return used;
+}
+
+/* One value over several lines is one event or an array; else every line is one. */
+static bool is_lines(struct bf_cli *c, const char *text, size_t len)
+{
+    struct bf_arena *a = bf_arena_new((size_t)512 * 1024 * 1024);
+    bool one = bf_json_parse(a, text, len, NULL) != NULL;
+
+    (void)c;
+    bf_arena_free(a);
+    return !one;
+}
+
+static int send_file(struct bf_cli *c, const char *file)
+{
+    const char *text;
+    size_t len, lines, before = 0;
+    int rc = bf_cli_read_body(c, file, &text, &len);
+
+    if (!rc && !is_lines(c, text, len))
+        return send_text(c, text, len);
+    while (!rc && len) {
+        size_t piece = measure(text, len, &lines);
+
+        rc = send_text(c, text, piece);
+        if (rc && before)
+            fprintf(stderr, "the first %zu lines were taken; of the others none\n", before);
+        text += piece;
+        len -= piece;
+        before += lines;
+    }
+    return rc;
+}
+
+int bf_cli_emit(struct bf_cli *c)
+{
+    struct bf_body b = {.arena = c->arena};
+    const char *file = bf_cli_operand(c, 0), *team, *text;
+    int rc;
+
+    if (file && !strchr(file, '=')) {
+        if (c->n_operands > 1)
+            return bf_cli_usage(c, "either a file or KEY=VALUE, not both");
+        return send_file(c, file);
+    }
+    rc = bf_cli_body(c, 0, &b);
+    if (!rc && !bf_cli_value(c, "type") && !b.first)
+        return bf_cli_usage(c, "say what happened: a file, \"-\", or options like --type run.state");
+    if (!rc && !bf_cli_value(c, "entity")) {
+        rc = bf_cli_team(c, &team);
+        if (!rc)
+            bf_body_str(&b, "entity", team);
+    }
+    if (rc)
+        return rc;
+    text = bf_body_print(&b);
+    return send_text(c, text, strlen(text));
+}

@@ -1,0 +1,117 @@
+/* executions.c - the history: its filters, what is done once more, what goes elsewhere. */
+#include "core/cli/cli.h"
+
+#include <string.h>
+
+/* The filters of options, with names made ids: "?status=failed&automation=…". */
+static int filters(struct bf_cli *c, const char **out)
+{
+    static const char *const nouns[] = {"automation", "integration"};
+    const char *query = bf_cli_query(c, NULL), *id;
+    int rc = bf_cli_connect(c);
+
+    for (size_t i = 0; i < 2 && !rc; i++) {
+        const char *named = bf_cli_value(c, nouns[i]);
+
+        if (!named)
+            continue;
+        rc = bf_cli_resolve(c, nouns[i], named, &id);
+        if (!rc)
+            query = bf_arena_printf(c->arena, "%s%s%s=%s", query, *query ? "&" : "?", nouns[i],
+                                    bf_cli_escape(c, id));
+    }
+    if (!rc && c->team)
+        query = bf_arena_printf(c->arena, "%s%sentity=%s", query, *query ? "&" : "?",
+                                bf_cli_escape(c, c->team));
+    *out = query;
+    return rc;
+}
+
+int bf_cli_execution(struct bf_cli *c)
+{
+    struct bf_verb with_filters = *c->verb;
+    const char *query;
+    int rc = filters(c, &query);
+
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < c->n_given; i++)     /* they are in the path now */
+        if (c->given[i].row && c->given[i].row->use == BF_OPT_QUERY)
+            c->given[i].row = NULL;
+    with_filters.path = bf_arena_printf(c->arena, "/api/v1/executions%s", query);
+    c->verb = &with_filters;
+    return bf_cli_list(c);
+}
+
+/* Many at once, request after request: the hub does so many in each and says where to go on. */
+static int change_many(struct bf_cli *c, const char *verb, const char *done)
+{
+    struct bf_reply_text reply;
+    const char *query, *cursor = NULL;
+    int64_t sum = 0, n;
+    int rc;
+
+    if (c->n_given == 0 || (c->n_given == 1 && bf_cli_flag(c, "yes")))
+        return bf_cli_usage(c, "say which: an ID, or options like --automation NAME --since 2h");
+    rc = filters(c, &query);
+    if (!rc)
+        rc = bf_cli_confirm(c, bf_arena_printf(c->arena, "%s everything that matches?", verb));
+    do {
+        const char *path = bf_arena_printf(c->arena, "/api/v1/executions/%s%s%s%s", verb, query,
+                                           !cursor ? "" : *query ? "&cursor=" : "?cursor=",
+                                           cursor ? cursor : "");
+        if (!rc)
+            rc = bf_cli_send(c, "POST", path, "{}", &reply);
+        if (rc)
+            return rc;
+        sum += bf_json_int(bf_json_get(reply.json, done), &n) ? n : 0;
+        cursor = bf_json_str(c->arena, bf_json_get(reply.json, "next"));
+    } while (cursor);
+    if (bf_cli_flag(c, "json"))
+        printf("{\"%s\":%lld}\n", done, (long long)sum);
+    else
+        printf("%lld %s\n", (long long)sum, done);
+    return 0;
+}
+
+/* One alone is what was asked for: it is not asked again. */
+static int change_one(struct bf_cli *c)
+{
+    struct bf_verb one = *c->verb;
+
+    one.flags &= ~BF_VERB_CONFIRM;
+    c->verb = &one;
+    return bf_cli_change(c);
+}
+
+int bf_cli_resend(struct bf_cli *c)
+{
+    return bf_cli_operand(c, 0) ? change_one(c) : change_many(c, "resend", "resent");
+}
+
+int bf_cli_cancel(struct bf_cli *c)
+{
+    return bf_cli_operand(c, 0) ? change_one(c) : change_many(c, "cancel", "cancelled");
+}
+
+static int on_piece(void *arg, const void *data, size_t len)
+{
+    (void)arg;
+    return fwrite(data, 1, len, stdout) == len ? 0 : BF_EIO;
+}
+
+int bf_cli_export(struct bf_cli *c)
+{
+    struct bf_remote_request q = {.size = sizeof(q), .method = "GET", .take = on_piece};
+    struct bf_reply_text reply;
+    const char *query;
+    int rc = filters(c, &query);
+
+    if (rc)
+        return rc;
+    q.path = bf_arena_printf(c->arena, "%s%s", c->verb->path, query);
+    rc = bf_cli_ask(c, &q, &reply);
+    if (!rc && fflush(stdout))
+        return bf_cli_fail(c, "cannot write the output");
+    return rc;
+}

@@ -1,0 +1,573 @@
+/* verbs.c - every verb of the command, as data: what parsing, help, completion and man pages are
+ * made from.
+ *
+ * A new verb over REST is a row: generic.c lists, shows and changes by it. */
+#include "core/cli/cli.h"
+
+#include <string.h>
+
+#include "core/base/base.h"
+
+const struct bf_option_row bf_options_common[] = {
+    {"help", 'h', NULL, "say what this verb does"},
+    {NULL},
+};
+
+const struct bf_option_row bf_options_remote[] = {
+    {"url", 'u', "URL", "the hub's address (BELFRY_URL; default: the login's, or"
+                        " http://127.0.0.1:8320)"},
+    {"team", 't', "TEAM", "the team meant (BELFRY_TEAM; default: the only one there is)"},
+    {"json", 'j', NULL, "print what the hub answers, for scripts"},
+    {"ca-file", 0, "FILE", "certificate authorities to believe instead of the system's"
+                           " (BELFRY_CA_FILE)"},
+    {NULL},
+};
+
+const struct bf_option_row bf_options_pages[] = {
+    {"limit", 'n', "N", "so many at most (default: all)"},
+    {NULL},
+};
+
+const struct bf_option_row bf_options_confirm[] = {
+    {"yes", 'y', NULL, "do not ask"},
+    {NULL},
+};
+
+const struct bf_option_row bf_options_offline[] = {
+    {"data", 0, "DIR", "work on this data directory while no hub runs in it"},
+    {NULL},
+};
+
+static const struct bf_option_row none[] = {{NULL}};
+
+
+/* --- serve and its like ------------------------------------------------------------------------ */
+
+static const struct bf_option_row config_option[] = {
+    {"config", 'c', "FILE", "the configuration file (BELFRY_CONFIG)"},
+    {NULL},
+};
+
+static const struct bf_option_row config_show[] = {
+    {"config", 'c', "FILE", "the configuration file (BELFRY_CONFIG)"},
+    {"json", 'j', NULL, "print JSON, for scripts"},
+    {NULL},
+};
+
+static const struct bf_option_row listen_options[] = {
+    {"secret", 0, "SECRET", "check signatures with it (better: BELFRY_LISTEN_SECRET)"},
+    {"status", 0, "CODE", "answer with this status instead of 200"},
+    {NULL},
+};
+
+
+static const struct bf_option_row man_options[] = {
+    {"to", 0, "DIR", "write every page into this directory"},
+    {NULL},
+};
+
+
+/* --- events ---------------------------------------------------------------------------------------- */
+
+static const struct bf_option_row emit_options[] = {
+    {"type", 0, "TYPE", "artifact.alias.add, run.state, or a type of your own", BF_OPT_TEXT},
+    {"entity", 0, "NAME", "the team it happened in (default: --team)", BF_OPT_TEXT},
+    {"project", 'p', "NAME", "the project", BF_OPT_TEXT},
+    {"collection", 0, "NAME", "the collection", BF_OPT_TEXT},
+    {"alias", 0, "ALIAS", "the alias that was added", BF_OPT_TEXT},
+    {"tag", 0, "TAG", "the tag that was added or removed", BF_OPT_TEXT},
+    {"author", 0, "USER", "whose action caused it", BF_OPT_TEXT},
+    {"key", 0, "KEY", "a name of this event: sent again with it, it counts once", BF_OPT_TEXT},
+    {"time", 0, "TIME", "when it happened, as 2026-11-23T12:00:00Z (default: now)", BF_OPT_TEXT},
+    {"artifact", 0, "JSON", "the artifact, whole; or artifact.version=v7 as an operand",
+     BF_OPT_JSON},
+    {"run", 0, "JSON", "the run, whole; or run.name=… as an operand", BF_OPT_JSON},
+    {"metrics", 0, "JSON", "[{\"name\":…,\"value\":…}, …]", BF_OPT_JSON},
+    {"data", 'd', "JSON", "anything else", BF_OPT_JSON},
+    {NULL},
+};
+
+static const struct bf_column event_columns[] = {
+    {"ID", "/id", BF_LOOK_ID},          {"RECEIVED", "/received", BF_LOOK_TIME},
+    {"TYPE", "/type", BF_LOOK_TEXT},    {"WHERE", "", BF_LOOK_SCOPE},
+    {"AUTHOR", "/author", BF_LOOK_TEXT}, {NULL},
+};
+
+static const struct bf_verb event_verbs[] = {
+    {"list", "", "the events of a team, newest first", NULL, bf_cli_list, NULL, none,
+     BF_VERB_REMOTE | BF_VERB_PAGES, "GET", "/api/v1/events?entity={team?}", .columns = event_columns},
+    {"show", "ID", "one event, as the journal holds it", NULL, bf_cli_one, NULL, none,
+     BF_VERB_REMOTE, "GET", "/api/v1/events/{1}"},
+    {NULL},
+};
+
+
+/* --- automations -------------------------------------------------------------------------------------- */
+
+static const struct bf_option_row automation_filters[] = {
+    {"project", 'p', "NAME", "of this project", BF_OPT_QUERY},
+    {NULL},
+};
+
+static const struct bf_option_row automation_options[] = {
+    {"name", 0, "NAME", "what it is called"},
+    {"description", 0, "TEXT", "what it is for"},
+    {"on", 0, "TYPE", "the event it fires on: ADD_ARTIFACT_ALIAS, RUN_STATE, …"},
+    {"project", 'p', "NAME", "in this project only (default: the whole team)"},
+    {"collection", 0, "NAME", "in this collection only"},
+    {"filter", 'f', "JSON", "which of those events: '{\"alias\":\"production\"}'"},
+    {"integration", 'i', "NAME|ID", "what is done: this integration gets the payload"},
+    {"payload", 0, "JSON", "what it gets, with ${variables}; or @FILE"},
+    {"disabled", 0, NULL, "do not fire before it is enabled"},
+    {NULL},
+};
+
+static const struct bf_column automation_columns[] = {
+    {"ID", "/id", BF_LOOK_ID},           {"NAME", "/name", BF_LOOK_TEXT},
+    {"SCOPE", "/scope", BF_LOOK_SCOPE},  {"ON", "/event/type", BF_LOOK_TEXT},
+    {"STATE", "/enabled", BF_LOOK_OFF},  {"UPDATED", "/updated", BF_LOOK_TIME},
+    {NULL},
+};
+
+static const struct bf_verb automation_verbs[] = {
+    {"list", "", "the automations of a team", NULL, bf_cli_list, NULL, automation_filters,
+     BF_VERB_REMOTE | BF_VERB_PAGES, "GET", "/api/v1/automations?entity={team?}",
+     .columns = automation_columns},
+    {"show", "NAME|ID", "one automation, as its author wrote it", NULL, bf_cli_one, NULL, none,
+     BF_VERB_REMOTE, "GET", "/api/v1/automations/{automation}"},
+    {"create", "[FILE] [KEY=VALUE…]", "make one, from a file or from options",
+     "FILE holds the automation as JSON, \"-\" is standard input.  Without it, options say what it\n"
+     "is; KEY=VALUE are further options of the action (KEY:=JSON for what is no text):\n"
+     "\n"
+     "    belfry automations create --name \"deploy what is promoted\" --project vision \\\n"
+     "        --on ADD_ARTIFACT_ALIAS --filter '{\"alias\":\"production\"}' \\\n"
+     "        --integration deployer --payload '{\"model\":\"${artifact_version_string}\"}'\n"
+     "\n"
+     "belfry help PLUGIN (as in: belfry help webhook) lists the options of its actions.\n",
+     bf_cli_automation_create, NULL, automation_options, BF_VERB_REMOTE | BF_VERB_FILE, "POST",
+     "/api/v1/automations", "config", "automation {id} \"{name}\" is made"},
+    {"update", "NAME|ID FILE", "put another text in its place",
+     "FILE holds the whole automation as JSON, \"-\" is standard input.\n", bf_cli_change, NULL,
+     none, BF_VERB_REMOTE | BF_VERB_FILE, "PUT", "/api/v1/automations/{automation}", NULL,
+     "automation {id} \"{name}\" is updated"},
+    {"edit", "NAME|ID", "change it in your editor",
+     "Opens it in $VISUAL, $EDITOR or vi.  What the hub refuses is kept in a file, so that nothing\n"
+     "is typed twice.\n",
+     bf_cli_automation_edit, NULL, none, BF_VERB_REMOTE, "PUT",
+     "/api/v1/automations/{automation}", NULL, "automation {id} \"{name}\" is updated"},
+    {"enable", "NAME|ID", "let it fire", NULL, bf_cli_change, NULL, none, BF_VERB_REMOTE, "POST",
+     "/api/v1/automations/{automation}/enable", NULL, "automation \"{1}\" is enabled"},
+    {"disable", "NAME|ID", "let it fire no more", NULL, bf_cli_change, NULL, none, BF_VERB_REMOTE,
+     "POST", "/api/v1/automations/{automation}/disable", NULL, "automation \"{1}\" is disabled"},
+    {"delete", "NAME|ID", "delete it; its history stays", NULL, bf_cli_change, NULL, none,
+     BF_VERB_REMOTE | BF_VERB_CONFIRM, "DELETE", "/api/v1/automations/{automation}", NULL,
+     "automation \"{1}\" is deleted"},
+    {NULL},
+};
+
+
+/* --- integrations ---------------------------------------------------------------------------------------- */
+
+static const struct bf_option_row integration_options[] = {
+    {"sink", 0, "KIND", "what it speaks to: webhook, or another plugin's", BF_OPT_TEXT},
+    {"name", 0, "NAME", "what it is called", BF_OPT_TEXT},
+    {"secrets", 0, "NAME,…", "secrets that its payloads may use as ${NAME}", BF_OPT_LIST},
+    {NULL},
+};
+
+static const struct bf_option_row integration_changes[] = {
+    {"name", 0, "NAME", "what it is called from now on", BF_OPT_TEXT},
+    {"secrets", 0, "NAME,…", "secrets that its payloads may use as ${NAME}", BF_OPT_LIST},
+    {NULL},
+};
+
+static const struct bf_option_row test_options[] = {
+    {"payload", 0, "JSON", "what is sent; or @FILE", BF_OPT_JSON},
+    {NULL},
+};
+
+static const struct bf_column integration_columns[] = {
+    {"ID", "/id", BF_LOOK_ID},            {"NAME", "/name", BF_LOOK_TEXT},
+    {"SINK", "/sink", BF_LOOK_TEXT},      {"TO", "/config/url", BF_LOOK_TEXT},
+    {"STATE", "/disabled", BF_LOOK_OFF},  {NULL},
+};
+
+static const struct bf_verb integration_verbs[] = {
+    {"list", "", "where a team's automations can reach", NULL, bf_cli_list, NULL, none,
+     BF_VERB_REMOTE | BF_VERB_PAGES, "GET", "/api/v1/teams/{team}/integrations",
+     .columns = integration_columns},
+    {"show", "NAME|ID", "one integration; of secrets the names", NULL, bf_cli_one, NULL, none,
+     BF_VERB_REMOTE, "GET", "/api/v1/integrations/{integration}"},
+    {"create", "[FILE] [KEY=VALUE…]", "make one, from options or a file",
+     "KEY=VALUE are options of the sink, KEY:=JSON those that are no text, KEY=@FILE one that is in a\n"
+     "file.  An option that is a secret takes the name of one (see: belfry help secrets set):\n"
+     "\n"
+     "    belfry integrations create --sink webhook --name deployer \\\n"
+     "        url=https://deploy.example/hook secret=SIGNING\n"
+     "\n"
+     "belfry help PLUGIN (as in: belfry help webhook) lists the options of a sink.\n",
+     bf_cli_change, NULL, integration_options, BF_VERB_REMOTE | BF_VERB_FILE, "POST",
+     "/api/v1/teams/{team}/integrations", "config", "integration {id} \"{name}\" is made"},
+    {"update", "NAME|ID [FILE] [KEY=VALUE…]", "change what is named, keep the rest",
+     "KEY=VALUE as with create.\n", bf_cli_change, NULL, integration_changes,
+     BF_VERB_REMOTE | BF_VERB_FILE, "PATCH", "/api/v1/integrations/{integration}", "config",
+     "integration {id} \"{name}\" is updated"},
+    {"test", "NAME|ID", "send it something now, and show what its receiver answers", NULL,
+     bf_cli_test, NULL, test_options, BF_VERB_REMOTE, "POST",
+     "/api/v1/integrations/{integration}/test"},
+    {"enable", "NAME|ID", "deliver to it again, what waits included", NULL, bf_cli_change, NULL,
+     none, BF_VERB_REMOTE, "POST", "/api/v1/integrations/{integration}/enable", NULL,
+     "integration \"{1}\" is enabled"},
+    {"disable", "NAME|ID", "deliver nothing to it; executions wait", NULL, bf_cli_change, NULL,
+     none, BF_VERB_REMOTE, "POST", "/api/v1/integrations/{integration}/disable", NULL,
+     "integration \"{1}\" is disabled"},
+    {"delete", "NAME|ID", "delete it", NULL, bf_cli_change, NULL, none,
+     BF_VERB_REMOTE | BF_VERB_CONFIRM, "DELETE", "/api/v1/integrations/{integration}", NULL,
+     "integration \"{1}\" is deleted"},
+    {NULL},
+};
+
+
+/* --- secrets ------------------------------------------------------------------------------------------------- */
+
+static const struct bf_option_row secret_options[] = {
+    {"file", 0, "FILE", "the value is all of this file, but a line end behind it"},
+    {NULL},
+};
+
+static const struct bf_column secret_columns[] = {
+    {"NAME", "/name", BF_LOOK_TEXT},
+    {"UPDATED", "/updated", BF_LOOK_TIME},
+    {NULL},
+};
+
+static const struct bf_verb secret_verbs[] = {
+    {"list", "", "the names of a team's secrets", NULL, bf_cli_list, NULL, none,
+     BF_VERB_REMOTE | BF_VERB_PAGES, "GET", "/api/v1/teams/{team}/secrets",
+     .columns = secret_columns},
+    {"set", "NAME", "keep a secret under this name",
+     "The value is asked for on the terminal, or read from standard input (one line) or a file; never\n"
+     "from the command line, which every user of the machine can read.  It can be used from then on,\n"
+     "and not read back.\n",
+     bf_cli_secret_set, NULL, secret_options, BF_VERB_REMOTE, "PUT",
+     "/api/v1/teams/{team}/secrets/{1}"},
+    {"delete", "NAME", "forget it", NULL, bf_cli_change, NULL, none,
+     BF_VERB_REMOTE | BF_VERB_CONFIRM, "DELETE", "/api/v1/teams/{team}/secrets/{1}", NULL,
+     "secret {1} of {team} is deleted"},
+    {"rotate", "", "seal all secrets of the hub anew, with a new master key", NULL, bf_cli_change,
+     NULL, none, BF_VERB_REMOTE | BF_VERB_CONFIRM, "POST", "/api/v1/master-key/rotate", NULL,
+     "all secrets are sealed with a new master key"},
+    {NULL},
+};
+
+
+/* --- teams, organisations, users, keys -------------------------------------------------------------------------- */
+
+static const struct bf_option_row team_options[] = {
+    {"organization", 0, "NAME", "the organisation it belongs to", BF_OPT_TEXT},
+    {NULL},
+};
+
+static const struct bf_option_row role_options[] = {
+    {"role", 0, "ROLE", "viewer, member or admin (default: member)", BF_OPT_TEXT},
+    {NULL},
+};
+
+static const struct bf_column team_columns[] = {
+    {"NAME", "/name", BF_LOOK_TEXT},
+    {"ORGANIZATION", "/organization", BF_LOOK_TEXT},
+    {"CREATED", "/created", BF_LOOK_TIME},
+    {NULL},
+};
+
+static const struct bf_column member_columns[] = {
+    {"USER", "/user", BF_LOOK_TEXT},
+    {"ROLE", "/role", BF_LOOK_TEXT},
+    {NULL},
+};
+
+static const struct bf_verb team_verbs[] = {
+    {"list", "", "the teams you can see", NULL, bf_cli_list, NULL, none,
+     BF_VERB_REMOTE | BF_VERB_PAGES, "GET", "/api/v1/teams", .columns = team_columns},
+    {"show", "TEAM", "one team", NULL, bf_cli_one, NULL, none, BF_VERB_REMOTE, "GET",
+     "/api/v1/teams/{1}"},
+    {"create", "TEAM", "make one", NULL, bf_cli_change, NULL, team_options, BF_VERB_REMOTE, "PUT",
+     "/api/v1/teams/{1}", NULL, "team {1} is there"},
+    {"members", "TEAM", "who is in it, and as what", NULL, bf_cli_list, NULL, none,
+     BF_VERB_REMOTE | BF_VERB_PAGES, "GET", "/api/v1/teams/{1}/members",
+     .columns = member_columns},
+    {"add", "TEAM USER", "let a user in, or give another role", NULL, bf_cli_member_add, NULL,
+     role_options, BF_VERB_REMOTE, "PUT", "/api/v1/teams/{1}/members/{2}", NULL,
+     "{2} is in {1}"},
+    {"remove", "TEAM USER", "let a user in no more", NULL, bf_cli_change, NULL, none,
+     BF_VERB_REMOTE, "DELETE", "/api/v1/teams/{1}/members/{2}", NULL, "{2} is not in {1} any more"},
+    {"delete", "TEAM", "delete it", NULL, bf_cli_change, NULL, none,
+     BF_VERB_REMOTE | BF_VERB_CONFIRM, "DELETE", "/api/v1/teams/{1}", NULL, "team {1} is deleted"},
+    {NULL},
+};
+
+static const struct bf_column organization_columns[] = {
+    {"NAME", "/name", BF_LOOK_TEXT},
+    {"ENTITY", "/entity", BF_LOOK_TEXT},
+    {"CREATED", "/created", BF_LOOK_TIME},
+    {NULL},
+};
+
+static const struct bf_verb organization_verbs[] = {
+    {"list", "", "the organisations you can see", NULL, bf_cli_list, NULL, none,
+     BF_VERB_REMOTE | BF_VERB_PAGES, "GET", "/api/v1/organizations",
+     .columns = organization_columns},
+    {"show", "ORG", "one organisation", NULL, bf_cli_one, NULL, none, BF_VERB_REMOTE, "GET",
+     "/api/v1/organizations/{1}"},
+    {"create", "ORG", "make one", NULL, bf_cli_change, NULL, none, BF_VERB_REMOTE, "PUT",
+     "/api/v1/organizations/{1}", NULL, "organization {1} is there"},
+    {"members", "ORG", "who is in it, and as what", NULL, bf_cli_list, NULL, none,
+     BF_VERB_REMOTE | BF_VERB_PAGES, "GET", "/api/v1/organizations/{1}/members",
+     .columns = member_columns},
+    {"add", "ORG USER", "let a user in, or give another role", NULL, bf_cli_member_add, NULL,
+     role_options, BF_VERB_REMOTE, "PUT", "/api/v1/organizations/{1}/members/{2}", NULL,
+     "{2} is in {1}"},
+    {"remove", "ORG USER", "let a user in no more", NULL, bf_cli_change, NULL, none,
+     BF_VERB_REMOTE, "DELETE", "/api/v1/organizations/{1}/members/{2}", NULL,
+     "{2} is not in {1} any more"},
+    {"delete", "ORG", "delete it", NULL, bf_cli_change, NULL, none,
+     BF_VERB_REMOTE | BF_VERB_CONFIRM, "DELETE", "/api/v1/organizations/{1}", NULL,
+     "organization {1} is deleted"},
+    {NULL},
+};
+
+static const struct bf_option_row user_options[] = {
+    {"admin", 0, NULL, "an admin of the whole hub", BF_OPT_TRUE},
+    {"service", 0, "TEAM", "a service account of this team: a program, not a person", BF_OPT_TEXT},
+    {NULL},
+};
+
+static const struct bf_column user_columns[] = {
+    {"NAME", "/name", BF_LOOK_TEXT},
+    {"ADMIN", "/admin", BF_LOOK_TEXT},
+    {"SERVICE", "/service", BF_LOOK_TEXT},
+    {"CREATED", "/created", BF_LOOK_TIME},
+    {NULL},
+};
+
+static const struct bf_verb user_verbs[] = {
+    {"list", "", "the users of the hub", NULL, bf_cli_list, NULL, none,
+     BF_VERB_REMOTE | BF_VERB_PAGES, "GET", "/api/v1/users", .columns = user_columns},
+    {"show", "USER", "one user", NULL, bf_cli_one, NULL, none, BF_VERB_REMOTE, "GET",
+     "/api/v1/users/{1}"},
+    {"create", "USER", "make one", "A user acts with keys: see belfry help keys create.\n",
+     bf_cli_user_create, NULL, user_options, BF_VERB_REMOTE | BF_VERB_OFFLINE, "PUT",
+     "/api/v1/users/{1}", NULL, "user {1} is there; a key for them: belfry keys create {1}"},
+    {"delete", "USER", "delete a user and their keys", NULL, bf_cli_change, NULL, none,
+     BF_VERB_REMOTE | BF_VERB_CONFIRM, "DELETE", "/api/v1/users/{1}", NULL, "user {1} is deleted"},
+    {NULL},
+};
+
+static const struct bf_option_row key_options[] = {
+    {"name", 0, "NAME", "what it is for (default: command line)", BF_OPT_TEXT},
+    {"rights", 0, "RIGHT,…", "ingest, read, edit, admin (default: what the user may)",
+     BF_OPT_LIST},
+    {"given", 0, NULL, "a key that exists already: typed in, or the first line of standard input"},
+    {NULL},
+};
+
+static const struct bf_option_row key_filters[] = {
+    {"user", 0, "USER", "of this user", BF_OPT_QUERY},
+    {NULL},
+};
+
+static const struct bf_column key_columns[] = {
+    {"ID", "/id", BF_LOOK_ID},              {"USER", "/user", BF_LOOK_TEXT},
+    {"NAME", "/name", BF_LOOK_TEXT},        {"RIGHTS", "/rights", BF_LOOK_TEXT},
+    {"CREATED", "/created", BF_LOOK_TIME},  {"USED", "/last_used", BF_LOOK_TIME},
+    {NULL},
+};
+
+static const struct bf_verb key_verbs[] = {
+    {"list", "", "the keys you may see, without the keys themselves", NULL, bf_cli_list, NULL,
+     key_filters, BF_VERB_REMOTE | BF_VERB_PAGES, "GET", "/api/v1/keys", .columns = key_columns},
+    {"create", "USER", "make a key for a user, and show it once",
+     "With --given, a key that was made elsewhere is brought in, so that nothing that uses it has to\n"
+     "change.  With --data, this is done in a data directory while no hub runs there.\n",
+     bf_cli_key_create, NULL, key_options, BF_VERB_REMOTE | BF_VERB_OFFLINE, "POST", "/api/v1/users/{1}/keys"},
+    {"revoke", "ID", "let it open nothing any more, at once", NULL, bf_cli_change, NULL, none,
+     BF_VERB_REMOTE | BF_VERB_CONFIRM, "DELETE", "/api/v1/keys/{1}", NULL, "key {1} is revoked"},
+    {NULL},
+};
+
+
+/* --- executions --------------------------------------------------------------------------------------------------- */
+
+static const struct bf_option_row execution_filters[] = {
+    {"status", 's', "STATUS", "pending, running, finished, failed, unknown, skipped, cancelled",
+     BF_OPT_QUERY},
+    {"automation", 'a', "NAME|ID", "of this automation"},
+    {"integration", 'i', "NAME|ID", "of this integration"},
+    {"event", 0, "ID", "that this event caused", BF_OPT_QUERY},
+    {"project", 'p', "NAME", "of this project", BF_OPT_QUERY},
+    {"collection", 0, "NAME", "of this collection", BF_OPT_QUERY},
+    {"since", 0, "TIME", "a time, or how long ago: 2h, 7d", BF_OPT_QUERY},
+    {"until", 0, "TIME", "a time, or how long ago", BF_OPT_QUERY},
+    {NULL},
+};
+
+static const struct bf_column execution_columns[] = {
+    {"ID", "/id", BF_LOOK_ID},           {"WHEN", "/created", BF_LOOK_TIME},
+    {"STATUS", "/status", BF_LOOK_STATUS}, {"AUTOMATION", "/automation_name", BF_LOOK_TEXT},
+    {"TRIGGER", "/trigger", BF_LOOK_TEXT}, {"TRIES", "/attempts", BF_LOOK_TEXT},
+    {NULL},
+};
+
+static const struct bf_verb execution_verbs[] = {
+    {"list", "", "what became of what fired, newest first", NULL, bf_cli_execution, NULL,
+     execution_filters, BF_VERB_REMOTE | BF_VERB_PAGES, "GET", "/api/v1/executions",
+     .columns = execution_columns},
+    {"show", "ID", "one execution, with every attempt and what the receiver said", NULL, bf_cli_one,
+     NULL, none, BF_VERB_REMOTE, "GET", "/api/v1/executions/{1}"},
+    {"resend", "[ID]", "do it once more; without an ID all that failed and match the options", NULL,
+     bf_cli_resend, NULL, execution_filters, BF_VERB_REMOTE | BF_VERB_CONFIRM, "POST",
+     "/api/v1/executions/{1}/resend", NULL, "execution {1} is sent again, as {id}"},
+    {"cancel", "[ID]", "do not try it any more; without an ID all that match the options", NULL,
+     bf_cli_cancel, NULL, execution_filters, BF_VERB_REMOTE | BF_VERB_CONFIRM, "POST",
+     "/api/v1/executions/{1}/cancel", NULL, "execution {1} is cancelled"},
+    {"export", "", "all that match, as lines of JSON", NULL, bf_cli_export, NULL,
+     execution_filters, BF_VERB_REMOTE, "GET", "/api/v1/executions/export"},
+    {NULL},
+};
+
+
+/* --- intakes ------------------------------------------------------------------------------------------------------- */
+
+static const struct bf_column intake_columns[] = {
+    {"NAME", "/name", BF_LOOK_TEXT},
+    {"URL", "/url", BF_LOOK_ID},
+    {"STATE", "/enabled", BF_LOOK_OFF},
+    {"ACCEPTED", "/events/accepted", BF_LOOK_TEXT},
+    {"LAST", "/events/last", BF_LOOK_TIME},
+    {NULL},
+};
+
+static const struct bf_verb intake_verbs[] = {
+    {"list", "", "where other programs' webhooks come in", NULL, bf_cli_list, NULL, none,
+     BF_VERB_REMOTE | BF_VERB_PAGES, "GET", "/api/v1/teams/{team}/intakes",
+     .columns = intake_columns},
+    {"show", "NAME", "one intake", NULL, bf_cli_one, NULL, none, BF_VERB_REMOTE, "GET",
+     "/api/v1/teams/{team}/intakes/{1}"},
+    {"create", "NAME [FILE] [KEY=VALUE…]", "make one, or put another in its place", NULL,
+     bf_cli_change, NULL, none, BF_VERB_REMOTE | BF_VERB_FILE, "PUT",
+     "/api/v1/teams/{team}/intakes/{1}", NULL, "intake {1} is there"},
+    {"delete", "NAME", "delete it", NULL, bf_cli_change, NULL, none,
+     BF_VERB_REMOTE | BF_VERB_CONFIRM, "DELETE", "/api/v1/teams/{team}/intakes/{1}", NULL,
+     "intake {1} is deleted"},
+    {NULL},
+};
+
+static const struct bf_column plugin_columns[] = {
+    {"NAME", "/name", BF_LOOK_TEXT},
+    {"VERSION", "/version", BF_LOOK_TEXT},
+    {NULL},
+};
+
+
+/* --- all of them -------------------------------------------------------------------------------------------------- */
+
+const struct bf_verb bf_verbs[] = {
+    {"serve", "", "run a hub",
+     "Every setting may stand in the configuration file (Lua: listen = \"0.0.0.0:8320\"), in the\n"
+     "environment as BELFRY_<SETTING>, or on the command line as --SETTING; the later wins.\n"
+     "What stands on the command line can be seen by every user of the machine: give keys in the\n"
+     "environment or the file.\n"
+     "\n"
+     "SIGHUP reads the configuration file again.  SIGTERM and SIGINT stop: what is in flight is\n"
+     "finished, for at most 20 s; a second one ends the program at once.\n",
+     bf_cli_serve, NULL, config_option, BF_VERB_SETTINGS},
+    {"check", "", "say everything that is wrong with the settings, without starting",
+     "Takes the options of serve.  Reads the configuration file, loads the plugins and has them look\n"
+     "at their options, and looks at the data directory, without changing anything.  Gives 0 if a\n"
+     "hub would start, 1 otherwise.\n",
+     bf_cli_check, NULL, config_option, BF_VERB_SETTINGS},
+    {"config", "", "show the settings in force, and where each came from",
+     "Takes the options of serve.  Secrets are not shown.\n", bf_cli_config, NULL, config_show,
+     BF_VERB_SETTINGS},
+    {"login", "[URL]", "keep the key for a hub, so that no verb needs to be told",
+     "The key is asked for on the terminal, or read from standard input, tried, and kept in\n"
+     "~/.config/belfry/login.json, which only you may read.  With --team, that team is the one meant\n"
+     "from now on.\n",
+     bf_cli_login, NULL, none, BF_VERB_REMOTE},
+    {"logout", "", "forget the key that login kept", NULL, bf_cli_logout, NULL, none},
+    {"status", "", "how the hub is: ready, busy, waiting, failing", NULL, bf_cli_status, NULL, none,
+     BF_VERB_REMOTE, "GET", "/api/v1/status"},
+    {"emit", "[FILE] [KEY=VALUE…]", "send events",
+     "FILE holds one event, an array of them, or one a line, as JSON; \"-\" is standard input.  More\n"
+     "than 1,000 lines go in several requests.  Without a file, options and KEY=VALUE (KEY:=JSON for\n"
+     "what is no text) say what happened:\n"
+     "\n"
+     "    belfry emit --type artifact.alias.add --project vision --collection resnet \\\n"
+     "        --alias production artifact.version=v7 artifact.metadata.accuracy:=0.93\n"
+     "\n"
+     "Prints the ids.\n",
+     bf_cli_emit, NULL, emit_options, BF_VERB_REMOTE | BF_VERB_FILE, "POST", "/api/v1/events"},
+    {"events", "", "what happened", .verbs = event_verbs},
+    {"automations", "", "what is done when something happens", .verbs = automation_verbs},
+    {"executions", "", "what became of it: the history", .verbs = execution_verbs},
+    {"integrations", "", "receivers that automations can reach", .verbs = integration_verbs},
+    {"secrets", "", "what receivers want to see, sealed", .verbs = secret_verbs},
+    {"intakes", "", "other programs' webhooks as events", .verbs = intake_verbs},
+    {"teams", "", "teams and who is in them", .verbs = team_verbs},
+    {"organizations", "", "organisations and who is in them", .verbs = organization_verbs},
+    {"users", "", "people and service accounts", .verbs = user_verbs},
+    {"keys", "", "what users and programs show to be let in", .verbs = key_verbs},
+    {"plugins", "", "the plugins that the hub has loaded", NULL, bf_cli_list, NULL, none,
+     BF_VERB_REMOTE | BF_VERB_PAGES, "GET", "/api/v1/plugins", .columns = plugin_columns},
+    {"listen", "[HOST:PORT]", "receive webhooks, print them and check their signatures",
+     "Without an address it is 127.0.0.1:8321.\n", bf_cli_listen, NULL, listen_options, 0},
+    {"completion", "bash|zsh|fish", "print what makes a shell complete this command",
+     "For bash: source <(belfry completion bash)\n", bf_cli_completion, NULL, none, 0},
+    {"man", "[VERB]", "print a manual page; \"settings\" is the one of the settings", NULL, bf_cli_man,
+     NULL, man_options, BF_VERB_HIDDEN},
+    {"help", "[VERB…|PLUGIN]", "say more about a verb, or a plugin's options", NULL, bf_cli_help, NULL,
+     none, 0},
+    {"version", "", "print the version", NULL, bf_cli_version, NULL, none, 0},
+    {NULL},
+};
+
+const struct bf_option_row *bf_verb_options(const struct bf_verb *v, size_t i)
+{
+    const struct bf_option_row *tables[] = {
+        v->options,
+        v->flags & BF_VERB_PAGES ? bf_options_pages : NULL,
+        v->flags & BF_VERB_CONFIRM ? bf_options_confirm : NULL,
+        v->flags & BF_VERB_OFFLINE ? bf_options_offline : NULL,
+        v->flags & BF_VERB_REMOTE ? bf_options_remote : NULL,
+        bf_options_common,
+    };
+
+    for (size_t t = 0; t < BF_COUNT(tables); t++)
+        if (tables[t] && i-- == 0)
+            return tables[t];
+    return NULL;
+}
+
+const struct bf_verb *bf_verb_find(const struct bf_verb *table, const char *name)
+{
+    for (; table->name; table++)
+        if (strcmp(table->name, name) == 0)
+            return table;
+    return NULL;
+}
+
+void bf_verb_operands(const struct bf_verb *v, size_t *min, size_t *max)
+{
+    *min = *max = 0;
+    for (const char *at = v->operands; *at;) {
+        size_t len = strcspn(at, " ");
+
+        ++*max;
+        if (at[0] != '[')
+            ++*min;
+        if (memmem(at, len, "…", strlen("…")) && !memmem(at, len, ",…", strlen(",…")))
+            *max = BF_OPERANDS_MAX;
+        at += len;
+        at += strspn(at, " ");
+    }
+}

@@ -1,0 +1,232 @@
+#!/bin/bash
+# command.sh - the verbs of the command against a real hub: for people, for scripts, and in error.
+. "$(dirname "$0")/lib.sh"
+
+export HOME=$tmp/home XDG_CONFIG_HOME=
+unset BELFRY_URL BELFRY_API_KEY BELFRY_TEAM BELFRY_CONFIG NO_COLOR
+mkdir -p "$HOME"
+
+start "$tmp/listen.log" "$BELFRY" listen 127.0.0.1:0 --secret correct-horse
+RECEIVER=$ADDRESS
+start_hub
+export BELFRY_URL=$URL BELFRY_API_KEY=$KEY
+
+# Run a verb: its output is printed, its exit status left in $tmp/rc, its errors in $tmp/err.
+b() {
+    "$BELFRY" "$@" 2>"$tmp/err" </dev/null
+    echo $? >"$tmp/rc"
+}
+rc() { cat "$tmp/rc"; }
+err() { cat "$tmp/err"; }
+
+# --- without a hub, without a key
+
+b teams list --url http://127.0.0.1:1 >"$tmp/out"
+is "no hub is a status of its own" "$(rc)" 3
+has "and the words say how to start one" "$(err)" "start one with: belfry serve"
+BELFRY_API_KEY='' b teams list >"$tmp/out"
+is "no key too" "$(rc)" 4
+has "and how to get one" "$(err)" "belfry login $URL"
+BELFRY_API_KEY=bf-0123456789abcdef0123456789abcdef00000000 b teams list >"$tmp/out"
+is "a wrong key as well" "$(rc)" 4
+has "naming where it came from" "$(err)" "BELFRY_API_KEY"
+b teams list --url "http://$RECEIVER" >"$tmp/out"
+has "what is no hub is told apart from one" "$(err)" "does not speak like a Belfry hub"
+b teams list --url ftp://x >"$tmp/out"
+is "an address that is none is wrong usage" "$(rc)" 2
+b teams list --ca-file /nowhere >"$tmp/out"
+has "a file that cannot be read is named" "$(err)" "/nowhere"
+
+# --- usage
+
+b automation list
+has "a typo leads to the verb" "$(err)" 'did you mean "automations"?'
+is "and is wrong usage" "$(rc)" 2
+b automations ls
+has "as what other programs call it does" "$(err)" 'did you mean "list"?'
+b automations list --projct x
+has "of an option too" "$(err)" "did you mean --project?"
+b automations show
+has "what is missing is shown" "$(err)" "belfry automations show NAME|ID"
+b teams show a b
+has "and what is too much" "$(err)" '"b" is one too many'
+b events list --limit 0
+has "a limit must be one" "$(err)" "--limit takes a number"
+b secrets set X --file
+has "an option without its value is told" "$(err)" "--file needs a value: FILE"
+has "every verb has help" "$(b secrets set --help)" "never"
+is "that ends well" "$(rc)" 0
+has "help knows verbs of nouns" "$(b help automations create)" "--integration"
+has "and plugins" "$(b help webhook)" "access_token"
+b help autmations
+has "and typos" "$(err)" 'did you mean "automations"?'
+
+# --- things of a team
+
+is "an empty list is empty for scripts" "$(b teams list --json | jq -c .items)" "[]"
+b secrets list
+has "without a team, making one is proposed" "$(err)" "belfry teams create"
+has "a team is made" "$(b teams create acme)" "team acme is there"
+has "and listed" "$(b teams list)" acme
+printf 'correct-horse\nsecond line\n' | "$BELFRY" secrets set SIGNING >"$tmp/out"
+has "a secret comes from standard input" "$(cat "$tmp/out")" "secret SIGNING of acme is kept"
+printf 'line one\nline two\n' >"$tmp/pem"
+has "or from a file" "$(b secrets set PEM --file "$tmp/pem")" "kept"
+b secrets set NOTHING
+has "nothing is not a secret" "$(err)" "nothing was given"
+is "secrets are listed by name" "$(b secrets list --json | jq -r '[.items[].name] | join(" ")')" \
+    "PEM SIGNING"
+b secrets delete PEM
+is "what deletes wants to be confirmed" "$(rc)" 2
+has "which a script does by --yes" "$(err)" "--yes"
+has "and can" "$(b secrets delete PEM --yes)" "secret PEM of acme is deleted"
+b secrets delete PEM --yes
+is "what is not there has a status of its own" "$(rc)" 5
+
+b integrations create --sink webhook --name deployer "url=http://$RECEIVER/deploy" secret=SIGNING \
+    'headers:={"X-From":"belfry"}' >"$tmp/out"
+[ "$(rc)" = 0 ] || b integrations create --sink webhook --name deployer \
+    "url=http://$RECEIVER/deploy" secret=SIGNING >"$tmp/out"
+has "an integration is made" "$(cat "$tmp/out")" '"deployer" is made'
+has "and listed with where it goes" "$(b integrations list)" "http://$RECEIVER/deploy"
+b integrations create --sink webhook --name deployer "url=http://$RECEIVER/x"
+is "a name that is taken is refused" "$(rc)" 1
+b integrations create --sink webhok --name other url=http://x.example/
+has "an unknown sink is answered with those there are" "$(err)" webhook
+b integrations create --sink webhook --name other ulr=http://x.example/
+has "an unknown option by its name" "$(err)" ulr
+b integrations create --sink webhook --name other url
+has "what is no KEY=VALUE is told" "$(err)" "neither a file nor KEY=VALUE"
+is "by its name it is shown" "$(b integrations show deployer --json | jq -r .name)" deployer
+b integrations show nobody
+is "an unknown name is missing" "$(rc)" 5
+has "with the way to the list" "$(err)" "belfry integrations list --team acme"
+
+make_automation() {
+    b automations create --name "deploy what is promoted" --project vision \
+        --on ADD_ARTIFACT_ALIAS --filter '{"alias":"production"}' --integration deployer \
+        --payload '{"model":"${artifact_version_string}","by":"${event_author}"}' "$@"
+}
+has "an automation is made from options" "$(make_automation)" '"deploy what is promoted" is made'
+make_automation
+is "a second of that name is not" "$(rc)" 1
+b automations create --name x --on RUN_STATE
+has "what is missing is named" "$(err)" "--integration is missing"
+make_automation --filter 'alias=production'
+has "what is no JSON is told" "$(err)" "is not JSON"
+has "it is listed with its scope" "$(b automations list)" "acme/vision"
+b automations show "deploy what is promoted" --json >"$tmp/automation"
+jq 'del(.id, .revision, .created, .updated, .last_execution) | .name = "from a file"' \
+    "$tmp/automation" >"$tmp/file.json"
+has "or from a file" "$(b automations create "$tmp/file.json")" '"from a file" is made'
+b automations create /nowhere.json
+has "which must be there" "$(err)" "cannot read /nowhere.json"
+echo '{"name":"x","scoop":1}' >"$tmp/bad.json"
+b automations create "$tmp/bad.json"
+has "and right: the hub's words say what is not" "$(err)" scoop
+jq '.description = "changed"' "$tmp/file.json" >"$tmp/changed.json"
+has "it can be put in its place" "$(b automations update "from a file" "$tmp/changed.json")" updated
+is "wholly" "$(b automations show "from a file" --json | jq -r .description)" changed
+EDITOR="sed -i s/changed/edited/" b automations edit "from a file" >"$tmp/out"
+has "or in an editor" "$(cat "$tmp/out")" updated
+is "as it was left there" "$(b automations show "from a file" --json | jq -r .description)" edited
+EDITOR=true b automations edit "from a file" >"$tmp/out"
+has "no change is none" "$(cat "$tmp/out")" "nothing was changed"
+EDITOR="sed -i s/description/descripton/" b automations edit "from a file"
+is "what the hub refuses is refused" "$(rc)" 1
+kept=$(err | grep -oE '/[^ ;]*/belfry-[^ ;]*\.json' | head -n 1)
+has "and kept" "$(cat "$kept")" descripton
+rm -f "$kept"
+EDITOR=false b automations edit "from a file"
+has "an editor that fails changes nothing" "$(err)" "nothing was changed"
+has "it can be switched off" "$(b automations disable "from a file")" disabled
+has "which the list shows" "$(b automations list)" disabled
+has "and on" "$(b automations enable "from a file")" enabled
+has "and deleted" "$(b automations delete "from a file" -y)" deleted
+b automations show "from a file"
+is "then it is gone" "$(rc)" 5
+
+# --- events and what becomes of them
+
+id=$(b emit --type artifact.alias.add --project vision --collection resnet --alias production \
+    --author ana artifact.version=v7 artifact.metadata.accuracy:=0.93 --key k1)
+is "an event is sent from options, and its id printed" "${#id}" 26
+finished() { [ "$(b executions list --status finished --json | jq '.items | length')" = "$1" ]; }
+within 5 finished 1 || bad "and acted on"
+has "rightly signed" "$(cat "$tmp/listen.log")" "signature ok"
+has "with what the options said" "$(cat "$tmp/listen.log")" '"by":"ana"'
+has "a repeat is told" "$(b emit --type artifact.alias.add --project vision --collection resnet \
+    --alias production --key k1)" "$id was there already"
+is "the journal has it as it was sent" \
+    "$(b events show "$id" --json | jq -c '[.artifact.version, .artifact.metadata.accuracy]')" \
+    '["v7",0.93]'
+has "for people, line by line" "$(b events show "$id")" "alias:"
+for i in 1 2 3; do alias_event staging; echo; done >"$tmp/lines"
+is "events come from lines in a file" "$(b emit "$tmp/lines" | wc -l)" 3
+is "or from standard input" "$("$BELFRY" emit - <"$tmp/lines" | wc -l)" 3
+for i in $(seq 2500); do echo '{"type":"test.many","entity":"acme"}'; done >"$tmp/many"
+is "more than one request takes go in several" "$(b emit "$tmp/many" | wc -l)" 2500
+is "a list follows all its pages" \
+    "$(b events list --json | jq '[.items[] | select(.type == "test.many")] | length')" 2500
+is "or as many as were asked for" "$(b events list --limit 1500 --json | jq '.items | length')" 1500
+is "and is one document" "$(b events list --json | jq -c .next)" null
+b emit --type UPPER --entity acme
+has "the hub's words say which member is wrong" "$(err)" "type"
+b emit
+has "nothing is no event" "$(err)" "say what happened"
+b emit --type a.b --entity nobody
+is "nor is one of a team that is not there" "$(rc)" 1
+execution=$(b executions list --json | jq -r '.items[-1].id')
+has "the history is a table" "$(b executions list)" "deploy what is promoted"
+has "found by name" "$(b executions list --automation "deploy what is promoted")" "$execution"
+has "or not" "$(b executions list --automation "deploy what is promoted" --status failed 2>&1; err)" \
+    "there are none"
+has "one has its attempts" "$(b executions show "$execution")" delivered
+b executions list --status nonsense
+has "an unknown status is answered with those there are" "$(err)" cancelled
+
+# --- untrusted text
+
+evil=$(printf 'a\033]0;owned\007b\xe2\x80\xaec')
+b emit --type test.evil --author "$evil" >"$tmp/out"
+b events list --limit 5 >"$tmp/out"
+is "no event drives the terminal" "$(grep -c $'\033\|\007\|\xe2\x80\xae' "$tmp/out")" 0
+has "its text is shown instead" "$(cat "$tmp/out")" '\u001b]0;owned'
+
+# --- the hub itself
+
+has "its status is for people" "$(b status)" "ready:"
+is "and for scripts" "$(b status --json | jq -c '[.ready, .version != null]')" "[true,true]"
+has "its plugins are listed" "$(b plugins)" webhook
+has "a running hub's settings are checked" "$(b check --data "$DATA")" "all is well"
+b check --log-level loud --threads x --plugins "http nonesuch"
+is "and everything wrong is said" "$(grep -cE 'log_level|threads|nonesuch' "$tmp/err")" 3
+is "and the status tells" "$(rc)" 1
+BELFRY_THREADS=3 b config --log-level warn >"$tmp/out"
+has "settings tell where they are from" "$(grep '^threads' "$tmp/out")" environment
+has "each" "$(grep '^log_level' "$tmp/out")" "command line"
+is "secrets are not shown" "$(BELFRY_ADMIN_KEY=$KEY b config | grep -c "$KEY")" 0
+
+# --- no key on a command line, whatever the verb
+
+is "no verb takes a key as an option" \
+    "$(for v in $("$BELFRY" help | sed -n 's/^  belfry \([a-z]*\) .*/\1/p'); do
+        "$BELFRY" help "$v"; done | grep -c -- '--key KEY$\|--api-key')" 0
+
+# --- completion and manual pages
+
+for page in "$B"/man/*; do mandoc -T lint -W warning "$page"; done >"$tmp/lint"
+is "manual pages are without fault" "$(cat "$tmp/lint")" ""
+has "every verb has one" "$(ls "$B/man")" belfry-automations.1
+has "and every setting its place" "$(cat "$B/man/belfry-config.5")" \
+    allow_addresses
+complete_bash() {
+    bash -c 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _belfry
+             echo "${COMPREPLY[*]}"' - "$B/completion/belfry" "$@"
+}
+is "bash completes a verb" "$(complete_bash belfry autom)" automations
+is "and the verb of a noun" "$(complete_bash belfry automations e)" "edit enable"
+is "and its options" "$(complete_bash belfry automations create --int)" --integration
+is "and settings" "$(complete_bash belfry serve --log)" --log-level
+
+finish

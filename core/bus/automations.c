@@ -14,6 +14,7 @@
 #include "core/base/base.h"
 #include "core/base/buf.h"
 #include "core/bus/automation_list.h"
+#include "core/bus/uses.h"
 
 #define RECORD_TYPE "belfry.automation."
 
@@ -89,6 +90,8 @@ int bf_bus_save_automation(struct bf_tx *tx, const struct bf_automation_change *
     rc = insert_revision(tx, a);
     if (!rc)
         rc = put_automation(tx->db, a, tx->now_ms);
+    if (!rc)
+        rc = bf_uses_save(tx->db, a);
     if (rc == BF_EEXIST)
         rc = bf_error_field(err, rc, "name", "%s has an automation named \"%s\" already; choose"
                             " another name, or change that one", change->owner, a->name);
@@ -188,7 +191,7 @@ static int fill_columns(struct bf_bus *bus, const struct bf_automation *a)
 
 /* A revision that was saved was valid then; one that is not any more (an older hub knew something
  * this one does not) is left out with a word, not a reason to stay down. */
-static int file_row(struct bf_bus *bus, struct bf_query *q)
+static int file_row(struct bf_bus *bus, struct bf_query *q, bool uses)
 {
     struct bf_automation *a;
     struct bf_error err;
@@ -203,6 +206,8 @@ static int file_row(struct bf_bus *bus, struct bf_query *q)
     }
     if (*bf_query_col_text(q, 4) == '\0')
         rc = fill_columns(bus, a);
+    if (!rc && uses)
+        rc = bf_uses_save(bus->db, a);
     bf_rules_put(bus->rules, a);
     bf_automation_unref(a);
     return rc;
@@ -214,9 +219,10 @@ static int file_all(struct bf_bus *bus)
         bf_db_query(bus->db, "SELECT a.id, a.revision, a.entity, r.spec, a.event_type"
                              " FROM automations a JOIN automation_revisions r"
                              " ON r.revision = a.revision");
+    bool uses = bf_uses_none(bus->db);
     int rc;
 
-    while ((rc = bf_query_step(q)) == 1 && !(rc = file_row(bus, q)))
+    while ((rc = bf_query_step(q)) == 1 && !(rc = file_row(bus, q, uses)))
         continue;
     bf_query_end(q);
     return rc;

@@ -69,6 +69,13 @@ const char *const bf_bus_schema[] = {
     "DROP TABLE journal",
     "ALTER TABLE journal_wider RENAME TO journal",
     "CREATE TABLE journal_blocks (block INTEGER PRIMARY KEY, sieve BLOB NOT NULL)",
+    /* Out of the specs as well: secret "" is any use of the integration. */
+    "CREATE TABLE automation_uses ("
+    " integration TEXT NOT NULL,"
+    " secret TEXT NOT NULL,"
+    " automation TEXT NOT NULL,"
+    " PRIMARY KEY (integration, secret, automation))",
+    "CREATE INDEX automation_uses_by_automation ON automation_uses (automation)",
     NULL};
 
 /* The 16 bits that tell this hub's ids from another's: drawn once, kept for ever. */

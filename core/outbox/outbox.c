@@ -369,6 +369,23 @@ int bf_outbox_count(struct bf_db *db, const char *integration, unsigned max, uns
     return BF_OK;
 }
 
+int bf_outbox_hasten(struct bf_db *db, const char *integration, int64_t now_ms, unsigned limit,
+                     int64_t *n)
+{
+    struct bf_query *q = bf_db_query(
+        db, "UPDATE executions SET due = ? WHERE number IN (SELECT number FROM executions"
+            " WHERE status = 0 AND integration = ? AND due > ? LIMIT ?)");
+    int rc;
+
+    bf_query_int(q, 1, now_ms);
+    bf_query_text(q, 2, integration);
+    bf_query_int(q, 3, now_ms);
+    bf_query_int(q, 4, limit);
+    rc = bf_query_run(q);
+    *n = rc ? 0 : bf_db_changes(db);
+    return rc;
+}
+
 /* From one integration to the next by the index, so that a hundred thousand rows waiting for one
  * of them cost one look-up. */
 int bf_outbox_waiting(struct bf_db *db, bf_outbox_waiting_fn *fn, void *arg)

@@ -131,6 +131,9 @@ int bf_outbox_next_due(struct bf_db *db, const char *integration, int64_t now_ms
                        int64_t *due_ms);
 /* How many are pending for an integration, counted up to `max`. */
 int bf_outbox_count(struct bf_db *db, const char *integration, unsigned max, unsigned *n);
+/* What of an integration is due later is due now: at most `limit` of it; *n is how many. */
+int bf_outbox_hasten(struct bf_db *db, const char *integration, int64_t now_ms, unsigned limit,
+                     int64_t *n);
 /* Every integration that has a pending execution, with its earliest due time. */
 typedef void bf_outbox_waiting_fn(void *arg, const char *integration, int64_t due_ms);
 int bf_outbox_waiting(struct bf_db *db, bf_outbox_waiting_fn *fn, void *arg);

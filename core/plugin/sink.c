@@ -471,13 +471,25 @@ void bf_later_end(struct bf_plugins *p)
 
 /* --- the courier's table -------------------------------------------------------------- */
 
+static bool is_deleted(struct bf_plugins *p, const char *integration)
+{
+    struct bf_integration *i = bf_team_integration(p->rooms.team, integration);
+
+    bf_integration_unref(i);
+    return !i;
+}
+
 static bool destination(void *arg, const char *integration, struct bf_destination_info *out,
                         struct bf_error *err)
 {
+    struct bf_plugins *p = arg;
     struct bf_instance *i;
 
-    if (bf_instance_of(arg, integration, &i, err))
-        return false;
+    if (bf_instance_of(p, integration, &i, err)) {
+        /* Of one that was deleted, what waits is told so at once, and ends. */
+        *out = (struct bf_destination_info){.quick = true};
+        return is_deleted(p, integration);
+    }
     *out = (struct bf_destination_info){
         .quick = i->sink->deliver || (i->sink->request && (i->sink->flags & BF_QUICK)),
         .once = (i->sink->flags & BF_ONCE) != 0,

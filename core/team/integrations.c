@@ -4,6 +4,7 @@
  * revision tells it from its successors. */
 #include "core/team/team_int.h"
 
+#include <stdio.h>
 #include <string.h>
 
 bool bf_integration_name_ok(const char *name)
@@ -31,7 +32,9 @@ struct bf_integration *bf_integration_from_row(struct bf_query *q)
     i->revision = (uint64_t)bf_query_col_int(q, 5);
     i->created_ms = bf_query_col_int(q, 6);
     i->disabled = !bf_query_col_null(q, 7);
+    i->disabled_ms = bf_query_col_int(q, 7);
     i->secrets = bf_strdup(bf_query_col_text(q, 8));
+    i->disabled_reason = bf_strdup(bf_query_col_null(q, 9) ? "" : bf_query_col_text(q, 9));
     return i;
 }
 
@@ -56,7 +59,17 @@ void bf_integration_unref(struct bf_integration *i)
     free((char *)i->name);
     free((char *)i->config);
     free((char *)i->secrets);
+    free((char *)i->disabled_reason);
     free(i);
+}
+
+static int cannot_save(struct bf_db *db, int rc, const char *entity, const char *name,
+                       struct bf_error *err)
+{
+    if (rc == BF_EEXIST)
+        return bf_error_field(err, rc, "name", "%s has an integration named \"%s\" already; choose"
+                              " another name, or change that one", entity, name);
+    return bf_error_set(err, rc, "cannot save the integration \"%s\": %s", name, bf_db_words(db));
 }
 
 int bf_team_put_integration(struct bf_db *db, const char *id, const char *entity, const char *sink,
@@ -81,12 +94,63 @@ int bf_team_put_integration(struct bf_db *db, const char *id, const char *entity
     bf_query_text(q, 6, secrets);
     bf_query_int(q, 7, now_ms);
     rc = bf_query_run(q);
-    if (rc == BF_EEXIST)
-        return bf_error_field(err, rc, "name", "%s has an integration named \"%s\" already; choose"
-                              " another name, or change that one", entity, name);
+    return rc ? cannot_save(db, rc, entity, name, err) : BF_OK;
+}
+
+int bf_team_change_integration(struct bf_db *db, const char *id, uint64_t revision,
+                               const char *entity, const char *name, const char *config,
+                               const char *secrets, struct bf_error *err)
+{
+    struct bf_query *q = bf_db_query(
+        db, "UPDATE team_integrations SET name = ?, config = ?, secrets = ?, revision ="
+            " (SELECT COALESCE(MAX(revision), 0) + 1 FROM team_integrations)"
+            " WHERE id = ? AND revision = ?");
+    int rc;
+
+    bf_query_text(q, 1, name);
+    bf_query_text(q, 2, config);
+    bf_query_text(q, 3, secrets);
+    bf_query_text(q, 4, id);
+    bf_query_int(q, 5, (int64_t)revision);
+    rc = bf_query_run(q);
     if (rc)
-        return bf_error_set(err, rc, "cannot save the integration \"%s\": %s", name,
-                            bf_db_words(db));
+        return cannot_save(db, rc, entity, name, err);
+    if (bf_db_changes(db) == 0)
+        return bf_error_set(err, BF_ENOENT, "the integration was changed meanwhile; read it, and"
+                            " send the change again");
+    return BF_OK;
+}
+
+/* '0' comes behind '/'. */
+static int delete_literals(struct bf_db *db, const char *id, const char *entity)
+{
+    struct bf_query *q = bf_db_query(
+        db, "DELETE FROM team_secrets WHERE entity = ? AND name > ? AND name < ?");
+    char from[BF_ID_LEN + 16], to[BF_ID_LEN + 16];
+
+    snprintf(from, sizeof(from), "integration/%s/", id);
+    snprintf(to, sizeof(to), "integration/%s0", id);
+    bf_query_text(q, 1, entity);
+    bf_query_text(q, 2, from);
+    bf_query_text(q, 3, to);
+    return bf_query_run(q);
+}
+
+int bf_team_delete_integration(struct bf_db *db, const char *id, const char *entity,
+                               struct bf_error *err)
+{
+    int rc = delete_literals(db, id, entity);
+    struct bf_query *q;
+
+    if (!rc) {
+        q = bf_db_query(db, "DELETE FROM team_integrations WHERE id = ?");
+        bf_query_text(q, 1, id);
+        rc = bf_query_run(q);
+    }
+    if (rc)
+        return bf_error_set(err, rc, "cannot delete integration %s: %s", id, bf_db_words(db));
+    if (bf_db_changes(db) == 0)
+        return bf_error_set(err, BF_ENOENT, "there is no integration %s", id);
     return BF_OK;
 }
 

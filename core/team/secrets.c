@@ -237,3 +237,19 @@ int bf_team_list_secrets(struct bf_db *db, const char *entity, const char *after
     bf_query_end(q);
     return rc < 0 ? rc : BF_OK;
 }
+
+int bf_team_find_secret(struct bf_db *db, const char *entity, const char *name, bf_secret_fn *fn,
+                        void *arg)
+{
+    struct bf_query *q = bf_db_query(db, "SELECT name, updated FROM team_secrets"
+                                         " WHERE entity = ? AND name = ?");
+    int rc;
+
+    bf_query_text(q, 1, entity);
+    bf_query_text(q, 2, name);
+    rc = bf_query_step(q);
+    if (rc == 1 && !strchr(name, '/'))
+        fn(arg, bf_query_col_text(q, 0), bf_query_col_int(q, 1));
+    bf_query_end(q);
+    return rc < 0 ? rc : BF_OK;
+}

@@ -251,6 +251,9 @@ int bf_team_delete_secret(struct bf_db *db, const char *entity, const char *name
 typedef bool bf_secret_fn(void *arg, const char *name, int64_t updated_ms);
 int bf_team_list_secrets(struct bf_db *db, const char *entity, const char *after, bf_secret_fn *fn,
                          void *arg);
+/* One of them, to `fn` if it is there. */
+int bf_team_find_secret(struct bf_db *db, const char *entity, const char *name, bf_secret_fn *fn,
+                        void *arg);
 
 
 /* --- integrations ------------------------------------------------------------ */
@@ -266,8 +269,10 @@ struct bf_integration {
     const char *name;
     const char *config;
     const char *secrets;        /* names granted to it, apart by a space; "" if none */
+    const char *disabled_reason;        /* "" unless it is disabled */
     uint64_t revision;          /* grows with every change of any integration */
     int64_t created_ms;
+    int64_t disabled_ms;        /* since when; 0 if it is enabled */
     bool disabled;
 };
 
@@ -277,6 +282,13 @@ void bf_integration_unref(struct bf_integration *i);
 int bf_team_put_integration(struct bf_db *db, const char *id, const char *entity, const char *sink,
                             const char *name, const char *config, const char *secrets,
                             int64_t now_ms, struct bf_error *err);
+/* The same for one that is of this revision still; BF_ENOENT if it is another one, or gone. */
+int bf_team_change_integration(struct bf_db *db, const char *id, uint64_t revision,
+                               const char *entity, const char *name, const char *config,
+                               const char *secrets, struct bf_error *err);
+/* With the literals of its options. */
+int bf_team_delete_integration(struct bf_db *db, const char *id, const char *entity,
+                               struct bf_error *err);
 /* BF_EEXIST if it is disabled already, whose reason then stays. */
 int bf_team_disable_integration(struct bf_db *db, const char *id, const char *reason,
                                 int64_t now_ms, struct bf_error *err);

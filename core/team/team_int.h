@@ -121,7 +121,8 @@ size_t bf_keyring_token_keys(struct bf_team *t, uint8_t out[KEYRING_MAX][BF_KEY_
 /* integrations.c */
 struct bf_integration *bf_integration_from_row(struct bf_query *q);
 #define INTEGRATION_COLUMNS \
-    "id, entity, sink, name, config, revision, created, disabled, secrets FROM team_integrations"
+    "id, entity, sink, name, config, revision, created, disabled, secrets, disabled_reason" \
+    " FROM team_integrations"
 
 /* entities.c */
 void bf_entity_from_row(struct bf_query *q, struct bf_entity *e);

@@ -299,8 +299,29 @@ TEST(a_destination_is_what_its_sink_declares)
     CHECK(ops.destination(ops.arg, RIG_INTEGRATION, &info, &err));
     CHECK(info.quick);
     CHECK(!info.once);
-    CHECK(!ops.destination(ops.arg, "01NOSUCHINTEGRATION0000000", &info, &err));
-    CHECK_HAS(err.words, "01NOSUCHINTEGRATION0000000");
+    rig_integration(&r, "not.here", "{}");
+    CHECK(!ops.destination(ops.arg, RIG_INTEGRATION, &info, &err));
+    CHECK_HAS(err.words, "there is no sink \"not.here\"");
+    rig_close(&r);
+}
+
+/* It used to wait for ever for its integration to come back. */
+TEST(what_waits_for_a_deleted_integration_ends_with_these_words)
+{
+    struct bf_destination_info info;
+    struct bf_courier_ops ops;
+    struct bf_error err = {0};
+    struct rig_attempt t;
+    struct rig r;
+
+    rig_open(&r, &plugin);
+    ops = bf_plugins_courier_ops(r.plugins);
+    CHECK(ops.destination(ops.arg, RIG_INTEGRATION, &info, &err));
+    rig_attempt(&t, "{}");
+    CHECK_INT(rig_prepare(&r, &t), BF_STEP_SETTLED);
+    CHECK_INT(t.at.verdict.outcome, BF_REJECTED);
+    CHECK_HAS(t.at.verdict.words, "does not exist any more");
+    rig_attempt_end(&r, &t);
     rig_close(&r);
 }
 

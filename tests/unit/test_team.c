@@ -450,6 +450,63 @@ TEST(disabling_is_a_change_like_any_and_saving_enables_again)
 }
 
 
+TEST(an_integration_is_changed_only_from_what_it_is)
+{
+    struct fixture f = begin();
+    struct bf_integration *i;
+
+    put_team(&f, "ops");
+    CHECK_INT(put_integration(&f, I1, "hook", "{}"), 0);
+    CHECK_INT(put_integration(&f, I2, "other", "{}"), 0);
+    CHECK_INT(bf_team_disable_integration(f.db, I1, "410 Gone", NOW, &f.err), 0);
+    CHECK_INT(bf_team_refresh(f.team, f.db, "integration", I1, &f.err), 0);
+    i = bf_team_integration(f.team, I1);
+    CHECK_STR(i->disabled_reason, "410 Gone");
+    CHECK_INT(i->disabled_ms, NOW);
+    CHECK_INT(bf_team_change_integration(f.db, I1, i->revision - 1, "ops", "new", "{\"a\":1}", "A",
+                                         &f.err), BF_ENOENT);
+    CHECK_HAS(f.err.words, "changed meanwhile");
+    CHECK_INT(bf_team_change_integration(f.db, I1, i->revision, "ops", "other", "{}", "", &f.err),
+              BF_EEXIST);
+    CHECK_HAS(f.err.words, "has an integration named \"other\" already");
+    CHECK_INT(bf_team_change_integration(f.db, I1, i->revision, "ops", "new", "{\"a\":1}", "A B",
+                                         &f.err), 0);
+    bf_integration_unref(i);
+    CHECK_INT(bf_team_refresh(f.team, f.db, "integration", I1, &f.err), 0);
+    i = bf_team_integration(f.team, I1);
+    CHECK_STR(i->name, "new");
+    CHECK_STR(i->config, "{\"a\":1}");
+    CHECK_STR(i->secrets, "A B");
+    CHECK(i->disabled);
+    bf_integration_unref(i);
+    end(&f);
+}
+
+TEST(an_integration_is_deleted_with_its_literals_and_no_others)
+{
+    struct fixture f = begin();
+
+    put_team(&f, "ops");
+    put_team(&f, "dev");
+    CHECK_INT(put_integration(&f, I1, "hook", "{}"), 0);
+    put_secret(&f, "ops", "integration/" I1 "/url", "1");
+    put_secret(&f, "ops", "integration/" I1 "/secret", "2");
+    put_secret(&f, "ops", "integration/" I2 "/url", "3");
+    put_secret(&f, "dev", "integration/" I1 "/url", "4");
+    put_secret(&f, "ops", "TOKEN", "5");
+    CHECK_INT(bf_team_delete_integration(f.db, I1, "ops", &f.err), 0);
+    CHECK_INT(bf_team_delete_integration(f.db, I1, "ops", &f.err), BF_ENOENT);
+    CHECK_INT(reopen(&f), 0);
+    CHECK(!bf_team_integration(f.team, I1));
+    CHECK(!bf_team_has_secret(f.team, "ops", "integration/" I1 "/url"));
+    CHECK(!bf_team_has_secret(f.team, "ops", "integration/" I1 "/secret"));
+    CHECK(bf_team_has_secret(f.team, "ops", "integration/" I2 "/url"));
+    CHECK(bf_team_has_secret(f.team, "dev", "integration/" I1 "/url"));
+    CHECK(bf_team_has_secret(f.team, "ops", "TOKEN"));
+    end(&f);
+}
+
+
 /* --- tokens -------------------------------------------------------------------------------- */
 
 TEST(a_token_opens_for_its_owner_until_its_time)

@@ -31,6 +31,7 @@ extern const struct bf_api_route bf_api_user_routes[];
 extern const struct bf_api_route bf_api_key_routes[];
 extern const struct bf_api_route bf_api_secret_routes[];
 extern const struct bf_api_route bf_api_integration_routes[];
+extern const struct bf_api_route bf_api_integration_read_routes[];
 extern const struct bf_api_route bf_api_master_key_routes[];
 extern const struct bf_api_route bf_api_automation_routes[];
 extern const struct bf_api_route bf_api_automation_read_routes[];
@@ -85,6 +86,15 @@ int bf_api_unreadable(struct bf_exchange *x);   /* the store does not answer */
 int bf_api_missing(struct bf_exchange *x, const char *noun, const char *name);
 
 
+/* --- integrations (integrations_read.c) ----------------------------------------------- */
+
+/* The one that {id} names, a reference, if the caller has `rights` where it belongs.  0, or the
+ * error filled in and its status. */
+int bf_api_integration(struct bf_api *api, struct bf_exchange *x, unsigned rights,
+                       struct bf_integration **out);
+/* `db` is a connection of this thread. */
+struct bf_tree *bf_api_show_integration(struct bf_api *api, struct bf_exchange *x,
+                                        struct bf_db *db, const struct bf_integration *i);
 /* How an integration delivers, as its members "delivery" (its own settings) and "state".
  * (delivery.c) */
 void bf_api_show_delivery(struct bf_api *api, struct bf_db *db, const char *integration,

@@ -16,6 +16,7 @@
 
 #define WORKERS_MAX      8
 #define WORKER_QUEUE_MAX 1024
+#define STUCK_MS         1500   /* a transaction that takes longer is told by /readyz */
 #define DRAIN_MS         19000  /* from stop to the last record of an attempt, in all */
 #define LEAVE_MS         300    /* and for threads of plugins to come back, each kind of them */
 
@@ -63,6 +64,11 @@ static bool is_ready(void *arg, char *words, size_t len)
     ok = hub->store_ok;
     snprintf(words, len, "%s", hub->store_words);
     pthread_mutex_unlock(&hub->lock);
+    if (ok && bf_bus_busy_ms(hub->bus) > STUCK_MS) {
+        snprintf(words, len, "the store has not answered for %lld s",
+                 (long long)bf_bus_busy_ms(hub->bus) / 1000);
+        return false;
+    }
     return ok;
 }
 
@@ -250,6 +256,8 @@ static int open_api(struct bf_hub *hub, struct bf_error *err)
         .listener = hub->listener,
         .public_url = hub->public_url,
         .db_path = hub->db_path,
+        .metrics_token = hub->settings.metrics_token,
+        .opened_mono = bf_mono_ms(hub->clock),
         .ready = is_ready,
         .ready_arg = hub,
         .started_ms = bf_wall_ms(hub->clock),

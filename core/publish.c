@@ -66,7 +66,8 @@ int bf_hub_publish(struct bf_hub *hub, const char *json, size_t len, bf_publish_
     int rc;
 
     *p = (struct publication){.arena = a, .fn = fn, .arg = arg};
-    p->work = (struct bf_work){.apply = apply_publication, .done = publication_done};
+    p->work = (struct bf_work){.source = "program", .apply = apply_publication,
+                               .done = publication_done};
     p->work.weight = (uint32_t)len;
     rc = bf_envelopes_parse(a, json, len, &p->events, &p->n, err);
     p->work.may_fail = p->n > 1;        /* too many firings undo one text, not its batch */

@@ -40,6 +40,9 @@ static const struct setting table[] = {
     {"admin_key", offsetof(struct bf_settings, admin_key), NULL, NULL,
      "a key of the first admin, added if it is not there (default: a new hub makes and shows one)",
      .secret = true},
+    {"metrics_token", offsetof(struct bf_settings, metrics_token), NULL, NULL,
+     "who shows it as a bearer token may read /metrics, which is an admin's of the hub otherwise",
+     .secret = true},
     {"log_level", offsetof(struct bf_settings, log_level), "info", "error|warn|info|debug",
      "how much is logged to standard error", .live = true},
     {"threads", offsetof(struct bf_settings, threads), "0", NULL,
@@ -233,6 +236,8 @@ void bf_settings_fini(struct bf_settings *s)
 {
     if (s->admin_key)
         bf_wipe(s->admin_key, strlen(s->admin_key));
+    if (s->metrics_token)
+        bf_wipe(s->metrics_token, strlen(s->metrics_token));
     for (size_t i = 0; i < BF_COUNT(table); i++) {
         free(*value_of(s, &table[i]));
         *value_of(s, &table[i]) = NULL;

@@ -21,6 +21,7 @@ struct bf_settings {
     char *plugin_dir;
     char *plugins;
     char *admin_key;
+    char *metrics_token;
     char *log_level;
     char *threads;
     enum bf_setting_from from[BF_SETTINGS_MAX]; /* of each, as bf_setting_name() counts */
@@ -30,7 +31,7 @@ int bf_settings_init(struct bf_settings *s, const struct bf_hub_options *o, stru
 /* The same, telling `fn` everything that is wrong and keeping what is not; gives their number. */
 int bf_settings_check(struct bf_settings *s, const struct bf_hub_options *o, bf_problem_fn *fn,
                       void *arg);
-void bf_settings_fini(struct bf_settings *s);   /* wipes the key */
+void bf_settings_fini(struct bf_settings *s);   /* wipes keys and tokens */
 /* The i-th value; NULL where unset. */
 const char *bf_settings_value(const struct bf_settings *s, size_t i);
 void bf_settings_swap(struct bf_settings *a, struct bf_settings *b, size_t i);

@@ -17,6 +17,7 @@ static const struct bf_api_route *const tables[] = {
     bf_api_execution_routes, bf_api_execution_change_routes,
     bf_api_event_routes,     bf_api_status_routes,
     bf_api_intake_routes,    bf_api_in_routes,
+    bf_api_metrics_routes,
 };
 
 bool bf_api_may_read(struct bf_api *api, struct bf_exchange *x, const char *entity)
@@ -89,8 +90,11 @@ static int admit(struct bf_exchange *x, void *arg)
     struct bf_api *api = arg;
     const struct bf_web_route *route = bf_exchange_route(x);
     const char *entity = NULL;
-    int status = route->needs & BF_API_KEYLESS ? 0 : identify(api, x, route->needs & BF_PUBLIC);
+    int status;
 
+    if ((route->needs & BF_API_METRICS) && bf_api_shows_metrics_token(api, x))
+        return 0;
+    status = route->needs & BF_API_KEYLESS ? 0 : identify(api, x, route->needs & BF_PUBLIC);
     if (status || (route->needs & BF_PUBLIC))
         return status;
     if (!bf_exchange_query_ok(x))

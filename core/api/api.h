@@ -37,6 +37,8 @@ struct bf_api {
     const char *public_url;
     const char *db_path;
     atomic_uint n_exports;      /* under way */
+    const char *metrics_token;  /* opens /metrics; NULL: only an admin's key does */
+    int64_t opened_mono;
     /* Whether the hub can take events now; false puts the reason into words. */
     bool (*ready)(void *arg, char *words, size_t len);
     void *ready_arg;

@@ -14,6 +14,8 @@
 #define BF_API_KEYLESS 1024u
 /* Any right key; what may be done with what the path names, the handler finds out. */
 #define BF_API_ANY_KEY   2048u
+/* Beside BF_API_HUB_ADMIN: or who shows the setting metrics_token. */
+#define BF_API_METRICS   4096u
 
 /* A right in `needs` is needed in the entity that {team} names, or in the own one of {org}, or else
  * in any: then the handler asks again once it knows whose thing it is.  Tables end with a NULL
@@ -29,6 +31,7 @@ extern const struct bf_api_route bf_api_team_routes[];
 extern const struct bf_api_route bf_api_member_routes[];
 extern const struct bf_api_route bf_api_user_routes[];
 extern const struct bf_api_route bf_api_key_routes[];
+extern const struct bf_api_route bf_api_metrics_routes[];
 extern const struct bf_api_route bf_api_secret_routes[];
 extern const struct bf_api_route bf_api_integration_routes[];
 extern const struct bf_api_route bf_api_integration_read_routes[];
@@ -73,6 +76,10 @@ int bf_api_check_scope(struct bf_api *api, struct bf_exchange *x, const char *en
 /* Whether its actions may use the integration. */
 bool bf_api_may_use(struct bf_api *api, struct bf_exchange *x, const struct bf_automation *a,
                     const struct bf_integration *to);
+
+
+/* metrics.c */
+bool bf_api_shows_metrics_token(const struct bf_api *api, struct bf_exchange *x);
 
 
 /* --- answers (answer.c) ------------------------------------------------------- */

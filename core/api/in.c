@@ -159,6 +159,7 @@ static int on_arrival(struct bf_exchange *x, void *arg)
         return status;
     }
     in->write.work.apply = apply;
+    in->write.work.source = "intake";
     in->write.work.weight = (uint32_t)in->event->text_len;
     in->write.answer = answer;
     in->write.release = release;

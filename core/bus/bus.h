@@ -23,6 +23,7 @@
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/base/prom.h"
 #include "core/base/queue.h"
 #include "core/event/envelope.h"
 #include "core/outbox/outbox.h"
@@ -43,6 +44,7 @@ struct bf_tx {
     struct bf_db *db;
     int64_t now_ms;             /* `received` of everything in this batch; never goes back */
     size_t n_added_before;      /* the engine's: executions that earlier works have added */
+    const char *source;         /* the engine's, too: of the work */
 };
 
 /* Embed one of these, keep it until done.  apply may run in a transaction that fails later, and
@@ -54,6 +56,8 @@ struct bf_work {
                                    error of apply is the store's and ends the whole batch */
     bool always;                /* not refused when the queue is full; for what frees room */
     uint32_t weight;            /* bytes of events it carries, about */
+    const char *source;         /* whose events it carries, to count them by: one of few names;
+                                   NULL: the hub's own */
     /* 0, or a negative enum bf_err to undo this piece.  [engine] */
     int (*apply)(struct bf_work *w, struct bf_tx *tx, struct bf_error *err);
     /* After the commit, or once it will never be.  rc 0 means durable.  [engine] */
@@ -89,6 +93,8 @@ void bf_bus_close(struct bf_bus *bus);
 /* BF_OK: done will be called.  BF_EFULL, BF_ECANCELED: it will not.  [any] */
 int bf_bus_post(struct bf_bus *bus, struct bf_work *w);
 size_t bf_bus_waiting(struct bf_bus *bus);
+/* For how long the engine has been at the same transaction; 0: at none. */
+int64_t bf_bus_busy_ms(const struct bf_bus *bus);
 
 /* The hub's time: what `received` and everything that is due is measured with.  It follows the
  * machine's clock forward but never goes back; while the machine's is behind, it runs at half
@@ -144,6 +150,24 @@ void bf_bus_unfile_automation(struct bf_bus *bus, const char *id);
 /* In done, after a success, and before the start: the rules know that the entity is in the
  * organization with this own entity; NULL: in none.  The work must have alters_rules.  [engine] */
 void bf_bus_place(struct bf_bus *bus, const char *entity, const char *organization);
+
+/* What has been counted since the start, of batches that were committed.  [any] */
+struct bf_bus_source {
+    char name[64];              /* bf_work's, or "other" behind too many */
+    bf_counter events;
+    bf_counter duplicates;
+};
+#define BF_BUS_SOURCES_MAX 32
+struct bf_bus_stats {
+    struct bf_histogram batch;          /* works in one transaction */
+    struct bf_histogram commit;         /* us */
+    bf_counter executions;              /* made */
+    bf_counter failed_batches;
+    bf_counter refused_works;           /* there was no room in the queue */
+    atomic_uint n_sources;
+    struct bf_bus_source sources[BF_BUS_SOURCES_MAX];
+};
+const struct bf_bus_stats *bf_bus_stats(const struct bf_bus *bus);
 
 /* The database inside done, for reading what was just committed.  [engine] */
 struct bf_db *bf_bus_db(struct bf_bus *bus);

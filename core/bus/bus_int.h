@@ -29,6 +29,12 @@ struct bf_bus {
     atomic_size_t n_automations;
     struct bf_arena *scratch;
     struct executions added;
+    struct bf_bus_stats stats;
+    _Atomic int64_t busy_since_mono;    /* 0: no transaction is open */
+    struct {
+        uint64_t events;
+        uint64_t duplicates;
+    } tally[BF_BUS_SOURCES_MAX];        /* of the open batch, by source */
     /* The last ones given out; taken back when a batch fails. */
     uint64_t last_seq;
     uint64_t last_number;

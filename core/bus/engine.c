@@ -5,8 +5,10 @@
  * while a batch is open (struct mark), and put back if it fails. */
 #include "core/bus/bus_int.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/base/base.h"
 
@@ -49,6 +51,64 @@ static void remember_added(struct bf_bus *bus, struct bf_execution *e)
     }
     l->items[l->n++] = e;
 }
+
+
+/* --- counting ---------------------------------------------------------------- */
+
+static const uint64_t batch_bounds[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024};
+static const uint64_t commit_bounds[] = {100,   250,   500,    1000,   2500,   5000,   10000,
+                                         25000, 50000, 100000, 250000, 1000000, 5000000};
+
+/* Sources are few and come again and again; the last place is everybody else's. */
+static unsigned source_of(struct bf_bus *bus, const char *name)
+{
+    struct bf_bus_stats *s = &bus->stats;
+    unsigned n = atomic_load_explicit(&s->n_sources, memory_order_relaxed), i = 0;
+
+    while (i < n && strcmp(s->sources[i].name, name) != 0)
+        i++;
+    if (i < n || n == BF_BUS_SOURCES_MAX)
+        return i < n ? i : n - 1;
+    snprintf(s->sources[n].name, sizeof(s->sources[n].name), "%s",
+             n == BF_BUS_SOURCES_MAX - 1 ? "other" : name);
+    atomic_store_explicit(&s->n_sources, n + 1, memory_order_release);
+    return n;
+}
+
+static void tally(struct bf_tx *tx, bool duplicate)
+{
+    unsigned i = source_of(tx->bus, tx->source ? tx->source : "hub");
+
+    tx->bus->tally[i].events++;
+    tx->bus->tally[i].duplicates += duplicate;
+}
+
+static void count_batch(struct bf_bus *bus, size_t n_works, bool committed)
+{
+    struct bf_bus_stats *s = &bus->stats;
+
+    if (committed)
+        bf_histogram_add(&s->batch, n_works);
+    else
+        bf_count(&s->failed_batches, 1);
+    for (unsigned i = 0; i < atomic_load_explicit(&s->n_sources, memory_order_relaxed); i++) {
+        if (committed && bus->tally[i].events) {
+            bf_count(&s->sources[i].events, bus->tally[i].events);
+            bf_count(&s->sources[i].duplicates, bus->tally[i].duplicates);
+        }
+        bus->tally[i].events = bus->tally[i].duplicates = 0;
+    }
+}
+
+static uint64_t now_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+const struct bf_bus_stats *bf_bus_stats(const struct bf_bus *bus) { return &bus->stats; }
 
 
 /* --- events ------------------------------------------------------------------ */
@@ -116,6 +176,8 @@ int bf_bus_emit(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt *out,
 {
     int rc = bf_journal_append(tx, e, out);
 
+    if (!rc)
+        tally(tx, out->duplicate);
     if (!rc && !out->duplicate)
         rc = decide(tx, e);
     if (rc == BF_ETOOBIG)
@@ -200,6 +262,7 @@ static int apply(struct bf_work *w, struct bf_tx *tx, struct refusal **refusals,
                  struct bf_error *err)
 {
     tx->n_added_before = tx->bus->added.n;
+    tx->source = w->source;
     return w->may_fail ? apply_alone(w, tx, refusals, err) : w->apply(w, tx, err);
 }
 
@@ -289,10 +352,13 @@ static void report_health(struct bf_bus *bus, int rc, const struct bf_error *err
 
 static int commit(struct bf_bus *bus, struct bf_error *err)
 {
+    uint64_t begun = now_us();
     int rc = bf_db_commit(bus->db);
 
     if (rc)
         return bf_error_set(err, BF_EIO, "the store cannot commit: %s", bf_db_words(bus->db));
+    bf_histogram_add(&bus->stats.commit, now_us() - begun);
+    bf_count(&bus->stats.executions, bus->added.n);
     if (bus->added.n && bus->hooks.enqueued)
         bus->hooks.enqueued(bus->hooks.arg, bus->added.items, bus->added.n);
     forget_added(bus, 0);
@@ -310,6 +376,7 @@ static void run_batch(struct bf_bus *bus, struct bf_link **rest)
     int rc;
 
     tx.now_ms = bf_bus_now(bus);
+    atomic_store_explicit(&bus->busy_since_mono, bf_mono_ms(bus->clock), memory_order_relaxed);
     rc = bf_db_begin(bus->db);
     if (rc)
         bf_error_set(&err, BF_EIO, "the store takes no transaction: %s", bf_db_words(bus->db));
@@ -327,6 +394,8 @@ static void run_batch(struct bf_bus *bus, struct bf_link **rest)
         back_to(bus, before);
         rc = BF_EIO;
     }
+    atomic_store_explicit(&bus->busy_since_mono, 0, memory_order_relaxed);
+    count_batch(bus, b.n, rc == BF_OK);
     report_health(bus, rc, &err);
     tell(bus, &b, refusals, rc, &err);
     free_refusals(refusals);
@@ -358,6 +427,8 @@ int bf_bus_open(struct bf_db *db, const struct bf_clock *clock, struct bf_log *l
     bus->log = log;
     bus->hooks = *hooks;
     bus->healthy = true;
+    bus->stats.batch = (struct bf_histogram)BF_HISTOGRAM(batch_bounds, 1);
+    bus->stats.commit = (struct bf_histogram)BF_HISTOGRAM(commit_bounds, 1e-6);
     bus->time_mono_ms = bf_mono_ms(clock);
     pthread_mutex_init(&bus->time_lock, NULL);
     bus->queue = bf_queue_new(BF_BUS_QUEUE_MAX);
@@ -426,6 +497,8 @@ int bf_bus_post(struct bf_bus *bus, struct bf_work *w)
         rc = bf_queue_push(bus->queue, &w->link);
     if (rc)
         atomic_fetch_sub(&bus->queued_bytes, weight);
+    if (rc == BF_EFULL)
+        bf_count(&bus->stats.refused_works, 1);
     return rc;
 }
 
@@ -445,6 +518,14 @@ int64_t bf_bus_now(struct bf_bus *bus)
     wall = bus->time_ms;
     pthread_mutex_unlock(&bus->time_lock);
     return wall;
+}
+
+int64_t bf_bus_busy_ms(const struct bf_bus *bus)
+{
+    int64_t since = atomic_load_explicit((_Atomic int64_t *)&bus->busy_since_mono,
+                                         memory_order_relaxed);
+
+    return since ? bf_max64(bf_mono_ms(bus->clock) - since, 0) : 0;
 }
 
 size_t bf_bus_waiting(struct bf_bus *bus) { return bf_queue_len(bus->queue); }

@@ -80,6 +80,7 @@ static void on_answer(void *arg, const struct bf_fetch_result *r)
     struct bf_fetch_result mine = *r;
 
     i->record.duration_ms = r->duration_ms;
+    bf_histogram_add(&courier_of(i)->stats.duration, (uint64_t)r->duration_ms);
     if (i->dest->info.quick) {
         judge(i, &mine);
         attempt_settled(i);
@@ -335,6 +336,7 @@ void attempt_settled(struct item *i)
     r->execution = i->execution->number;
     r->attempt = i->at.number;
     r->outcome = v->outcome;
+    bf_count(&c->stats.outcomes[v->outcome], 1);
     r->started_ms = i->at.started_ms;
     r->words = v->words;
     r->sent = i->at.out.sent;

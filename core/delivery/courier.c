@@ -17,6 +17,9 @@
 
 #define SCRATCH_MAX (64 * 1024 * 1024)  /* parsing one event that was claimed */
 
+static const uint64_t duration_bounds[] = {1,   2,   5,    10,   20,   50,    100,
+                                           200, 500, 1000, 2000, 5000, 15000, 60000};
+
 /* --- lists ------------------------------------------------------------------- */
 
 void list_add(struct list *l, struct item *i)
@@ -228,6 +231,10 @@ static void report_done(struct bf_work *w, int rc, const struct bf_error *err)
     (void)err;
     r->rc = rc;
     for (struct item *i = rc ? NULL : r->items.first; i; i = i->next) {
+        if (i->record.status == BF_PENDING)
+            bf_count(&c->stats.retries, 1);
+        else if (i->record.status <= BF_UNKNOWN_OUTCOME)
+            bf_count(&c->stats.ended[i->record.status], 1);
         i->execution->status = i->record.status;
         i->execution->attempts = i->record.attempt;
         if (c->on_change && i->execution->event)
@@ -435,6 +442,28 @@ bool bf_courier_state(struct bf_courier *c, const char *integration,
     return d != NULL;
 }
 
+const struct bf_courier_stats *bf_courier_stats(const struct bf_courier *c) { return &c->stats; }
+
+void bf_courier_destinations(struct bf_courier *c, struct bf_courier_destinations *out)
+{
+    int64_t now = bf_bus_now(c->bus);
+    const char *id;
+    void *value;
+
+    *out = (struct bf_courier_destinations){0};
+    pthread_mutex_lock(&c->show_lock);
+    for (size_t at = 0; bf_map_each(c->destinations, &at, &id, &value);) {
+        const struct bf_courier_state *s = &((struct destination *)value)->shown;
+
+        out->known++;
+        out->failing += s->standing.failing_since_ms != 0;
+        out->resting += s->resting_until_ms > now;
+        out->paced += s->paced_until_ms > now;
+        out->disabled += s->disabled;
+    }
+    pthread_mutex_unlock(&c->show_lock);
+}
+
 void bf_courier_count(struct bf_courier *c, struct bf_courier_counts *out)
 {
     out->in_memory = atomic_load(&c->in_memory_now);
@@ -466,6 +495,7 @@ int bf_courier_new(struct bf_loop *loop, struct bf_workers *workers, struct bf_b
     c->ops = *ops;
     c->clock = clock;
     c->log = log;
+    c->stats.duration = (struct bf_histogram)BF_HISTOGRAM(duration_bounds, 1e-3);
     c->destinations = bf_map_new();
     c->revisions = bf_map_new();
     c->held = bf_map_new();

@@ -145,11 +145,30 @@ struct bf_courier_state {
     unsigned in_memory;         /* the others that wait are on disk */
     int64_t resting_until_ms;   /* Unix time, the hub's; 0: not */
     int64_t paced_until_ms;
+    bool disabled;
     struct bf_standing standing;
 };
 /* False if there was nothing to deliver to it since the start.  [any] */
 bool bf_courier_state(struct bf_courier *c, const char *integration,
                       struct bf_courier_state *out);
+
+/* What has been counted since the start.  [any] */
+struct bf_courier_stats {
+    struct bf_histogram duration;       /* ms of a request, as far as it was sent */
+    bf_counter outcomes[BF_ACCEPTED + 1];
+    bf_counter retries;                 /* executions that were put off */
+    bf_counter ended[BF_UNKNOWN_OUTCOME + 1];   /* executions, by what they came to */
+};
+const struct bf_courier_stats *bf_courier_stats(const struct bf_courier *c);
+/* How destinations are doing now, of those that were met since the start.  [any] */
+struct bf_courier_destinations {
+    unsigned known;
+    unsigned failing;                   /* nothing was delivered since a failure */
+    unsigned resting;
+    unsigned paced;
+    unsigned disabled;
+};
+void bf_courier_destinations(struct bf_courier *c, struct bf_courier_destinations *out);
 
 /* For /metrics and tests.  [any] */
 struct bf_courier_counts {

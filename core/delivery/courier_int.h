@@ -159,6 +159,7 @@ struct bf_courier {
     unsigned n_flight;
     void (*on_change)(void *arg, const struct bf_execution *e);
     void *on_change_arg;
+    struct bf_courier_stats stats;
     atomic_bool draining;
     atomic_size_t n_unrecorded;         /* begun and not yet recorded */
     atomic_ullong n_delivered;

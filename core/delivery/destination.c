@@ -540,6 +540,7 @@ static void show(struct destination *d)
         .in_memory = d->n_memory,
         .resting_until_ms = as_time(d, d->rest_until_mono),
         .paced_until_ms = as_time(d, d->paced_until_mono),
+        .disabled = d->info.disabled,
         .standing = d->standing,
     };
 

@@ -343,5 +343,6 @@ void bf_answer(struct bf_exchange *x, int status)
     response = make_response(x, &part);
     bf_assert(response != NULL);
     bf_answer_add_headers(x, response);
+    bf_router_count(x->loop->listener->router, x->match.route, status);
     bf_exchange_queue(x, status, response);
 }

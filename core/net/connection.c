@@ -260,6 +260,7 @@ void bf_conn_refuse(struct bf_conn *conn, int status, const char *code, const ch
                    "Connection: close\r\n\r\n%s",
                    status, MHD_get_reason_phrase_for((unsigned)status),
                    status == 429 || status == 503 ? "Retry-After: 1\r\n" : "", len, body);
+    bf_router_count(conn->loop->listener->router, NULL, status);
     /* It fits the empty buffer of the socket, or the client does not read anyway. */
     send(conn->fd, text, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
     shutdown(conn->fd, SHUT_WR);

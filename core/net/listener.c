@@ -560,3 +560,30 @@ const struct bf_web_route *bf_listener_routes(const struct bf_listener *l, size_
 {
     return bf_router_at(l->router, i);
 }
+
+void bf_listener_count(const struct bf_listener *l, struct bf_listener_counts *out)
+{
+    out->connections = atomic_load(&l->n_conns);
+    out->held = atomic_load(&l->held);
+    out->held_max = BF_HELD_MAX;
+}
+
+static void tell_answers(const struct bf_listener *l, const struct bf_web_route *route,
+                         bf_answers_fn *fn, void *arg)
+{
+    const char *status;
+    uint64_t n;
+
+    for (size_t i = 0; (status = bf_router_counted(l->router, route, i, &n)); i++)
+        if (n)
+            fn(arg, route, status, n);
+}
+
+void bf_listener_answers(const struct bf_listener *l, bf_answers_fn *fn, void *arg)
+{
+    const struct bf_web_route *route;
+
+    for (size_t i = 0; (route = bf_router_at(l->router, i)); i++)
+        tell_answers(l, route, fn, arg);
+    tell_answers(l, NULL, fn, arg);
+}

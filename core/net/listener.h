@@ -75,6 +75,18 @@ const struct sockaddr *bf_listener_sockaddr(const struct bf_listener *l);
 /* Every route, for tables and tests: i from 0, NULL behind the last. */
 const struct bf_web_route *bf_listener_routes(const struct bf_listener *l, size_t i);
 
+struct bf_listener_counts {
+    unsigned connections;
+    size_t held;                /* bytes of bodies and long answers, of `held_max` */
+    size_t held_max;
+};
+void bf_listener_count(const struct bf_listener *l, struct bf_listener_counts *out);    /* [any] */
+/* Every kind of answer that was given, by route (NULL: none took the request) and status, as "200"
+ * or "4xx".  [any, after start] */
+typedef void bf_answers_fn(void *arg, const struct bf_web_route *route, const char *status,
+                           uint64_t n);
+void bf_listener_answers(const struct bf_listener *l, bf_answers_fn *fn, void *arg);
+
 /* --- inside a handler ------------------------------------------------------ */
 
 const char *bf_exchange_method(const struct bf_exchange *x);

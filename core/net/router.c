@@ -12,9 +12,20 @@
 
 #include "core/base/base.h"
 #include "core/base/map.h"
+#include "core/base/prom.h"
 #include "core/base/utf8.h"
 
 #define METHODS_MAX 16          /* different methods in one table */
+
+/* Statuses that are counted each, and then the classes for the rest. */
+static const struct {
+    int status;
+    const char *name;
+} counted[] = {
+    {200, "200"}, {201, "201"}, {202, "202"}, {204, "204"}, {304, "304"}, {400, "400"},
+    {401, "401"}, {403, "403"}, {404, "404"}, {409, "409"}, {413, "413"}, {429, "429"},
+    {503, "503"}, {2, "2xx"},   {3, "3xx"},   {4, "4xx"},   {5, "5xx"},
+};
 
 struct entry {
     struct bf_web_route route;  /* first, so that a bf_web_route of ours leads back to it */
@@ -22,6 +33,7 @@ struct entry {
     unsigned n_names;
     char *names[BF_ROUTE_NAMES_MAX];
     struct entry *next;         /* at the same node */
+    bf_counter answers[BF_COUNT(counted)];
 };
 
 struct node {
@@ -36,6 +48,7 @@ struct bf_router {
     char *methods[METHODS_MAX]; /* bit i is methods[i] */
     struct entry **all;
     size_t n_all;
+    bf_counter unrouted[BF_COUNT(counted)];
 };
 
 struct bf_router *bf_router_new(void)
@@ -360,4 +373,36 @@ const char *bf_percent_decode(struct bf_arena *a, const char *text, size_t len, 
         out[n++] = c;
     }
     return bf_utf8_ok(out, n) ? out : NULL;
+}
+
+
+/* --- counting ---------------------------------------------------------------- */
+
+static bf_counter *answers_of(struct bf_router *r, const struct bf_web_route *route)
+{
+    return route ? ((struct entry *)route)->answers : r->unrouted;
+}
+
+static bool counts_as(size_t i, int status)
+{
+    return counted[i].status == status || counted[i].status == status / 100;
+}
+
+void bf_router_count(struct bf_router *r, const struct bf_web_route *route, int status)
+{
+    size_t i = 0;
+
+    while (i < BF_COUNT(counted) && !counts_as(i, status))
+        i++;
+    if (i < BF_COUNT(counted))
+        bf_count(&answers_of(r, route)[i], 1);
+}
+
+const char *bf_router_counted(const struct bf_router *r, const struct bf_web_route *route,
+                              size_t i, uint64_t *n)
+{
+    if (i >= BF_COUNT(counted))
+        return NULL;
+    *n = bf_counted(&answers_of((struct bf_router *)r, route)[i]);
+    return counted[i].name;
 }

@@ -29,6 +29,11 @@ const struct bf_web_route *bf_router_at(const struct bf_router *r, size_t i);
  * [any, once all routes are added] */
 bool bf_router_find(const struct bf_router *r, const char *method, const char *path,
                     struct bf_match *m);
+/* Count an answer for a route; and what was counted: statuses by i from 0, as "200" or "4xx", NULL
+ * behind the last.  A NULL route stands for requests that none took.  [any] */
+void bf_router_count(struct bf_router *r, const struct bf_web_route *route, int status);
+const char *bf_router_counted(const struct bf_router *r, const struct bf_web_route *route,
+                              size_t i, uint64_t *n);
 /* "GET, HEAD, POST": for the Allow header. */
 const char *bf_router_methods(const struct bf_router *r, unsigned methods, struct bf_arena *a);
 

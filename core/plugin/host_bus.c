@@ -84,7 +84,7 @@ static struct job *new_job(struct bf_ctx *ctx,
 
     sem_init(&j->done, 0, 0);
     j->instance = bf_instance_ref(bf_instance_from(ctx));
-    j->work = (struct bf_work){.apply = apply, .done = job_done};
+    j->work = (struct bf_work){.source = j->instance->name, .apply = apply, .done = job_done};
     return j;
 }
 

@@ -302,7 +302,8 @@ static int to_engine(struct bf_route_call *rc, int status, bool with_fn)
     rc->status = status;
     rc->engine_next = with_fn;
     rc->work = (struct bf_work){
-        .may_fail = with_fn || rc->n_events > 1, .apply = apply, .done = done};
+        .source = rc->instance->name, .may_fail = with_fn || rc->n_events > 1, .apply = apply,
+        .done = done};
     for (size_t i = 0; i < rc->n_events; i++)
         rc->work.weight += (uint32_t)rc->events[i]->text_len;
     park(rc);

@@ -51,7 +51,8 @@ if command -v webhook >/dev/null; then
            "trigger-rule": {match: {type, secret: "shared-with-the-receiver",
                parameter: {source: "header", name: "X-Hub-Signature-256"}}},
            "trigger-rule-mismatch-http-response-code": 403}]' >"$tmp/hooks.json"
-    "$BELFRY" listen 127.0.0.1:0 >"$tmp/port" & port_pid=$!
+    : >"$tmp/port"
+    "$BELFRY" listen 127.0.0.1:0 >>"$tmp/port" & port_pid=$!
     within 5 grep -q http "$tmp/port"
     kill "$port_pid"
     wait "$port_pid" 2>/dev/null

@@ -177,7 +177,8 @@ int bf_api_automation(struct bf_api *api, struct bf_exchange *x, unsigned rights
 int bf_api_automation_show(struct bf_exchange *x, void *api);
 /* Answer with a row, its revision as ETag; its last execution comes from `db`. */
 int bf_api_automation_answer(struct bf_api *api, struct bf_exchange *x, struct bf_db *db,
-                             int status, const struct bf_automation_row *row);
+                             int status, const struct bf_automation_row *row,
+                             const struct bf_warning *warnings);
 
 
 /* --- grants (grants.c) ---------------------------------------------------------------- */

@@ -6,8 +6,8 @@
  * are to be others, enable and disable one of them.
  *
  * Who was told a revision may ask that it still be in force, by If-Match or "revision"; 412 if it is
- * not.  A PATCH is made from the revision it has read, and is refused with 409 where another came
- * between. */
+ * not.  A change is made from the revision that was read when it came, whose scope says who may; it
+ * is refused with 409 where another came between. */
 #include "core/api/api_int.h"
 
 #include <stdio.h>
@@ -18,43 +18,53 @@
 
 /* What a client may send back as it got it. */
 static const char *const shown_members[] = {"id",      "revision",       "created",
-                                            "updated", "last_execution", NULL};
+                                            "updated", "last_execution", "warnings", NULL};
 
 struct change {
     struct bf_api_checked checked;
     struct bf_automation_change what;
     const char *name;
     uint64_t base;              /* the revision that it replaces; 0: it makes one */
-    bool must_match;            /* and not any other that came since */
-    bool was_changed;           /* one has come */
+    bool was_changed;           /* and another has come since */
     int64_t created_ms;
     const char *before;         /* its spec then; NULL if it makes one */
     size_t before_len;
+    struct bf_warning *warnings;        /* what was found to be doubtful, last first */
     const struct bf_automation *saved;  /* a reference */
     char id[BF_ID_LEN + 1];
     char taken[BF_ID_LEN + 1];  /* who has the name */
 };
 
-static int check_config(struct bf_api *api, struct bf_exchange *x, const struct bf_automation *a,
+static int check_config(struct change *c, const struct bf_automation *a,
                         const struct bf_integration *to, const struct bf_action *action,
                         const char *field)
 {
+    struct bf_exchange *x = c->checked.write.x;
     struct bf_arena *arena = bf_exchange_arena(x);
-    const char *config = bf_arena_ndup(arena, action->config, action->config_len);
+    struct bf_action_check check = {
+        .arena = arena,
+        .integration = to,
+        .event_type = a->trigger->wire,
+        .config = bf_arena_ndup(arena, action->config, action->config_len),
+        .secrets = action->secrets,
+        .field = field,
+        .warnings = c->warnings,
+    };
     struct bf_error err;
-    int rc = bf_plugins_check_action(api->plugins, to, a->trigger->wire, config, action->secrets,
-                                     &err);
+    int rc = bf_plugins_check_action(c->checked.write.api->plugins, &check, &err);
 
+    c->warnings = check.warnings;
     if (!rc)
         return bf_arena_ok(arena) ? 0 : bf_api_fail(x, BF_EFULL, NULL);
     bf_error_within(&err, field);
     return bf_api_invalid(x, rc, &err);
 }
 
-static int check_action(struct bf_api *api, struct bf_exchange *x,
-                        const struct bf_automation *before, const struct bf_automation *a,
-                        uint32_t index)
+static int check_action(struct change *c, const struct bf_automation *before,
+                        const struct bf_automation *a, uint32_t index)
 {
+    struct bf_exchange *x = c->checked.write.x;
+    struct bf_api *api = c->checked.write.api;
     const struct bf_action *action = &a->actions[index];
     struct bf_integration *to = bf_team_integration(api->team, action->integration);
     char field[40];
@@ -64,7 +74,7 @@ static int check_action(struct bf_api *api, struct bf_exchange *x,
         snprintf(field, sizeof(field), "actions[%u]", (unsigned)index);
         status = bf_api_check_grant(api, x, before, action, to, field);
         if (!status)
-            status = check_config(api, x, a, to, action, field);
+            status = check_config(c, a, to, action, field);
     } else {
         snprintf(field, sizeof(field), "actions[%u].integration", (unsigned)index);
         status = bf_exchange_fail(x, 400, "invalid", field, "unknown integration: %s has none with"
@@ -95,7 +105,7 @@ static int check_current(struct change *c, struct bf_tx *tx, struct bf_error *er
         return bf_error_set(err, rc, "there is no automation %s (any more)", c->id);
     if (rc)
         return bf_error_set(err, rc, "cannot read the automation: %s", bf_db_words(tx->db));
-    c->was_changed = c->must_match && revision != c->base;
+    c->was_changed = revision != c->base;
     if (c->was_changed)
         return bf_error_set(err, BF_EINVAL, "the automation was changed meanwhile; its revision is"
                             " %llu now: read it, and send the change again",
@@ -130,7 +140,7 @@ static int answer_change(struct bf_api_write *w)
 
     bf_bus_file_automation(w->api->bus, c->saved);
     return bf_api_automation_answer(w->api, w->x, bf_bus_db(w->api->bus), c->base ? 200 : 201,
-                                    &row);
+                                    &row, c->warnings);
 }
 
 /* {"error":{…,"id":"…"}}: whoever wants an automation of this name may go on with that one. */
@@ -189,11 +199,8 @@ static int check_actions(struct change *c, const struct bf_automation *a)
 
     if (c->before)
         bf_automation_parse(c->before, c->before_len, c->id, 0, c->what.owner, &before, &err);
-    for (uint32_t i = 0; !status && i < a->n_actions; i++) {
-        status = check_action(c->checked.write.api, c->checked.write.x, before, a, i);
-        /* Whether a grant may stay hangs on the revision that was read. */
-        c->must_match |= c->base && *a->actions[i].secrets;
-    }
+    for (uint32_t i = 0; !status && i < a->n_actions; i++)
+        status = check_action(c, before, a, i);
     bf_automation_unref(before);
     return status;
 }
@@ -267,21 +274,20 @@ static int not_in_force(struct bf_exchange *x, const struct bf_api_automation *n
 }
 
 /* If-Match: "REVISION", as the ETag of the answer to a GET. */
-static int check_header(struct bf_exchange *x, const struct bf_api_automation *now, bool *asked)
+static int check_header(struct bf_exchange *x, const struct bf_api_automation *now)
 {
     const char *given = bf_exchange_header(x, "If-Match");
     char etag[32];
 
     if (!given || strcmp(given, "*") == 0)
         return 0;
-    *asked = true;
     snprintf(etag, sizeof(etag), "\"%llu\"", (unsigned long long)now->revision);
     return strcmp(given, etag) == 0 ? 0 : not_in_force(x, now);
 }
 
 /* "id" and "revision" in the body, where a client sends back what it got. */
 static int check_shown(struct bf_exchange *x, const struct bf_api_automation *now,
-                       const struct bf_json *body, bool *asked)
+                       const struct bf_json *body)
 {
     const struct bf_json *id = bf_json_get(body, "id"), *revision = bf_json_get(body, "revision");
     int64_t number;
@@ -291,7 +297,6 @@ static int check_shown(struct bf_exchange *x, const struct bf_api_automation *no
                                 " it out", now->id);
     if (!revision)
         return 0;
-    *asked = true;
     if (!bf_json_int(revision, &number))
         return bf_exchange_fail(x, 400, "invalid", "revision", "must be the number of the revision"
                                 " that is to be replaced");
@@ -319,9 +324,9 @@ static int read_change(struct bf_api *api, struct bf_exchange *x, struct bf_api_
         status = bf_exchange_fail(x, 400, "invalid", NULL, "the body must be a JSON object, not %s",
                                   bf_json_type_name(*body));
     if (!status)
-        status = check_header(x, now, &c->must_match);
+        status = check_header(x, now);
     if (!status && body)
-        status = check_shown(x, now, *body, &c->must_match);
+        status = check_shown(x, now, *body);
     if (status)
         return status;
     snprintf(c->id, sizeof(c->id), "%s", now->id);
@@ -374,10 +379,7 @@ static int on_patch(struct bf_exchange *x, void *arg)
     struct change *c;
     int status = read_change(arg, x, &now, &body, &c);
 
-    if (status)
-        return status;
-    c->must_match = true;
-    return save(arg, x, c, &now, now.spec, body);
+    return status ? status : save(arg, x, c, &now, now.spec, body);
 }
 
 static bool is_enabled(const struct bf_api_automation *a)
@@ -391,7 +393,6 @@ static int begin_switch(struct bf_exchange *x, struct change *c,
 {
     struct bf_arena *a = bf_exchange_arena(x);
 
-    c->must_match = true;
     c->what.spec = bf_api_merge(a, now->spec, bf_json_parse(a, body, strlen(body), NULL),
                                 shown_members, &c->what.spec_len);
     if (!c->what.spec)

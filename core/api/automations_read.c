@@ -18,8 +18,26 @@ static void show(struct bf_buf *b, struct bf_api *api, struct bf_db *db,
     bf_show_automation(b, db, bf_bus_hub(api->bus), row);
 }
 
+/* ,"warnings":[{"field","message"}] in front of the brace that ends the object. */
+static void add_warnings(struct bf_buf *b, const struct bf_warning *warnings)
+{
+    if (!warnings || b->failed)
+        return;
+    b->len--;
+    bf_buf_adds(b, ",\"warnings\":[");
+    for (const struct bf_warning *w = warnings; w; w = w->next) {
+        bf_buf_adds(b, "{\"field\":");
+        bf_buf_json(b, w->field);
+        bf_buf_adds(b, ",\"message\":");
+        bf_buf_json(b, w->message);
+        bf_buf_adds(b, w->next ? "}," : "}");
+    }
+    bf_buf_adds(b, "]}");
+}
+
 int bf_api_automation_answer(struct bf_api *api, struct bf_exchange *x, struct bf_db *db,
-                             int status, const struct bf_automation_row *row)
+                             int status, const struct bf_automation_row *row,
+                             const struct bf_warning *warnings)
 {
     char etag[32];
     struct bf_buf b;
@@ -27,6 +45,7 @@ int bf_api_automation_answer(struct bf_api *api, struct bf_exchange *x, struct b
     snprintf(etag, sizeof(etag), "\"%llu\"", (unsigned long long)row->revision);
     bf_exchange_reply_header(x, "ETag", etag);
     show(&b, api, db, row);
+    add_warnings(&b, warnings);
     bf_exchange_reply(x, "application/json", b.data, b.len);
     bf_buf_fini(&b);
     return status;
@@ -147,7 +166,8 @@ static bool on_show(void *arg, const struct bf_automation_row *row)
 
     o->found = bf_api_may_read(o->api, o->x, row->entity);
     if (o->found)
-        o->status = bf_api_automation_answer(o->api, o->x, bf_exchange_local(o->x), 200, row);
+        o->status = bf_api_automation_answer(o->api, o->x, bf_exchange_local(o->x), 200, row,
+                                             NULL);
     return false;
 }
 

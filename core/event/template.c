@@ -334,6 +334,15 @@ static size_t measure(const struct bf_template *t, enum bf_template_escape escap
     return len;
 }
 
+size_t bf_template_worst(const struct bf_template *t, bf_template_most_fn *most, void *arg)
+{
+    size_t len = 0;
+
+    for (const struct piece *p = t->pieces; p; p = p->next)
+        len += p->text ? p->len : most(arg, p->name, t->json && !p->typed);
+    return len;
+}
+
 int bf_template_render(const struct bf_template *t, enum bf_template_escape escape,
                        bf_template_value_fn *value, void *arg, struct bf_buf *out,
                        struct bf_error *err)

@@ -44,6 +44,11 @@ enum bf_template_escape { BF_TEMPLATE_PLAIN, BF_TEMPLATE_XML, BF_TEMPLATE_URL };
 /* Gives the value of `name`, as text or (typed) as JSON; NULL fails the rendering. */
 typedef const char *bf_template_value_fn(void *arg, const char *name, bool typed);
 
+/* How many bytes a rendering has at most, if no value has more than `most` says: of its text, or
+ * escaped as within a JSON string. */
+typedef size_t bf_template_most_fn(void *arg, const char *name, bool escaped);
+size_t bf_template_worst(const struct bf_template *t, bf_template_most_fn *most, void *arg);
+
 /* BF_ENOENT naming the variable ("unknown_variable: …") or BF_ETOOBIG with the measured size.  A
  * JSON template escapes as JSON whatever `escape` says. */
 int bf_template_render(const struct bf_template *t, enum bf_template_escape escape,

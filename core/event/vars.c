@@ -2,10 +2,11 @@
  *
  * A row says for which events a variable applies; for all others it is empty, even if the sender
  * sent more than its event is about: an artifact that comes along with collection.tag.add gives
- * no version variables.  Custom events have whatever they carry.  The metadata keys of an artifact
- * are variables too, "artifact_metadata.KEY", of the top level only, so a key may hold dots. */
+ * no version variables.  Custom events have whatever they carry.  What a sender's own JSON holds,
+ * an artifact's metadata and the event's data, are variables too. */
 #include "core/event/vars.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/base.h"
@@ -13,6 +14,7 @@
 #include "core/event/event_int.h"
 
 #define METADATA "artifact_metadata."
+#define DATA     "data"
 #define URL_MAX  4096           /* the hub's own address, and three names with every byte as %XX */
 
 /* The kinds of events. */
@@ -124,9 +126,14 @@ static const char *var_event_type(const struct bf_vars *v)
     return v->trigger ? v->trigger : v->event->type;
 }
 
+/* Of a run's event, who made the run. */
 static const char *var_event_author(const struct bf_vars *v)
 {
-    return v->event->author ? v->event->author : str(v, at(v, "run", "user"));
+    const char *user = str(v, at(v, "run", "user"));
+
+    if (*user && (kind(v->event) == OF_RUN || !v->event->author))
+        return user;
+    return v->event->author;
 }
 
 static const char *var_alias(const struct bf_vars *v)
@@ -307,17 +314,79 @@ static const struct bf_json *metadata(const struct bf_vars *v, const char *key)
     return kind(v->event) & VERSION ? bf_json_get(at(v, "artifact", "metadata"), key) : NULL;
 }
 
-bool bf_var_known(const char *name) { return metadata_key(name) || find(name); }
+/* The PATH of "data.PATH", "" of "data"; NULL if it is another name. */
+static const char *data_path(const char *name)
+{
+    size_t len = strlen(DATA);
 
-const char *bf_var_names(void) { return VARIABLES(LISTED, LISTED) METADATA "KEY"; }
+    if (strncmp(name, DATA, len) != 0)
+        return NULL;
+    if (name[len] == '\0')
+        return name + len;
+    return name[len] == '.' && name[len + 1] ? name + len + 1 : NULL;
+}
+
+/* The member of that name, or the element of that number. */
+static const struct bf_json *step(const struct bf_vars *v, const struct bf_json *from,
+                                  const char *name, size_t len)
+{
+    if (bf_json_is(from, BF_JSON_OBJECT))
+        return bf_json_get(from, bf_arena_ndup(v->arena, name, len));
+    if (len > 9 || strspn(name, "0123456789") != len)
+        return NULL;
+    return bf_json_at(from, bf_arena_printf(v->arena, "/%.*s", (int)len, name));
+}
+
+/* Where a path leads.  Names may hold dots themselves, so a longer one is tried where a shorter
+ * one leads nowhere. */
+static const struct bf_json *follow(const struct bf_vars *v, const struct bf_json *from,
+                                    const char *path)
+{
+    const struct bf_json *found = NULL;
+    size_t len = strcspn(path, ".");
+
+    if (!from || *path == '\0')
+        return from;
+    while (!(found = follow(v, step(v, from, path, len), path + len + (path[len] == '.'))) &&
+           path[len])
+        len += 1 + strcspn(path + len + 1, ".");
+    return found;
+}
+
+/* What a sender's own JSON holds under this name; false if it is another kind of name. */
+static bool find_foreign(const struct bf_vars *v, const char *name, const struct bf_json **value)
+{
+    const char *key = metadata_key(name), *path = data_path(name);
+
+    if (key)
+        *value = metadata(v, key);
+    else if (path)
+        *value = follow(v, bf_json_get(v->root, DATA), path);
+    return key || path;
+}
+
+bool bf_var_known(const char *name) { return metadata_key(name) || data_path(name) || find(name); }
+
+const char *bf_var_names(void) { return VARIABLES(LISTED, LISTED) METADATA "KEY, data, data.PATH"; }
+
+/* Of four names at most, each of whose bytes may have to be \u00XX.  What was JSON already grows by
+ * its quotation marks alone. */
+size_t bf_var_most(const char *name, bool escaped)
+{
+    const struct variable *var = find(name);
+
+    if (!var || var->value == var_message || var->value == var_metric_values)
+        return escaped ? 2 * BF_VAR_LARGE : BF_VAR_LARGE;
+    return escaped ? 6 * 4 * BF_NAME_MAX : 4 * BF_NAME_MAX;
+}
 
 const char *bf_var_text(const struct bf_vars *v, const char *name)
 {
-    const char *key = metadata_key(name);
+    const struct bf_json *value;
     const struct variable *var;
 
-    if (key)
-        return text_of(v, metadata(v, key));
+    if (find_foreign(v, name, &value))
+        return text_of(v, value);
     var = find(name);
     if (!var)
         return NULL;
@@ -338,14 +407,13 @@ static const char *quoted(struct bf_arena *a, const char *text)
 
 const char *bf_var_json(const struct bf_vars *v, const char *name)
 {
-    const char *key = metadata_key(name), *text;
+    const struct bf_json *value;
+    const char *text;
+    size_t len;
 
-    if (key) {
-        const struct bf_json *value = metadata(v, key);
-        size_t len;
-        const char *raw = value ? bf_json_raw(value, &len) : NULL;
-
-        return raw ? bf_arena_ndup(v->arena, raw, len) : "null";
+    if (find_foreign(v, name, &value)) {
+        text = value ? bf_json_raw(value, &len) : NULL;
+        return text ? bf_arena_ndup(v->arena, text, len) : "null";
     }
     text = bf_var_text(v, name);
     return text ? quoted(v->arena, text) : NULL;

@@ -649,27 +649,67 @@ static int try_action(struct bf_instance *i, struct bf_filled *f, const struct b
     return rc;
 }
 
-int bf_plugins_check_action(struct bf_plugins *p, const struct bf_integration *integration,
-                            const char *event_type, const char *config_json, const char *secrets,
-                            struct bf_error *err)
+/* What may be rendered too large, though the sample was not: by a template of the action. */
+static void warn_of_size(struct bf_action_check *c, const struct bf_option *o, size_t worst)
 {
-    const struct bf_trigger *t = bf_trigger_by_wire(event_type);
+    struct bf_warning *w = bf_arena_new_of(c->arena, struct bf_warning);
+
+    if (!w)
+        return;                 /* the arena is marked */
+    *w = (struct bf_warning){
+        c->warnings, bf_arena_printf(c->arena, "%s.config.%s", c->field, o->name),
+        bf_arena_printf(c->arena, "with values of up to %d KiB in it this may have %zu bytes, and"
+                        " %d are allowed; an execution that has more fails, and says how many",
+                        BF_VAR_LARGE / 1024, worst, BF_RENDERED_MAX)};
+    c->warnings = w;
+}
+
+static size_t most_of(void *arg, const char *name, bool escaped)
+{
+    (void)arg;
+    if (bf_var_known(name))
+        return bf_var_most(name, escaped);
+    return escaped ? 6 * BF_SECRET_MAX : BF_SECRET_MAX;
+}
+
+static void look_at_sizes(struct bf_action_check *c, const struct bf_instance *i,
+                          const struct bf_filled *f)
+{
+    for (const struct bf_option *o = i->sink->action; o && o->name; o++) {
+        size_t largest = 0;
+
+        for (size_t k = 0; k < f->compiled.n; k++) {
+            const struct bf_compiled *t = &f->compiled.items[k];
+            size_t worst = t->option == o ? bf_template_worst(t->tmpl, most_of, NULL) : 0;
+
+            largest = worst > largest ? worst : largest;
+        }
+        if (largest > BF_RENDERED_MAX)
+            warn_of_size(c, o, largest);
+    }
+}
+
+int bf_plugins_check_action(struct bf_plugins *p, struct bf_action_check *c, struct bf_error *err)
+{
+    const struct bf_trigger *t = bf_trigger_by_wire(c->event_type);
     struct bf_envelope *event;
     struct bf_instance *i;
     struct bf_filled *f;
-    int rc = has_secrets(p, integration->entity, secrets, err);
+    int rc = has_secrets(p, c->integration->entity, c->secrets, err);
 
     if (!rc)
-        rc = bf_instance_trial(p, integration, &i, err);
+        rc = bf_instance_trial(p, c->integration, &i, err);
     if (rc)
         return rc;
-    rc = bf_filled_new(i, config_json, secrets, &f, err);
+    rc = bf_filled_new(i, c->config, c->secrets, &f, err);
     if (!rc) {
-        rc = sample_event(event_type, integration->entity, &event, err);
+        rc = sample_event(c->event_type, c->integration->entity, &event, err);
         if (!rc) {
-            rc = try_action(i, f, event, t ? t->rendered : event_type, err);
+            rc = try_action(i, f, event, t ? t->rendered : c->event_type, err);
             bf_envelope_unref(event);
         }
+        if (!rc)
+            look_at_sizes(c, i, f);
         bf_filled_unref(f);
     }
     bf_instance_unref(i);

@@ -138,6 +138,7 @@ void bf_secrets_scrub_answer(struct bf_team *team, const struct bf_standins *s,
 /* --- instance.c ----------------------------------------------------------------- */
 
 struct bf_compiled {            /* a template option, known by the address of its text */
+    const struct bf_option *option;
     const char *text;
     struct bf_template *tmpl;
 };

@@ -166,6 +166,7 @@ static int compile_one(struct bf_namespace *n, struct bf_arena *a, const struct 
     char field[128];
     int rc;
 
+    out->option = o;
     out->text = text;
     rc = o->type == BF_T_JSON
              ? bf_template_compile_json(a, text, strlen(text), &names, &out->tmpl, err)

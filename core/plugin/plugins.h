@@ -104,10 +104,19 @@ struct bf_integration_draft {
  * resolve within 5 s is a warning, as the socket decides when it is made.  [worker] */
 int bf_plugins_check_integration(struct bf_plugins *p, struct bf_arena *a,
                                  struct bf_integration_draft *draft, struct bf_error *err);
-/* Check an action's options for an integration, templates and granted secrets ("A B") included.
- * [worker] */
-int bf_plugins_check_action(struct bf_plugins *p, const struct bf_integration *integration,
-                            const char *event_type, const char *config_json, const char *secrets,
+/* An action as a person wants it. */
+struct bf_action_check {
+    struct bf_arena *arena;     /* for warnings */
+    const struct bf_integration *integration;
+    const char *event_type;     /* "LINK_MODEL", "ci.finished" */
+    const char *config;         /* a JSON object of options */
+    const char *secrets;        /* names granted, "A B" */
+    const char *field;          /* where warnings say it is, "actions[0]" */
+    struct bf_warning *warnings;        /* out, in front of those already there: what may become
+                                           larger than is allowed */
+};
+/* Check its options for the integration, templates and granted secrets included.  [worker] */
+int bf_plugins_check_action(struct bf_plugins *p, struct bf_action_check *check,
                             struct bf_error *err);
 /* The integration's options as REST shows them: {"set":true} for sealed literals. */
 int bf_plugins_show_config(struct bf_plugins *p, struct bf_arena *a,

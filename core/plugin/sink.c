@@ -94,6 +94,7 @@ static struct bf_try *new_try(struct bf_attempt *at, struct bf_instance *i, stru
     bf_try_fill(t, i, f, a, x->event, x->automation->trigger->rendered);
     t->attempt = at;
     t->vars.automation = x->automation->name;
+    t->vars.automation_id = x->automation->id;
     t->vars.execution_id = x->id;
     t->delivery.attempt = at->number;
     t->delivery.ticket = at->ticket;

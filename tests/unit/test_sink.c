@@ -459,8 +459,10 @@ TEST(an_action_is_tried_on_a_made_up_event)
     in = bf_team_integration(r.team, RIG_INTEGRATION);
     for (size_t i = 0; i < BF_COUNT(rows); i++) {
         struct bf_error err = {0};
-        int rc = bf_plugins_check_action(r.plugins, in, "ADD_ARTIFACT_ALIAS", rows[i].config, "",
-                                         &err);
+        struct bf_action_check check = {.arena = a, .integration = in, .config = rows[i].config,
+                                        .event_type = "ADD_ARTIFACT_ALIAS", .secrets = "",
+                                        .field = "actions[0]"};
+        int rc = bf_plugins_check_action(r.plugins, &check, &err);
 
         if (!rows[i].field) {
             rig_ok(rc, &err);
@@ -471,6 +473,33 @@ TEST(an_action_is_tried_on_a_made_up_event)
         CHECK_HAS(err.words, rows[i].words);
     }
     bf_integration_unref(in);
+    rig_close(&r);
+    bf_arena_free(a);
+}
+
+TEST(a_payload_that_may_grow_too_large_is_a_warning)
+{
+    struct bf_arena *a = bf_arena_new(1024 * 1024);
+    char config[65536] = "{\"payload\":{\"small\":\"${alias}${data}\"";
+    struct bf_error err = {0};
+    struct rig r;
+    struct bf_action_check check = {.arena = a, .event_type = "ADD_ARTIFACT_ALIAS",
+                                    .config = config, .secrets = "", .field = "actions[3]"};
+
+    open_with(&r, "t", "{\"url\":\"https://a.example\"}");
+    check.integration = bf_team_integration(r.team, RIG_INTEGRATION);
+    strcat(config, "}}");
+    rig_ok(bf_plugins_check_action(r.plugins, &check, &err), &err);
+    CHECK(!check.warnings);
+    config[strlen(config) - 2] = '\0';
+    for (int i = 0; i < 8; i++)
+        snprintf(config + strlen(config), 64, ",\"k%d\":\"${artifact_metadata.k%d}\"", i, i);
+    strcat(config, "}}");
+    rig_ok(bf_plugins_check_action(r.plugins, &check, &err), &err);
+    CHECK(check.warnings && !check.warnings->next);
+    CHECK_STR(check.warnings->field, "actions[3].config.payload");
+    CHECK_HAS(check.warnings->message, "1048576 are allowed");
+    bf_integration_unref((struct bf_integration *)check.integration);
     rig_close(&r);
     bf_arena_free(a);
 }
@@ -578,6 +607,7 @@ TEST(what_is_not_granted_is_refused_with_the_names_that_are)
         {"TWO", "${THREE}", "config.text", "known are: TWO, ONE, "},
         {"THREE", "", "secrets", "no secret \"THREE\" in team acme; store it with PUT"},
     };
+    struct bf_arena *a = bf_arena_new(65536);
     struct bf_integration *in;
     struct rig r;
 
@@ -589,8 +619,12 @@ TEST(what_is_not_granted_is_refused_with_the_names_that_are)
         int rc;
 
         snprintf(config, sizeof(config), "{\"text\":\"%s\"}", rows[i].text);
-        rc = bf_plugins_check_action(r.plugins, in, "ADD_ARTIFACT_ALIAS", config, rows[i].secrets,
-                                     &err);
+        rc = bf_plugins_check_action(r.plugins,
+                                     &(struct bf_action_check){.arena = a, .integration = in,
+                                                               .event_type = "ADD_ARTIFACT_ALIAS",
+                                                               .config = config,
+                                                               .secrets = rows[i].secrets,
+                                                               .field = "actions[0]"}, &err);
         if (!rows[i].field) {
             rig_ok(rc, &err);
             continue;
@@ -601,6 +635,7 @@ TEST(what_is_not_granted_is_refused_with_the_names_that_are)
     }
     bf_integration_unref(in);
     rig_close(&r);
+    bf_arena_free(a);
 }
 
 

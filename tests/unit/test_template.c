@@ -241,3 +241,22 @@ TEST(a_smaller_buf_is_a_smaller_limit)
     bf_buf_fini(&b);
     bf_arena_free(a);
 }
+
+static size_t most(void *arg, const char *name, bool escaped)
+{
+    (void)arg;
+    return escaped ? 100 * strlen(name) : 10 * strlen(name);
+}
+
+TEST(the_worst_size_is_that_of_its_texts_and_of_its_largest_values)
+{
+    struct bf_arena *a = bf_arena_new(1 << 20);
+    struct bf_template *t;
+
+    CHECK_INT(bf_template_compile_text(a, "x${name}y${name}", &names, &t, &err), BF_OK);
+    CHECK_INT(bf_template_worst(t, most, NULL), 2 + 2 * 40);
+    CHECK_INT(bf_template_compile_json(a, "[\"${json:name}\",\"${name}\"]", 26, &names, &t, &err),
+              BF_OK);
+    CHECK_INT(bf_template_worst(t, most, NULL), 5 + 40 + 400);
+    bf_arena_free(a);
+}

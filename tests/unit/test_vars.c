@@ -106,7 +106,7 @@ static const struct {
     {NULL,
      "{\"type\":\"run.alert\",\"entity\":\"acme\",\"project\":\"vision\"," ANA RUN
      ",\"alert\":{\"title\":\"low\",\"text\":\"too\\nlow\",\"level\":\"WARN\"}}",
-     {"run.alert", "ana", "acme", "vision", "", "", "", "", "", "", "", "", "sunny-frog-7", "FAILED",
+     {"run.alert", "bo", "acme", "vision", "", "", "", "", "", "", "", "", "sunny-frog-7", "FAILED",
       "r 1", "https://hub.example/acme/vision/runs/r%201", "", "", "", "low", "too\nlow", "WARN"}},
     {NULL, "{\"type\":\"ci.done\",\"entity\":\"acme\",\"alias\":\"a\",\"tag\":\"t\"}",
      {"ci.done", "", "acme", "", "", "a", "t"}},
@@ -182,6 +182,51 @@ TEST(metadata_is_compact_as_text_and_untouched_as_json)
     close_scene(&s);
 }
 
+static const struct {
+    const char *name, *text, *json;
+} data[] = {
+    {"data.build.status", "failed", "\"failed\""},
+    {"data.build.n", "9007199254740993", "9007199254740993"},
+    {"data.build", "{\"status\":\"failed\",\"n\":9007199254740993}",
+     "{ \"status\" : \"failed\", \"n\":9007199254740993 }"},
+    {"data.alerts.1.labels.sev", "a\"b", "\"a\\\"b\""},
+    {"data.alerts.2.labels", "", "null"},
+    {"data.alerts.x", "", "null"},
+    {"data.alerts.01", "", "null"},
+    {"data.dotted.name.in", "yes", "\"yes\""},
+    {"data.dotted", "", "null"},
+    {"data.\xc3\xa9", "e", "\"e\""},
+    {"data.null", "null", "null"},
+    {"data.build.status.more", "", "null"},
+    {"data.gone", "", "null"},
+};
+
+TEST(data_is_reached_by_its_path)
+{
+    struct scene s = scene("{\"type\":\"ci.finished\",\"entity\":\"a\",\"data\":{\"build\":"
+                           "{ \"status\" : \"failed\", \"n\":9007199254740993 },\"alerts\":[{},{\"labels\":"
+                           "{\"sev\":\"a\\\"b\"}}],\"dotted.name\":{\"in\":\"yes\"},\"\\u00e9\":\"e\","
+                           "\"null\":null}}", NULL);
+
+    for (size_t i = 0; i < BF_COUNT(data); i++) {
+        CHECK(bf_var_known(data[i].name));
+        CHECK_STR(bf_var_text(&s.vars, data[i].name), data[i].text);
+        CHECK_STR(bf_var_json(&s.vars, data[i].name), data[i].json);
+    }
+    CHECK(!bf_var_known("data.") && !bf_var_known("database"));
+    close_scene(&s);
+    s = scene("{\"type\":\"ci.finished\",\"entity\":\"a\",\"data\":[ 1, \"x\" ]}", NULL);
+    CHECK_STR(bf_var_text(&s.vars, "data"), "[1,\"x\"]");
+    CHECK_STR(bf_var_json(&s.vars, "data"), "[ 1, \"x\" ]");
+    CHECK_STR(bf_var_text(&s.vars, "data.1"), "x");
+    close_scene(&s);
+    s = scene("{\"type\":\"ci.finished\",\"entity\":\"a\"}", NULL);
+    CHECK_STR(bf_var_text(&s.vars, "data"), "");
+    CHECK_STR(bf_var_json(&s.vars, "data"), "null");
+    CHECK_STR(bf_var_text(&s.vars, "data.x"), "");
+    close_scene(&s);
+}
+
 TEST(other_variables_are_strings_as_json)
 {
     struct scene s = scene("{\"type\":\"artifact.alias.add\"," VISION "\"alias\":\"a\\\"b\"}", "T");
@@ -217,5 +262,5 @@ TEST(every_listed_name_is_known)
             test_failed(__FILE__, __LINE__, "%s is listed but not known", name);
         n++;
     }
-    CHECK_INT(n, 32);
+    CHECK_INT(n, 34);
 }

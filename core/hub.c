@@ -169,6 +169,15 @@ static int open_net(struct bf_hub *hub, struct bf_error *err)
     return BF_OK;
 }
 
+void hub_keep(struct bf_hub *hub, const char *days, const char *bytes)
+{
+    int64_t kept_ms = 0, max_bytes = 0;
+
+    bf_settings_days(days, &kept_ms);
+    bf_settings_bytes(bytes, &max_bytes);
+    bf_keeper_keep(hub->keeper, kept_ms, max_bytes);
+}
+
 static int open_bus(struct bf_hub *hub, struct bf_error *err)
 {
     struct bf_bus_hooks hooks = {on_enqueued, on_batch, on_health, hub};
@@ -185,6 +194,7 @@ static int open_bus(struct bf_hub *hub, struct bf_error *err)
         return rc;
     hub->workers = bf_workers_new(WORKERS_MAX, WORKER_QUEUE_MAX);
     hub->keeper = bf_keeper_new(hub->loop, hub->bus, hub->clock, hub->log);
+    hub_keep(hub, hub->settings.retention_days, hub->settings.retention_bytes);
     return BF_OK;
 }
 

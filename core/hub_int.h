@@ -12,7 +12,7 @@
 #include "core/bus/bus.h"
 #include "core/data.h"
 #include "core/delivery/courier.h"
-#include "core/keeper.h"
+#include "core/keeper/keeper.h"
 #include "core/net/guard.h"
 #include "core/net/listener.h"
 #include "core/plugin/plugins.h"
@@ -73,6 +73,9 @@ void hub_say_state(struct bf_hub *hub, enum bf_hub_state state);
 void hub_uses_start(struct bf_hub *hub);
 void hub_uses_save(struct bf_hub *hub);
 void hub_uses_free(struct bf_hub *hub);         /* once engine and loop have stopped */
+
+/* How long the history is kept, as two settings say that were checked. */
+void hub_keep(struct bf_hub *hub, const char *days, const char *bytes);
 
 /* Tell the subscribers.  [engine] */
 void hub_notify(struct bf_hub *hub, const struct bf_execution *e);

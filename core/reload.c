@@ -54,12 +54,28 @@ static int apply_log_level(struct bf_hub *hub, const char *value, struct bf_erro
 }
 
 /* In this order: what can fail comes first, so that a failure leaves everything as it was. */
+static int apply_retention_days(struct bf_hub *hub, const char *value, struct bf_error *err)
+{
+    (void)err;
+    hub_keep(hub, value, hub->settings.retention_bytes);
+    return BF_OK;
+}
+
+static int apply_retention_bytes(struct bf_hub *hub, const char *value, struct bf_error *err)
+{
+    (void)err;
+    hub_keep(hub, hub->settings.retention_days, value);
+    return BF_OK;
+}
+
 static const struct live {
     const char *name;
     int (*apply)(struct bf_hub *hub, const char *value, struct bf_error *err);
 } lives[] = {
     {"allow_addresses", apply_allow_addresses},
     {"log_level", apply_log_level},
+    {"retention_days", apply_retention_days},
+    {"retention_bytes", apply_retention_bytes},
 };
 
 static size_t index_of(const char *name)

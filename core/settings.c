@@ -10,6 +10,7 @@
 #include "core/script/config.h"
 
 #define THREADS_MAX 64
+#define DAYS_MAX    36500
 
 struct setting {
     const char *name;
@@ -47,6 +48,11 @@ static const struct setting table[] = {
      "how much is logged to standard error", .live = true},
     {"threads", offsetof(struct bf_settings, threads), "0", NULL,
      "threads that answer requests; 0 means one per core, at most 4"},
+    {"retention_days", offsetof(struct bf_settings, retention_days), "90", NULL,
+     "how long executions and events are kept; 0 means for ever", .live = true},
+    {"retention_bytes", offsetof(struct bf_settings, retention_bytes), "0", NULL,
+     "size of the database from which on the oldest are cut, like 20G; 0 means no limit",
+     .live = true},
 };
 
 const char *bf_setting_name(size_t i) { return i < BF_COUNT(table) ? table[i].name : NULL; }
@@ -155,6 +161,47 @@ static int check_threads(struct bf_settings *s, struct bf_error *err)
     return BF_OK;
 }
 
+bool bf_settings_days(const char *text, int64_t *ms)
+{
+    char *end;
+    long n = strtol(text, &end, 10);
+
+    *ms = n * 24 * 3600 * 1000LL;
+    return end != text && !*end && n >= 0 && n <= DAYS_MAX;
+}
+
+bool bf_settings_bytes(const char *text, int64_t *bytes)
+{
+    static const char units[] = "KMGT";
+    const char *unit;
+    char *end;
+    long long n;
+
+    if (*text < '0' || *text > '9')
+        return false;
+    n = strtoll(text, &end, 10);
+    unit = *end ? strchr(units, *end) : NULL;
+    for (const char *u = units; unit && u <= unit && n < INT64_MAX / 1024; u++)
+        n *= 1024;
+    *bytes = n;
+    return (!*end || (unit && !end[1])) && n < INT64_MAX / 1024;
+}
+
+static int check_retention(struct bf_settings *s, struct bf_error *err)
+{
+    int64_t unused;
+
+    if (!bf_settings_days(s->retention_days, &unused))
+        return bf_error_field(err, BF_ECONFIG, "retention_days",
+                              "retention_days must be a number from 0 to %d, not \"%s\"", DAYS_MAX,
+                              s->retention_days);
+    if (!bf_settings_bytes(s->retention_bytes, &unused))
+        return bf_error_field(err, BF_ECONFIG, "retention_bytes",
+                              "retention_bytes must be a number of bytes, or one with K, M, G or T"
+                              " behind it, not \"%s\"", s->retention_bytes);
+    return BF_OK;
+}
+
 /* "https://belfry.example/": no slash at the end, so that paths can be put behind it. */
 static int check_public_url(struct bf_settings *s, struct bf_error *err)
 {
@@ -175,6 +222,7 @@ static int check_public_url(struct bf_settings *s, struct bf_error *err)
 static int (*const checks[])(struct bf_settings *, struct bf_error *) = {
     check_threads,
     check_public_url,
+    check_retention,
 };
 
 static int set_all(struct filling *f, const struct bf_setting *given, struct bf_error *err)

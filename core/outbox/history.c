@@ -438,8 +438,7 @@ static int row_from(struct bf_db *db, uint64_t *number, int64_t *created_ms, boo
     return BF_OK;
 }
 
-/* The first number that was created at `ms` or later. */
-static int number_at(struct bf_db *db, int64_t ms, uint64_t *number)
+int bf_history_number_at(struct bf_db *db, int64_t ms, uint64_t *number)
 {
     uint64_t low = 0, high = bf_outbox_last(db) + 1;
 
@@ -468,9 +467,9 @@ static int set_range(struct walk *w)
     w->low = 0;
     w->high = bf_outbox_last(w->db) + 1;
     if (query->since_ms)
-        rc = number_at(w->db, query->since_ms, &w->low);
+        rc = bf_history_number_at(w->db, query->since_ms, &w->low);
     if (!rc && query->until_ms)
-        rc = number_at(w->db, query->until_ms, &w->high);
+        rc = bf_history_number_at(w->db, query->until_ms, &w->high);
     if (query->after && query->oldest_first && query->after >= w->low)
         w->low = query->after + 1;
     if (query->after && !query->oldest_first && query->after < w->high)
@@ -500,10 +499,10 @@ static int few_pending(const struct walk *w, bool *few)
 static int walk_event(struct walk *w, struct picks *p)
 {
     uint64_t begin, end;
-    int rc = number_at(w->db, w->query->event_ms, &begin);
+    int rc = bf_history_number_at(w->db, w->query->event_ms, &begin);
 
     if (!rc)
-        rc = number_at(w->db, w->query->event_ms + 1, &end);
+        rc = bf_history_number_at(w->db, w->query->event_ms + 1, &end);
     if (!rc)
         rc = pick_event(w, p, begin, end);
     return rc ? rc : walk_picks(w, p);

@@ -71,6 +71,8 @@ struct bf_history_query {
 
 /* One page; *next is the cursor of the one behind it, 0 if there is none. */
 int bf_history_list(struct bf_db *db, const struct bf_history_query *query, uint64_t *next);
+/* The first number that was created at `ms` or later; behind the last if there is none. */
+int bf_history_number_at(struct bf_db *db, int64_t ms, uint64_t *number);
 /* One execution, to `row`; BF_ENOENT. */
 int bf_history_read(struct bf_db *db, uint64_t number,
                     void (*row)(void *arg, const struct bf_history_row *row), void *arg);

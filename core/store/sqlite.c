@@ -695,6 +695,34 @@ bool bf_db_truncate_wal(struct bf_db *db)
     return done;
 }
 
+static int pragma(struct bf_db *db, const char *sql, int64_t *value)
+{
+    struct bf_query *q = bf_db_query(db, sql);
+    int rc = bf_query_step(q);
+
+    if (rc < 0)
+        return rc;
+    *value = bf_query_col_int(q, 0);
+    bf_query_end(q);
+    return BF_OK;
+}
+
+/* There is no auto_vacuum: it would keep a map of all pages up to date with every one that is
+ * taken, to give back space that a hub soon needs again.  Free pages are used first. */
+int bf_db_size(struct bf_db *db, int64_t *bytes)
+{
+    int64_t pages, unused, page_size;
+    int rc = pragma(db, "PRAGMA page_count", &pages);
+
+    if (!rc)
+        rc = pragma(db, "PRAGMA freelist_count", &unused);
+    if (!rc)
+        rc = pragma(db, "PRAGMA page_size", &page_size);
+    if (!rc)
+        *bytes = (pages - unused) * page_size;
+    return rc;
+}
+
 int bf_db_check(struct bf_db *db, struct bf_error *err)
 {
     struct bf_query *q = bf_db_query(db, "PRAGMA integrity_check(1)");

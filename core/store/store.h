@@ -84,6 +84,10 @@ int bf_db_migrate(struct bf_db *db, const char *owner, const char *const *statem
  * Outside of transactions. */
 bool bf_db_truncate_wal(struct bf_db *db);
 
+/* What the file holds, in bytes; space that was given back and waits to be used again is not in it.
+ * (The file itself does not shrink.) */
+int bf_db_size(struct bf_db *db, int64_t *bytes);
+
 /* Every page checked; BF_OK, or BF_EIO saying what is damaged. */
 int bf_db_check(struct bf_db *db, struct bf_error *err);
 

@@ -163,4 +163,29 @@ within 5 counts status=finished 12 || bad "the history is there" "$(count status
 is "with what was sent" "$(api GET "/api/v1/executions/$FIRST" |
     jq -r '.attempt_records[0].request.payload')" '{"who": "ana", "key": "Bearer ${TOKEN}"}'
 
+# --- retention: everything but what is newest was a hundred days ago
+
+stop_hub
+sql() { "$B/tests/tools/sql" "$DATA/belfry.db" "$1"; }
+sql "UPDATE executions SET created = created - 8640000000 WHERE number <
+         (SELECT max(number) FROM executions)" >"$tmp/answer"
+sql "UPDATE journal SET received = received - 8640000000 WHERE seq <
+         (SELECT max(seq) FROM journal) - 1" >"$tmp/answer"
+total=$(sql "SELECT count(*) FROM executions")
+start_hub --retention_days 200
+sleep 1.5
+is "nothing is cut before its time" "$(sql "SELECT count(*) FROM executions")" "$total"
+stop_hub
+start_hub --retention_days 90
+only_one() { [ "$(sql "SELECT count(*) FROM executions")" = 1 ]; }
+within 10 only_one || bad "what is older goes" "$(sql "SELECT count(*) FROM executions")"
+is "with its attempts" "$(sql "SELECT count(*) FROM attempts WHERE place / 1024 NOT IN
+    (SELECT number FROM executions)")" 0
+told() { grep -q 'retention: cut .* executions and .* events from before' "$tmp/hub.log"; }
+within 5 told || bad "the log says so in one line" "$(cat "$tmp/hub.log")"
+is "what is left names an event that is gone" "$(list '' | jq -c '[.items[] | [.event_gone,
+    .event_type, .automation_name]]')" '[[true,"artifact.alias.add","slow"]]'
+emit "$(alias_event echo)" >"$tmp/answer"
+within 5 counts status=finished 2 || bad "and the hub goes on"
+
 finish

@@ -157,6 +157,7 @@ help:
 
 # An .incbin is nothing the compiler tells about.
 $(B)/core/event/schema.o: core/event/envelope.schema.json
+$(B)/core/api/openapi.o: core/api/openapi.json
 
 include tests/tests.mk
 

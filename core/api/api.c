@@ -18,6 +18,7 @@ static const struct bf_api_route *const tables[] = {
     bf_api_event_routes,     bf_api_status_routes,
     bf_api_intake_routes,    bf_api_in_routes,
     bf_api_metrics_routes,
+    bf_api_openapi_routes,
 };
 
 bool bf_api_may_read(struct bf_api *api, struct bf_exchange *x, const char *entity)

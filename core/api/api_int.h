@@ -42,6 +42,7 @@ extern const struct bf_api_route bf_api_execution_routes[];
 extern const struct bf_api_route bf_api_execution_change_routes[];
 extern const struct bf_api_route bf_api_event_routes[];
 extern const struct bf_api_route bf_api_status_routes[];
+extern const struct bf_api_route bf_api_openapi_routes[];
 extern const struct bf_api_route bf_api_intake_routes[];
 extern const struct bf_api_route bf_api_in_routes[];
 

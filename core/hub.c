@@ -17,8 +17,8 @@
 #define WORKERS_MAX      8
 #define WORKER_QUEUE_MAX 1024
 #define STUCK_MS         1500   /* a transaction that takes longer is told by /readyz */
-#define DRAIN_MS         19000  /* from stop to the last record of an attempt, in all */
-#define LEAVE_MS         300    /* and for threads of plugins to come back, each kind of them */
+#define STOP_MS          20000  /* the end, in all */
+#define LEAVE_MS         300    /* of it for threads of plugins to come back, each kind of them */
 
 /* --- what lower rooms call -------------------------------------------------- */
 
@@ -354,11 +354,12 @@ static int64_t left_ms(const struct bf_hub *hub, int64_t until)
  * then, and what such a plugin was doing is done again after the next start. */
 static void stop(struct bf_hub *hub)
 {
-    int64_t until = bf_mono_ms(hub->clock) + DRAIN_MS;
+    int64_t all = hub->options.stop_ms ? hub->options.stop_ms : STOP_MS;
+    int64_t until = bf_mono_ms(hub->clock) + all - 3 * LEAVE_MS;
 
     if (hub->keeper)
         bf_keeper_stop(hub->keeper);
-    bf_listener_drain(hub->listener, DRAIN_MS / 2);
+    bf_listener_drain(hub->listener, left_ms(hub, until) / 2);
     hub->stuck = !bf_plugins_stop(hub->plugins, left_ms(hub, until) / 2);
     bf_courier_drain(hub->courier, left_ms(hub, until));
     hub_uses_save(hub);

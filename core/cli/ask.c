@@ -151,8 +151,7 @@ int bf_cli_complain(struct bf_cli *c, int rc, const struct bf_reply_text *reply,
 {
     const char *words = bf_json_str(c->arena, bf_json_at(reply->json, "/error/message"));
 
-    if (!words)
-        words = err->words;
+    words = bf_cli_hints(c, words ? words : err->words);
     if (reply->status == 401) {
         no_key(c);
         return BF_EXIT_DENIED;

@@ -2,6 +2,7 @@
  *
  * verbs.c     the table: nouns, verbs, options; parsing, help, completion and man pages read it
  * args.c      an argument list against that table; help.c, man.c, complete.c the table as text
+ * hints.c     the ways out that a hub names, as verbs
  * ask.c       the hub that is asked: address, key and team, and where they come from; errors
  * paths.c     paths of requests: teams, and things that people call by name
  * body.c      bodies of requests from options, KEY=VALUE, files
@@ -158,6 +159,8 @@ int bf_cli_try(struct bf_cli *c, const struct bf_remote_request *q, struct bf_re
 /* Say why a try failed; gives the exit status. */
 int bf_cli_complain(struct bf_cli *c, int rc, const struct bf_reply_text *reply,
                     const struct bf_error *err);
+/* The same words, with verbs where they name requests. */
+const char *bf_cli_hints(struct bf_cli *c, const char *words);
 /* The login file: $XDG_CONFIG_HOME/belfry/login.json. */
 const char *bf_cli_login_path(struct bf_cli *c);
 int bf_cli_login(struct bf_cli *c);

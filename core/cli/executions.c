@@ -47,13 +47,15 @@ int bf_cli_execution(struct bf_cli *c)
 static int change_many(struct bf_cli *c, const char *verb, const char *done)
 {
     struct bf_reply_text reply;
-    const char *query, *cursor = NULL;
+    const char *query, *team, *cursor = NULL;
     int64_t sum = 0, n;
     int rc;
 
     if (c->n_given == 0 || (c->n_given == 1 && bf_cli_flag(c, "yes")))
         return bf_cli_usage(c, "say which: an ID, or options like --automation NAME --since 2h");
-    rc = filters(c, &query);
+    rc = bf_cli_team(c, &team);         /* of one team at a time, lest it be more than was meant */
+    if (!rc)
+        rc = filters(c, &query);
     if (!rc)
         rc = bf_cli_confirm(c, bf_arena_printf(c->arena, "%s everything that matches?", verb));
     do {

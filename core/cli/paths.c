@@ -190,9 +190,12 @@ int bf_cli_resolve(struct bf_cli *c, const char *noun, const char *named, const 
     rc = bf_cli_team(c, &team);
     if (rc)
         return rc;
-    path = strcmp(noun, "integration") == 0 ? "/api/v1/teams/%s/integrations"
-                                            : "/api/v1/automations?entity=%s";
-    path = bf_arena_printf(c->arena, path, bf_cli_escape(c, team));
+    team = bf_cli_escape(c, team);
+    if (strcmp(noun, "integration") == 0)
+        path = bf_arena_printf(c->arena, "/api/v1/teams/%s/integrations", team);
+    else
+        path = bf_arena_printf(c->arena, "/api/v1/automations?entity=%s&name=%s", team,
+                               bf_cli_escape(c, named));
     rc = bf_cli_pages(&(struct bf_cli){.verb = c->verb, .arena = c->arena, .remote = c->remote,
                                        .url = c->url, .key_from = c->key_from}, path,
                       on_candidate, &s);

@@ -87,6 +87,15 @@ static const struct bf_option_row emit_options[] = {
     {NULL},
 };
 
+static const struct bf_option_row event_filters[] = {
+    {"type", 0, "TYPE", "of this type", BF_OPT_QUERY},
+    {"project", 'p', "NAME", "of this project", BF_OPT_QUERY},
+    {"collection", 0, "NAME", "of this collection", BF_OPT_QUERY},
+    {"since", 0, "TIME", "a time, or how long ago: 2h, 7d", BF_OPT_QUERY},
+    {"until", 0, "TIME", "a time, or how long ago", BF_OPT_QUERY},
+    {NULL},
+};
+
 static const struct bf_column event_columns[] = {
     {"ID", "/id", BF_LOOK_ID},          {"RECEIVED", "/received", BF_LOOK_TIME},
     {"TYPE", "/type", BF_LOOK_TEXT},    {"WHERE", "", BF_LOOK_SCOPE},
@@ -94,7 +103,7 @@ static const struct bf_column event_columns[] = {
 };
 
 static const struct bf_verb event_verbs[] = {
-    {"list", "", "the events of a team, newest first", NULL, bf_cli_list, NULL, none,
+    {"list", "", "the events of a team, newest first", NULL, bf_cli_list, NULL, event_filters,
      BF_VERB_REMOTE | BF_VERB_PAGES, "GET", "/api/v1/events?entity={team?}", .columns = event_columns},
     {"show", "ID", "one event, as the journal holds it", NULL, bf_cli_one, NULL, none,
      BF_VERB_REMOTE, "GET", "/api/v1/events/{1}"},
@@ -106,6 +115,9 @@ static const struct bf_verb event_verbs[] = {
 
 static const struct bf_option_row automation_filters[] = {
     {"project", 'p', "NAME", "of this project", BF_OPT_QUERY},
+    {"collection", 0, "NAME", "of this collection", BF_OPT_QUERY},
+    {"on", 0, "TYPE", "that fire on this event", BF_OPT_QUERY, "event_type"},
+    {"enabled", 0, "BOOL", "true or false: that are enabled, or are not", BF_OPT_QUERY},
     {NULL},
 };
 
@@ -408,6 +420,7 @@ static const struct bf_option_row execution_filters[] = {
     {"collection", 0, "NAME", "of this collection", BF_OPT_QUERY},
     {"since", 0, "TIME", "a time, or how long ago: 2h, 7d", BF_OPT_QUERY},
     {"until", 0, "TIME", "a time, or how long ago", BF_OPT_QUERY},
+    {"trigger", 0, "TYPE", "that this event caused: ADD_ARTIFACT_ALIAS, …", BF_OPT_QUERY},
     {NULL},
 };
 

@@ -50,7 +50,7 @@ typedef void bf_hub_state_fn(void *arg, enum bf_hub_state state);       /* [main
 
 struct bf_hub_options {
     uint32_t size;                                  /* sizeof */
-    uint32_t reserved;
+    uint32_t stop_ms;                               /* the longest the end may take; 0: 20 s */
     const char *config_file;                        /* Lua, or NULL */
     const struct bf_setting *defaults;              /* lose to the file; end with {NULL, NULL} */
     const struct bf_setting *settings;              /* win over the file; the same */
@@ -66,7 +66,7 @@ struct bf_hub_options {
 BF_EXPORT int bf_hub_open(const struct bf_hub_options *options, struct bf_hub **out,
                           struct bf_error *err);
 
-/* Work until bf_hub_stop(): then take nothing new, finish what is in flight (at most 20 s), and
+/* Work until bf_hub_stop(): then take nothing new, finish what is in flight within stop_ms, and
  * return 0.  The calling thread becomes the hub's [main].  A hub runs once. */
 BF_EXPORT int bf_hub_run(struct bf_hub *hub, struct bf_error *err);
 

@@ -142,6 +142,30 @@ TEST(what_is_no_assignment_is_refused)
     cli_free(c);
 }
 
+/* --- ways out ------------------------------------------------------------------------------------ */
+
+TEST(a_way_out_by_request_is_shown_as_a_verb)
+{
+    static const char *const rows[][2] = {
+        {"make it with PUT /api/v1/teams/acme", "make it with belfry teams create acme"},
+        {"there are 3 (GET /api/v1/teams/acme/integrations).",
+         "there are 3 (belfry integrations list --team acme)."},
+        {"GET /api/v1/automations?entity=acme; or", "belfry automations list --team acme; or"},
+        {"PUT /api/v1/teams/acme/secrets/SIGNING", "belfry secrets set SIGNING --team acme"},
+        {"PUT /api/v1/teams/acme/members/ben, as", "belfry teams add acme ben, as"},
+        {"DELETE /api/v1/keys/01ABC.", "belfry keys revoke 01ABC."},
+        {"PUT /api/v1/users/NAME {\"admin\":true}", "PUT /api/v1/users/NAME {\"admin\":true}"},
+        {"GET /api/v1/nothing/of/the/kind", "GET /api/v1/nothing/of/the/kind"},
+        {"GET /elsewhere, POST", "GET /elsewhere, POST"},
+        {"", ""},
+    };
+    struct bf_cli *c = cli();
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        CHECK_STR(bf_cli_hints(c, rows[i][0]), rows[i][1]);
+    cli_free(c);
+}
+
 /* --- plain text ------------------------------------------------------------------------------------ */
 
 static const char *plain(const char *text)

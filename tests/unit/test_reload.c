@@ -4,6 +4,7 @@
 #include <belfry/belfry.h>
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -349,6 +350,8 @@ TEST(settings_tell_where_they_came_from)
 
 /* --- an end that a plugin holds up ----------------------------------------------------------------- */
 
+#define STOP_MS 2500
+
 static int deaf_run(struct bf_ctx *ctx, void *self)
 {
     (void)ctx;
@@ -376,12 +379,94 @@ TEST(a_source_that_never_comes_back_does_not_hold_up_the_end)
     prepare(&w);
     write_file(&w, "");
     w.options.plugins = plugins;
+    w.options.stop_ms = STOP_MS;
     w.settings[2] = (struct bf_setting){"plugins", "http webhook deaf"};
     open_hub(&w);
     begun = bf_mono_ms(bf_clock_system());
     close_hub(&w);
-    CHECK(bf_mono_ms(bf_clock_system()) - begun < 20000);
+    CHECK(bf_mono_ms(bf_clock_system()) - begun < STOP_MS + 1000);
     CHECK(logged(&w, "does not come back from run()", 1));
     CHECK_INT(bf_hub_open(&w.options, &again, &err), 0);       /* the data directory is free */
     bf_hub_close(again);
+}
+
+
+static atomic_int n_swallowed;
+
+/* A library that blocks, and that nobody wakes. */
+static int swallow(void *self, const struct bf_delivery *d)
+{
+    (void)self;
+    (void)d;
+    n_swallowed++;
+    for (;;)
+        pause();
+    return BF_DELIVERED;
+}
+
+static const struct bf_sink swallower = {
+    BF_SINK("swallow", "a sink that never comes back"),
+    .deliver_blocking = swallow,
+};
+BF_PLUGIN(swallow, "1.0", BF_SINKS(&swallower));
+
+static void ask(struct bf_remote *r, const char *method, const char *path,
+                const char *body, char id[27])
+{
+    struct bf_remote_request q = {.size = sizeof(q), .method = method, .path = path, .body = body,
+                                  .body_len = strlen(body)};
+    struct bf_remote_answer answer = {.size = sizeof(answer)};
+    struct bf_error err;
+
+    if (bf_remote_call(r, &q, &answer, &err))
+        test_failed(__FILE__, __LINE__, "%s %s: %s", method, path, err.words);
+    if (id)
+        snprintf(id, 27, "%.26s", strstr(answer.body, "\"id\":\"") + 6);
+}
+
+/* Sends an event whose automation calls the sink. */
+static void make_it_deliver(struct world *w, const char *key)
+{
+    char url[80], body[400], id[27];
+    struct bf_remote_options o = {.size = sizeof(o), .url = url, .key = key};
+    struct bf_remote *r;
+    struct bf_error err;
+
+    snprintf(url, sizeof(url), "http://%s", bf_hub_address(w->hub));
+    CHECK_INT(bf_remote_open(&o, &r, &err), 0);
+    ask(r, "PUT", "/api/v1/teams/acme", "{}", NULL);
+    ask(r, "POST", "/api/v1/teams/acme/integrations",
+        "{\"sink\":\"swallow\",\"name\":\"s\"}", id);
+    snprintf(body, sizeof(body), "{\"name\":\"n\",\"scope\":{\"entity\":\"acme\"},"
+             "\"event\":{\"type\":\"ADD_ARTIFACT_ALIAS\"},"
+             "\"actions\":[{\"integration\":\"%s\"}]}", id);
+    ask(r, "POST", "/api/v1/automations", body, NULL);
+    ask(r, "POST", "/api/v1/events", "{\"type\":\"artifact.alias.add\",\"entity\":\"acme\","
+        "\"project\":\"p\",\"collection\":\"c\",\"alias\":\"a\"}", NULL);
+    bf_remote_close(r);
+}
+
+TEST(a_sink_that_never_comes_back_does_not_hold_up_the_end)
+{
+    static const struct bf_plugin *const plugins[] = {&bf_plugin_v1_http, &bf_plugin_v1_webhook,
+                                                      &bf_plugin_v1_swallow, NULL};
+    static const char key[] = "bf-0123456789abcdef0123456789abcdef01234567";
+    static struct world w;
+    int64_t begun;
+
+    prepare(&w);
+    write_file(&w, "");
+    w.options.plugins = plugins;
+    w.options.stop_ms = STOP_MS;
+    w.settings[2] = (struct bf_setting){"plugins", "http webhook swallow"};
+    w.settings[3] = (struct bf_setting){"admin_key", key};
+    open_hub(&w);
+    make_it_deliver(&w, key);
+    for (int i = 0; i < 500 && !n_swallowed; i++)
+        nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
+    CHECK_INT(n_swallowed, 1);
+    begun = bf_mono_ms(bf_clock_system());
+    close_hub(&w);
+    CHECK(bf_mono_ms(bf_clock_system()) - begun < STOP_MS + 1000);
+    CHECK(logged(&w, "a plugin does not come back", 1));
 }

@@ -1,0 +1,59 @@
+#!/bin/bash
+# first_steps.sh - what a new user does, with the command alone: from nothing to a first automation.
+. "$(dirname "$0")/lib.sh"
+
+export HOME=$tmp/home XDG_CONFIG_HOME=
+unset BELFRY_URL BELFRY_API_KEY BELFRY_TEAM BELFRY_CONFIG
+mkdir -p "$HOME"
+
+start "$tmp/listen.log" "$BELFRY" listen 127.0.0.1:0 --secret correct-horse-battery
+RECEIVER=$ADDRESS
+start "$tmp/hub.log" "$BELFRY" serve --data "$tmp/data" --listen 127.0.0.1:0 \
+    --allow-addresses 127.0.0.0/8
+URL=http://$ADDRESS
+key=$(sed -n 's/^key of the first admin, shown only now: //p' "$tmp/hub.log")
+is "a new hub shows a key" "${key:0:3}" bf-
+within 10 curl -sf -o "$tmp/ready" "$URL/readyz"
+
+run() { # CLAIM COMMAND...
+    local claim=$1
+    shift
+    if "$@" >"$tmp/out" 2>&1; then good; else bad "$claim" "$(cat "$tmp/out")"; fi
+}
+
+echo "$key" | "$BELFRY" login "$URL" >"$tmp/out" 2>&1 || bad "login" "$(cat "$tmp/out")"
+has "login tells who one is" "$(cat "$tmp/out")" "user admin"
+is "the key is kept for nobody else" \
+    "$(stat -c %a "$HOME/.config/belfry/login.json" "$HOME/.config/belfry" | tr '\n' ' ')" "600 700 "
+
+run "a team" "$BELFRY" teams create acme
+echo correct-horse-battery | "$BELFRY" secrets set SIGNING >"$tmp/out" 2>&1 ||
+    bad "a secret" "$(cat "$tmp/out")"
+run "an integration" "$BELFRY" integrations create --sink webhook --name deployer \
+    url="http://$RECEIVER/deploy" secret=SIGNING
+run "an automation" "$BELFRY" automations create --name "deploy what is promoted" --project vision \
+    --on ADD_ARTIFACT_ALIAS --filter '{"alias":"production"}' --integration deployer \
+    --payload '{"model":"${artifact_version_string}","by":"${event_author}"}'
+run "an event" "$BELFRY" emit --type artifact.alias.add --project vision --collection resnet \
+    --alias production --author ana artifact.version=v7
+delivered() { "$BELFRY" executions list | grep -q finished; }
+within 5 delivered || bad "it is delivered, and the history says so" "$("$BELFRY" executions list)"
+log=$(cat "$tmp/listen.log")
+has "the receiver got it" "$log" '"by":"ana"'
+has "signed" "$log" "signature ok"
+
+# --- the key goes where it was given for, and nowhere else
+
+"$BELFRY" teams list --url "http://$RECEIVER" >"$tmp/out" 2>&1
+chmod 644 "$HOME/.config/belfry/login.json"
+"$BELFRY" teams list >"$tmp/out" 2>&1
+has "a key that others can read is refused" "$(cat "$tmp/out")" "chmod 600"
+chmod 600 "$HOME/.config/belfry/login.json"
+echo "bf-0123456789abcdef0123456789abcdef99999999" | "$BELFRY" login "$URL" >"$tmp/out" 2>&1
+is "a key the hub does not know is not kept" "$?" 4
+run "the old one still works" "$BELFRY" teams list
+"$BELFRY" logout >"$tmp/out"
+"$BELFRY" teams list --url "$URL" >"$tmp/out" 2>&1
+has "logout forgets it" "$(cat "$tmp/out")" "belfry login"
+
+finish

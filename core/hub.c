@@ -132,6 +132,8 @@ static int open_store(struct bf_hub *hub, struct bf_error *err)
     if (!rc)
         rc = bf_team_open(hub->db, hub->settings.data, &hub->team, err);
     if (!rc)
+        bf_team_attend(hub->team, hub->clock, hub->log);
+    if (!rc)
         rc = bf_intakes_open(hub->db, &hub->intakes, err);
     if (!rc)
         rc = blame(bf_team_first_admin(hub->team, hub->db, hub->settings.admin_key,

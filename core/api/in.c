@@ -128,7 +128,10 @@ static int take(struct bf_api *api, struct bf_exchange *x, struct arrival *in)
 
     if (check_sender(api, in->intake, &r))
         return refuse_sender(x);
-    bf_exchange_authenticated(x);
+    if (!bf_exchange_authenticated(x, bf_arena_printf(bf_exchange_arena(x), "in/%s",
+                                                      in->intake->name)))
+        return bf_exchange_fail(x, 429, "too_many_connections", NULL, "there are too many"
+                                " connections into this intake; use fewer");
     if (!in->intake->enabled)
         return bf_exchange_fail(x, 403, "disabled", NULL, "this intake is disabled; its team can"
                                 " enable it again");

@@ -316,7 +316,7 @@ void bf_answer_add_headers(struct bf_exchange *x, struct MHD_Response *response)
                      "%s %s: header %s cannot be sent, leaving it out", x->method, x->path,
                      h->name);
     }
-    if (x->loop->phase != BF_SERVING)
+    if (x->loop->phase != BF_SERVING || x->hang_up)
         MHD_add_response_header(response, "Connection", "close");
 }
 

@@ -224,6 +224,7 @@ static void closed(struct bf_web_loop *loop, struct bf_conn *conn)
     if (conn->linger && loop->phase < BF_CUTTING)
         linger(loop, conn->fd);
     bf_conn_authenticated(conn);
+    bf_conn_disown(conn);
     list_remove(conn);
     free(conn);
     if (atomic_fetch_sub(&l->n_conns, 1) == 1 && loop->phase != BF_SERVING) {

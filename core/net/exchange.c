@@ -582,6 +582,14 @@ const struct bf_web_route *bf_exchange_route(const struct bf_exchange *x)
 }
 
 bool bf_exchange_is_inside(const struct bf_exchange *x) { return x->inside != NULL; }
-void bf_exchange_authenticated(struct bf_exchange *x) { bf_conn_authenticated(x->conn); }
+bool bf_exchange_authenticated(struct bf_exchange *x, const char *owner)
+{
+    if (bf_conn_own(x->conn, owner))
+        bf_conn_authenticated(x->conn);
+    else
+        x->hang_up = true;
+    return !x->hang_up;
+}
+
 void bf_exchange_set_data(struct bf_exchange *x, void *data) { x->data = data; }
 void *bf_exchange_data(const struct bf_exchange *x) { return x->data; }

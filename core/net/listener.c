@@ -30,6 +30,7 @@
 #define THREADS_MAX     4               /* unless the options say more */
 #define CONNECTIONS_MAX 4000
 #define PER_IP_MAX      64
+#define PER_OWNER_MAX   1024
 #define BACKLOG         1024            /* the kernel may have less */
 #define EVENTS_MAX      64              /* taken from epoll at once */
 #define DAEMON_LIMIT    100000          /* the library's own cap, never reached: ours are earlier */
@@ -391,9 +392,12 @@ static struct bf_listener *new_listener(const struct bf_listener_options *o)
         l->options.max_connections = CONNECTIONS_MAX;
     if (!o->max_per_ip)
         l->options.max_per_ip = PER_IP_MAX;
+    if (!o->max_per_owner)
+        l->options.max_per_owner = PER_OWNER_MAX;
     l->times = TIMES;
     l->router = bf_router_new();
     l->peers = bf_map_new();
+    l->owners = bf_map_new();
     l->n_loops = o->n_threads ? o->n_threads : default_threads();
     l->loops = bf_zalloc(l->n_loops * sizeof(*l->loops));
     for (unsigned i = 0; i < l->n_loops; i++) {
@@ -511,15 +515,15 @@ void bf_listener_drain(struct bf_listener *l, int64_t wait)
     set_phase(l, BF_CUTTING);
 }
 
-static void free_peers(struct bf_listener *l)
+static void free_counts(struct bf_map *counts)
 {
     const char *key;
-    void *peer;
+    void *count;
     size_t at = 0;
 
-    while (bf_map_each(l->peers, &at, &key, &peer))
-        free(peer);
-    bf_map_free(l->peers);
+    while (bf_map_each(counts, &at, &key, &count))
+        free(count);
+    bf_map_free(counts);
 }
 
 void bf_listener_close(struct bf_listener *l)
@@ -540,7 +544,8 @@ void bf_listener_close(struct bf_listener *l)
             close(loop->wake_fd);
     }
     bf_router_free(l->router);
-    free_peers(l);
+    free_counts(l->peers);
+    free_counts(l->owners);
     pthread_mutex_destroy(&l->lock);
     pthread_cond_destroy(&l->changed);
     free(l->loops);

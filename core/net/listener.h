@@ -9,7 +9,7 @@
  *
  * LIMITS (all refused with a JSON error and a clear status): request head 32 KiB (431), URL 8 KiB
  * (414), body as the route says (413), head within 10 s, body at least 1 KiB/s after the first
- * 10 s, 64 unauthenticated connections per address, 4,000 connections in all.  Two
+ * 10 s, 64 unauthenticated connections per address, 1,024 per owner, 4,000 in all.  Two
  * Content-Lengths, Content-Length with chunked, two Hosts, NUL in a header or path: 400 and
  * close. */
 #ifndef BF_LISTENER_H
@@ -49,6 +49,7 @@ struct bf_listener_options {
     const char *spool_dir;      /* for bodies of more than 1 MiB and body_file */
     unsigned max_connections;   /* 0: 4,000 */
     unsigned max_per_ip;        /* not yet authenticated; 0: 64 */
+    unsigned max_per_owner;     /* 0: 1,024 */
     struct bf_log *log;
     /* Per loop thread: what bf_exchange_local() gives (a database connection, say).  May be NULL. */
     void *(*local_new)(void *arg);
@@ -106,8 +107,10 @@ const char *bf_exchange_body_file(const struct bf_exchange *x);  /* its path, or
 struct bf_arena *bf_exchange_arena(struct bf_exchange *x);       /* until the answer has left */
 void *bf_exchange_local(const struct bf_exchange *x);
 const struct bf_web_route *bf_exchange_route(const struct bf_exchange *x);
-/* The connection's owner is known: it no longer counts against max_per_ip. */
-void bf_exchange_authenticated(struct bf_exchange *x);
+/* In admit or a handler: whose request this is (fewer than 160 bytes) is known.  Its connection counts against
+ * max_per_owner from now on and no longer against max_per_ip.  False if the owner has as many
+ * already: refuse the request with 429, after which the connection ends. */
+bool bf_exchange_authenticated(struct bf_exchange *x, const char *owner);
 /* A pointer for whoever handles it, NULL at first; e.g. the caller that admit found. */
 void bf_exchange_set_data(struct bf_exchange *x, void *data);
 void *bf_exchange_data(const struct bf_exchange *x);

@@ -2,6 +2,7 @@
  *
  *   listener.c    sockets, loops, phases, holding
  *   connection.c  one client: caps, deadlines, being refused
+ *   owners.c      how many connections each has
  *   exchange.c    one request: its head, its handler, parking
  *   body.c        what comes with it: in memory or spooled
  *   answer.c      what goes back
@@ -92,6 +93,7 @@ struct bf_listener {
     pthread_cond_t changed;     /* something a draining thread waits for */
     unsigned n_shut;            /* under lock, from here down: loops that accept no more */
     struct bf_map *peers;       /* of struct bf_peer */
+    struct bf_map *owners;      /* of struct bf_owner; see owners.c */
 };
 
 /* --- listener.c ---------------------------------------------------------------- */
@@ -123,6 +125,7 @@ struct bf_conn {
     int64_t head_since;         /* when the first byte of a head was noticed, 0 if not yet */
     int64_t body_bytes;         /* of the present span */
     struct bf_peer *_Atomic counted;        /* NULL once authenticated */
+    struct bf_owner *owner;     /* whom it belongs to, NULL if nobody yet */
     char peer[INET6_ADDRSTRLEN];
 };
 
@@ -139,6 +142,9 @@ void bf_conn_enter(struct bf_conn *conn, enum bf_conn_state state);
 /* Answer past the library, which would not take an answer now, and hang up. */
 void bf_conn_refuse(struct bf_conn *conn, int status, const char *code, const char *message);
 void bf_conn_authenticated(struct bf_conn *conn);               /* [any] */
+/* owners.c: false if the owner has as many as it may. */
+bool bf_conn_own(struct bf_conn *conn, const char *name);
+void bf_conn_disown(struct bf_conn *conn);
 /* Cut what took too long.  Every `tick`. */
 void bf_conns_tick(struct bf_web_loop *loop);
 void bf_conns_cut_idle(struct bf_web_loop *loop);

@@ -49,6 +49,20 @@ static int refuse(struct bf_exchange *x, const char *words)
     return bf_exchange_fail(x, 401, "unauthenticated", NULL, "%s", words);
 }
 
+static int refuse_key(struct bf_team *t, struct bf_exchange *x)
+{
+    int64_t wait_s = (bf_team_guessed(t, bf_exchange_peer(x)) + 999) / 1000;
+
+    if (wait_s == 0)
+        return refuse(x, "the key is not valid (any more); give one as Authorization: Bearer KEY,"
+                         " or as the password of the user \"api\"");
+    bf_exchange_reply_header(x, "Retry-After",
+                             bf_arena_printf(bf_exchange_arena(x), "%lld", (long long)wait_s));
+    return bf_exchange_fail(x, 429, "too_many_wrong_keys", NULL, "more than %d wrong keys came from"
+                            " %s; a right one is taken at any time, others not for %lld seconds",
+                            BF_GUESSES_MAX, bf_exchange_peer(x), (long long)wait_s);
+}
+
 static int identify(struct bf_team *t, struct bf_exchange *x, const char *header)
 {
     struct bf_identity *who = bf_arena_new_of(bf_exchange_arena(x), struct bf_identity);
@@ -58,10 +72,11 @@ static int identify(struct bf_team *t, struct bf_exchange *x, const char *header
     if (!who)
         return bf_exchange_fail(x, 503, "busy", NULL, "the request has used up its memory");
     if (!key || !bf_team_authenticate(t, key, len, who))
-        return refuse(x, "the key is not valid (any more); give one as Authorization: Bearer KEY,"
-                         " or as the password of the user \"api\"");
+        return refuse_key(t, x);
+    if (!bf_exchange_authenticated(x, who->key_id))
+        return bf_exchange_fail(x, 429, "too_many_connections", NULL, "there are too many"
+                                " connections with this key; use fewer, or another key");
     bf_exchange_set_data(x, who);
-    bf_exchange_authenticated(x);
     return 0;
 }
 

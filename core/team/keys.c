@@ -212,6 +212,17 @@ bool bf_team_authenticate(struct bf_team *t, const char *key, size_t len, struct
     return found;
 }
 
+int64_t bf_team_guessed(struct bf_team *t, const char *peer)
+{
+    bool first;
+    int64_t wait_ms = bf_guesses_add(t->guesses, peer, bf_mono_ms(t->clock), &first);
+
+    if (first)
+        bf_warnf(t->log, "auth", "%d wrong keys came from %s within %d minutes; it is told to wait"
+                 " with more of them", BF_GUESSES_MAX, peer, BF_GUESSES_SPAN_MS / 60000);
+    return wait_ms;
+}
+
 bool bf_team_identity(struct bf_team *t, const char *key_id, struct bf_identity *out)
 {
     bool found;

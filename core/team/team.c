@@ -79,6 +79,7 @@ int bf_team_open(struct bf_db *db, const char *data_dir, struct bf_team **out,
 
     pthread_rwlock_init(&t->lock, NULL);
     t->clock = bf_clock_system();
+    t->guesses = bf_guesses_new();
     t->data_dir = bf_strdup(data_dir);
     t->dir = bf_directory_new();
     rc = bf_db_migrate(db, "team", schema, err);
@@ -95,11 +96,18 @@ int bf_team_open(struct bf_db *db, const char *data_dir, struct bf_team **out,
     return rc;
 }
 
+void bf_team_attend(struct bf_team *t, const struct bf_clock *clock, struct bf_log *log)
+{
+    t->clock = clock;
+    t->log = log;
+}
+
 void bf_team_close(struct bf_team *t)
 {
     if (!t)
         return;
     bf_directory_free(t->dir);
+    bf_guesses_free(t->guesses);
     free(t->data_dir);
     pthread_rwlock_destroy(&t->lock);
     bf_wipe(t, sizeof(*t));

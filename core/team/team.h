@@ -20,8 +20,10 @@
 #include <stdint.h>
 
 #include "core/base/arena.h"
+#include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/id.h"
+#include "core/base/log.h"
 #include "core/base/json.h"
 #include "core/store/store.h"
 
@@ -39,6 +41,10 @@ struct bf_team;
 int bf_team_open(struct bf_db *db, const char *data_dir, struct bf_team **out,
                  struct bf_error *err);
 void bf_team_close(struct bf_team *t);
+
+/* Who hears of keys being guessed, and the clock that last uses and guesses are timed by; without
+ * this nobody and the machine's.  Before requests come. */
+void bf_team_attend(struct bf_team *t, const struct bf_clock *clock, struct bf_log *log);
 
 /* If the hub has no admin yet: make `admin` with this key, or with a new one that is put into
  * made[128] ("" otherwise).  A given key that is not there yet is added for `admin` as well, made
@@ -61,6 +67,11 @@ struct bf_identity {
 /* The identity behind a key, into *out, which must not move afterwards; false if there is none
  * (unknown and revoked alike, in the same time). */
 bool bf_team_authenticate(struct bf_team *t, const char *key, size_t len, struct bf_identity *out);
+/* A wrong key came from this address.  0, or for how many milliseconds its wrong keys are not
+ * judged any more: after 50 of them within 10 minutes, until 10 minutes after the first. */
+int64_t bf_team_guessed(struct bf_team *t, const char *peer);
+#define BF_GUESSES_MAX     50
+#define BF_GUESSES_SPAN_MS (10 * 60 * 1000)
 bool bf_team_identity(struct bf_team *t, const char *key_id, struct bf_identity *out);
 /* All of `rights` (enum bf_right bits) in this entity, or in some entity if it is NULL. */
 bool bf_team_may(struct bf_team *t, const struct bf_identity *who, unsigned rights,

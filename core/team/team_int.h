@@ -64,6 +64,8 @@ struct bf_team {
     bool has_hash_key;
     char *data_dir;             /* fixed */
     const struct bf_clock *clock;
+    struct bf_log *log;
+    struct guesses *guesses;
     pthread_rwlock_t lock;
     struct directory *dir;      /* under lock, from here down */
     struct keyring keyring;
@@ -80,6 +82,13 @@ static inline void bf_copy_text(char *out, size_t size, const char *text)
 {
     snprintf(out, size, "%s", text ? text : "");
 }
+
+/* guesses.c */
+struct guesses *bf_guesses_new(void);
+void bf_guesses_free(struct guesses *g);
+/* A wrong key came from this address: how long it has to wait, 0 if it may go on.  *first: this is
+ * the one that was too many. */
+int64_t bf_guesses_add(struct guesses *g, const char *peer, int64_t now_ms, bool *first);
 
 /* directory.c */
 struct directory *bf_directory_new(void);

@@ -297,4 +297,20 @@ is "changes are in the journal" "$(as admin api GET '/api/v1/events?entity=speec
     "acme beta, null acme"
 is "and no key in it" "$(strings -a "$DATA"/belfry.db* | grep -c -F -f <(cat "$tmp"/key.*))" 0
 
+# --- guessing
+
+curl -s -o /dev/null -w '%{http_code}\n' -H 'Authorization: Bearer wrong' "$URL/api/v1/me?[1-60]" \
+    >"$tmp/codes"
+is "fifty wrong keys are told that they are, the others to wait" \
+    "$(sort "$tmp/codes" | uniq -c | awk '{print $2 ":" $1}' | xargs)" "401:50 429:10"
+wait_s=$(curl -s -D - -o /dev/null -H 'Authorization: Bearer wrong' "$URL/api/v1/me" |
+    tr -d '\r' | sed -n 's/^Retry-After: //p')
+at_most "ten minutes at most" "$wait_s" 600
+at_most "and not a moment only" 500 "$wait_s"
+can "a right key from there is taken all the same" ana 200 GET /api/v1/me
+is "no key is none that is wrong" \
+    "$(curl -s -o /dev/null -w '%{http_code}' "$URL/api/v1/me")" 401
+is "the log says where they came from, once" \
+    "$(grep -c '50 wrong keys came from 127.0.0.1' "$tmp/hub.log")" 1
+
 finish

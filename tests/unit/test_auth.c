@@ -16,7 +16,10 @@ struct bf_exchange {
     void *data;
     int status;
     bool authenticated;
+    bool full;                  /* the owner has too many connections */
     bool challenged;
+    const char *peer;
+    char retry_after[20];
     char words[300];
 };
 
@@ -29,11 +32,21 @@ const char *bf_exchange_header(const struct bf_exchange *x, const char *name)
 struct bf_arena *bf_exchange_arena(struct bf_exchange *x) { return x->arena; }
 void bf_exchange_set_data(struct bf_exchange *x, void *data) { x->data = data; }
 void *bf_exchange_data(const struct bf_exchange *x) { return x->data; }
-void bf_exchange_authenticated(struct bf_exchange *x) { x->authenticated = true; }
+const char *bf_exchange_peer(const struct bf_exchange *x) { return x->peer; }
+
+bool bf_exchange_authenticated(struct bf_exchange *x, const char *owner)
+{
+    CHECK_INT(strlen(owner), BF_ID_LEN);
+    x->authenticated = !x->full;
+    return !x->full;
+}
 
 void bf_exchange_reply_header(struct bf_exchange *x, const char *name, const char *value)
 {
-    x->challenged = strcmp(name, "WWW-Authenticate") == 0 && *value;
+    if (strcmp(name, "Retry-After") == 0)
+        snprintf(x->retry_after, sizeof(x->retry_after), "%s", value);
+    else
+        x->challenged = strcmp(name, "WWW-Authenticate") == 0 && *value;
 }
 
 int bf_exchange_fail(struct bf_exchange *x, int status, const char *code, const char *field,
@@ -85,7 +98,8 @@ static void end(struct fixture *f)
 
 static int admit(struct fixture *f, const char *header, unsigned needs, const char *entity)
 {
-    f->x = (struct bf_exchange){.arena = f->x.arena, .authorization = header};
+    f->x = (struct bf_exchange){.arena = f->x.arena, .authorization = header, .full = f->x.full,
+                                .peer = f->x.peer ? f->x.peer : "192.0.2.1"};
     return bf_auth_admit(f->team, &f->x, needs, entity);
 }
 
@@ -179,6 +193,102 @@ TEST(a_revoked_key_is_as_unknown_as_any)
     CHECK_STR(f.x.words, words);
     CHECK(!bf_team_may(f.team, &who, BF_READ, "ops"));  /* for who still holds the identity */
     CHECK(!bf_team_identity(f.team, who.key_id, &who));
+    end(&f);
+}
+
+TEST(a_key_with_too_many_connections_is_told_so)
+{
+    struct fixture f = begin();
+
+    f.x.full = true;
+    CHECK_INT(admit(&f, "Bearer " KEY, 0, NULL), 429);
+    CHECK(!bf_auth_who(&f.x));
+    f.x.full = false;
+    CHECK_INT(admit(&f, "Bearer " KEY, 0, NULL), 0);
+    end(&f);
+}
+
+static int64_t test_ms = 1000000;
+
+static int64_t on_time(void *arg)
+{
+    (void)arg;
+    return test_ms;
+}
+
+static const struct bf_clock test_clock = {on_time, on_time, NULL};
+
+TEST(the_fifty_first_wrong_key_of_an_address_has_to_wait)
+{
+    struct fixture f = begin();
+
+    bf_team_attend(f.team, &test_clock, NULL);
+    f.x.peer = "192.0.2.7";
+    for (int i = 0; i < 50; i++, test_ms += 1000)
+        CHECK_INT(admit(&f, "Bearer wrong", 0, NULL), 401);
+    CHECK_INT(admit(&f, "Bearer wrong", 0, NULL), 429);
+    CHECK_STR(f.x.retry_after, "550");
+    CHECK_INT(admit(&f, "Basic YXBp", BF_PUBLIC, NULL), 429);
+    CHECK_INT(admit(&f, NULL, 0, NULL), 401);           /* no key is not a wrong one */
+    CHECK_INT(admit(&f, "Bearer " KEY, 0, NULL), 0);    /* and a right one is right */
+    f.x.peer = "192.0.2.8";
+    CHECK_INT(admit(&f, "Bearer wrong", 0, NULL), 401);
+    f.x.peer = "192.0.2.7";
+    test_ms += 550 * 1000 - 1;
+    CHECK_INT(admit(&f, "Bearer wrong", 0, NULL), 429);
+    CHECK_STR(f.x.retry_after, "1");
+    test_ms += 1;
+    CHECK_INT(admit(&f, "Bearer wrong", 0, NULL), 401);
+    end(&f);
+}
+
+TEST(missing_and_right_keys_are_no_guesses)
+{
+    struct fixture f = begin();
+
+    for (int i = 0; i < 200; i++) {
+        CHECK_INT(admit(&f, NULL, 0, NULL), 401);
+        CHECK_INT(admit(&f, "Bearer " KEY, 0, NULL), 0);
+    }
+    CHECK_INT(admit(&f, "Bearer wrong", 0, NULL), 401);
+    end(&f);
+}
+
+TEST(an_ipv6_network_is_one_guesser)
+{
+    struct fixture f = begin();
+    char peer[40];
+
+    for (int i = 0; i < 50; i++) {
+        snprintf(peer, sizeof(peer), "2001:db8:1:2::%x", i + 1);
+        f.x.peer = peer;
+        CHECK_INT(admit(&f, "Bearer wrong", 0, NULL), 401);
+    }
+    f.x.peer = "2001:db8:1:2:ffff::1";
+    CHECK_INT(admit(&f, "Bearer wrong", 0, NULL), 429);
+    f.x.peer = "2001:db8:1:3::1";
+    CHECK_INT(admit(&f, "Bearer wrong", 0, NULL), 401);
+    end(&f);
+}
+
+/* What is counted has a fixed place, so a flood of addresses cannot make it grow; who guesses most
+ * keeps that place. */
+TEST(many_addresses_do_not_wash_out_the_one_that_guesses)
+{
+    struct fixture f = begin();
+    char peer[40];
+
+    f.x.peer = "192.0.2.7";
+    for (int i = 0; i < 50; i++)
+        CHECK_INT(admit(&f, "Bearer wrong", 0, NULL), 401);
+    f.x.peer = peer;
+    for (int i = 0; i < 20000; i++) {
+        snprintf(peer, sizeof(peer), "10.%d.%d.1", i / 256, i % 256);
+        CHECK_INT(admit(&f, "Bearer wrong", 0, NULL), 401);
+        bf_arena_reset(f.x.arena);
+    }
+    f.x.peer = "192.0.2.7";
+    CHECK_INT(admit(&f, "Bearer wrong", 0, NULL), 429);
     end(&f);
 }
 

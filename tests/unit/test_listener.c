@@ -221,9 +221,18 @@ static int on_bare_status(struct bf_exchange *x, void *arg)
 static int on_who(struct bf_exchange *x, void *arg)
 {
     (void)arg;
-    bf_exchange_authenticated(x);
     bf_exchange_reply(x, "text/plain", bf_exchange_local(x), strlen(bf_exchange_local(x)));
     return 200;
+}
+
+static int on_owned(struct bf_exchange *x, void *arg)
+{
+    const char *owner = bf_exchange_header(x, "X-Key");
+
+    (void)arg;
+    if (bf_exchange_authenticated(x, owner ? owner : "nobody"))
+        return 0;
+    return bf_exchange_fail(x, 429, "too_many_connections", NULL, "there are too many");
 }
 
 /* Parked requests are finished by a thread of their own, a few at a time. */
@@ -982,7 +991,7 @@ TEST(an_address_has_few_connections_until_they_authenticate)
     options.local_new = local_new;
     options.arg = (void *)"mine";
     l = open_listener("127.0.0.1:0");
-    ADD(l, "GET", "/who", on_who);
+    ADD(l, "GET", "/who", on_who, .admit = on_owned);
     start(l);
     for (int i = 0; i < 5; i++) {
         fds[i] = dial(l);
@@ -1006,6 +1015,53 @@ TEST(an_address_has_few_connections_until_they_authenticate)
         CHECK_INT(status_of(answer(fds[i])), 200);
     }
     for (int i = 0; i < 10; i++)
+        close(fds[i]);
+    bf_listener_close(l);
+}
+
+#define WHO(key) "GET /who HTTP/1.1\r\nHost: h\r\nX-Key: " key "\r\n\r\n"
+
+TEST(an_owner_has_a_share_of_the_connections)
+{
+    struct bf_listener *l;
+    int fds[4], extra;
+
+    options.max_per_owner = 3;
+    options.local_new = local_new;
+    options.arg = (void *)"mine";
+    l = open_listener("127.0.0.1:0");
+    ADD(l, "GET", "/who", on_who, .admit = on_owned);
+    start(l);
+    for (int i = 0; i < 3; i++) {
+        fds[i] = dial(l);
+        for (int again = 0; again < 3; again++) {
+            put(fds[i], WHO("ana"));
+            CHECK_INT(status_of(answer(fds[i])), 200);
+        }
+    }
+    extra = dial(l);
+    put(extra, WHO("ana"));
+    CHECK_INT(status_of(answer(extra)), 429);
+    CHECK(ends(extra, 1000));
+    close(extra);
+    fds[3] = dial(l);
+    put(fds[3], WHO("bob"));                    /* others have theirs */
+    CHECK_INT(status_of(answer(fds[3])), 200);
+    put(fds[0], WHO("bob"));                    /* a connection may change hands */
+    CHECK_INT(status_of(answer(fds[0])), 200);
+    extra = dial(l);
+    put(extra, WHO("ana"));
+    CHECK_INT(status_of(answer(extra)), 200);
+    close(extra);
+    for (int i = 0; i < 4; i++)
+        close(fds[i]);
+    pause_ms(50);
+    for (int i = 0; i < 3; i++) {               /* what is closed no longer counts */
+        fds[i] = dial(l);
+        put(fds[i], WHO("ana"));
+        CHECK_INT(status_of(answer(fds[i])), 200);
+    }
+    for (int i = 0; i < 3; i++)
         close(fds[i]);
     bf_listener_close(l);
 }

@@ -30,19 +30,19 @@ bool bf_api_may_read(struct bf_api *api, struct bf_exchange *x, const char *enti
 int bf_api_no_entity(struct bf_exchange *x, int status, const char *field, const char *entity)
 {
     const struct bf_identity *who = bf_auth_who(x);
-    bool organization = bf_organization_owns_name(entity);
+    const char *code = status == 404 ? "not_found" : "invalid";
+    const char *noun = "team";
     int len = (int)strlen(entity);
 
-    if (organization)
+    if (bf_organization_owns_name(entity)) {
+        noun = "organization";
         len -= (int)strlen(BF_ORGANIZATION_SUFFIX);
+    }
     if (who && who->admin)
-        return bf_exchange_fail(x, status, status == 404 ? "not_found" : "invalid", field,
-                                "%s \"%.*s\" does not exist; make it with PUT /api/v1/%ss/%.*s",
-                                organization ? "organization" : "team", len, entity,
-                                organization ? "organization" : "team", len, entity);
-    return bf_exchange_fail(x, status, status == 404 ? "not_found" : "invalid", field,
-                            "there is no team \"%s\" that this key may read; ask an admin of the"
-                            " hub", entity);
+        return bf_exchange_fail(x, status, code, field, "%s \"%.*s\" does not exist; make it with"
+                                " PUT /api/v1/%ss/%.*s", noun, len, entity, noun, len, entity);
+    return bf_exchange_fail(x, status, code, field, "there is no %s \"%.*s\" that this key may"
+                            " read; ask an admin of the hub", noun, len, entity);
 }
 
 int bf_api_require(struct bf_api *api, struct bf_exchange *x, unsigned rights, const char *entity)

@@ -282,10 +282,8 @@ static bool shows_token(struct bf_exchange *x, const char *token)
 
 bool bf_api_shows_metrics_token(const struct bf_api *api, struct bf_exchange *x)
 {
-    if (bf_exchange_is_inside(x) || !shows_token(x, api->metrics_token))
-        return false;
-    bf_exchange_authenticated(x);
-    return true;
+    return !bf_exchange_is_inside(x) && shows_token(x, api->metrics_token) &&
+           bf_exchange_authenticated(x, "metrics");
 }
 
 static int on_metrics(struct bf_exchange *x, void *arg)

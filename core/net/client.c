@@ -69,6 +69,7 @@ struct transfer {
     size_t line_text_cap;
     char *identity;             /* see set_identity() */
 
+    bool head_read;             /* the answer's head came whole */
     bool guard_passed;          /* the guard let at least one address through */
     enum excess excess;
     struct bf_error error;      /* the guard's last refusal, later the outcome */
@@ -271,6 +272,9 @@ static size_t on_header(char *line, size_t size, size_t len, void *arg)
     if (len >= 5 && memcmp(line, "HTTP/", 5) == 0) {
         bf_buf_clear(&t->headers);
         t->n_headers = 0;
+        t->head_read = false;
+    } else if (*line == '\r' || *line == '\n') {
+        t->head_read = true;
     } else {
         keep_header(t, line, len);
     }
@@ -388,7 +392,7 @@ static void give_back(struct transfer *t)
     empty_buf(&t->body);
     empty_buf(&t->headers);
     t->n_headers = t->headers_read = t->body_read = 0;
-    t->guard_passed = false;
+    t->head_read = t->guard_passed = false;
     t->excess = FITS;
     t->error.code = 0;
     t->error.words[0] = t->curl_words[0] = '\0';
@@ -850,6 +854,15 @@ static bool was_sent(struct transfer *t)
     return bytes > 0;
 }
 
+/* libcurl takes a head that breaks off, even within its first line, for the whole answer. */
+static bool head_is_whole(struct transfer *t)
+{
+    long status = 0;
+
+    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+    return t->head_read && status >= 200;
+}
+
 static void on_ended(struct transfer *t, CURLcode code)
 {
     struct bf_fetch_result r = {.err = BF_OK};
@@ -858,6 +871,8 @@ static void on_ended(struct transfer *t, CURLcode code)
 
     curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &total_us);
     r.duration_ms = (int64_t)total_us / 1000;
+    if (code == CURLE_OK && !head_is_whole(t))
+        code = CURLE_PARTIAL_FILE;
     if (code != CURLE_OK) {
         r.sent = was_sent(t);
         r.err = failed(t, code, r.sent);

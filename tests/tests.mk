@@ -22,9 +22,13 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/test.o $(B)/tests/plugin/libst
 $(B)/tests/tools/%: $(B)/tests/tools/%.o $(B)/tests/tools/tool.o
 	$(Q)$(LINK) $^ -lsqlite3 -lsodium -lm -o $@
 
+# What the hub makes of outside texts, for comparison with other parsers.
+$(B)/tests/json/%: $(B)/tests/json/%.o $(B)/libbelfry.a
+	$(Q)$(LINK) $^ $(LIBS) -o $@
+
 UNIT_PROGRAMS   := $(UNIT:%=$(B)/tests/unit/%)
 PLUGIN_PROGRAMS := $(PLUGIN_TESTS:%=$(B)/tests/plugin/%)
-TOOL_PROGRAMS   := $(TOOLS:%=$(B)/tests/tools/%)
+TOOL_PROGRAMS   := $(TOOLS:%=$(B)/tests/tools/%) $(B)/tests/json/gate
 
 include tests/bench/bench.mk
 
@@ -39,6 +43,11 @@ test-programs: all $(UNIT_PROGRAMS) $(PLUGIN_PROGRAMS) $(TOOL_PROGRAMS) $(SKELET
 # The long forms.
 fault: test-programs
 	$(Q)B=$(B) KILL_ROUNDS=100 PENDING=100000 TEST_TIMEOUT=3000 scripts/run-tests.sh $(FAULT)
+
+# The longest forms, to be left alone for a while.
+soak: test-programs
+	$(Q)B=$(B) TEXTS=1000000 DOCUMENTS=100000 TEST_TIMEOUT=3000 scripts/run-tests.sh \
+	    tests/e2e/json.sh
 
 # Everything, once its packages are there; in another make, for ours may have begun without them.
 test:
@@ -62,4 +71,4 @@ test-here: test-programs
 	    $(foreach t,tests/e2e/way.sh tests/fault/receivers.sh,'SANITIZED=1 B=$(TSAN) $(t)')
 
 .SECONDARY:
-.PHONY: all unit e2e fault test test-here test-programs
+.PHONY: all unit e2e fault soak test test-here test-programs

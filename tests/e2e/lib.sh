@@ -48,6 +48,20 @@ skip() { # REASON
     echo "skipped: $1"
 }
 
+# Run a program that ends with "N passed, N failed", and add up what it says.
+add_up() { # COMMAND...
+    local line
+    "$@" >"$tmp/added" 2>&1
+    line=$(tail -n 1 "$tmp/added")
+    if [[ "$line" =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+        passed=$((passed + BASH_REMATCH[1]))
+        failed=$((failed + BASH_REMATCH[2]))
+        sed '$d' "$tmp/added"
+    else
+        bad "$* runs to its end" "$(cat "$tmp/added")"
+    fi
+}
+
 finish() {
     if [ "$failed" -gt 0 ] && [ -s "$tmp/hub.log" ]; then
         echo "--- the end of the hub's log"

@@ -9,6 +9,7 @@
 // holds another at the same place, later requests use the hub's.
 import {createRequire} from "node:module";
 import {readFileSync} from "node:fs";
+import {Described, isJson} from "../tools/described.mjs";
 import {load} from "../tools/npm.mjs";
 
 const require = createRequire(process.env.NODE_PATH + "/");
@@ -29,7 +30,8 @@ function claim(words, good, ...more) {
 
 // --- the document ---------------------------------------------------------------------
 
-const doc = await (await fetch(url + "/api/v1/openapi.json")).json();
+const described = await Described.of(url);
+const {doc, operations} = described;
 const verdict = await new Validator().validate(structuredClone(doc));
 claim("it is a valid OpenAPI document", verdict.valid, JSON.stringify(verdict.errors));
 claim("of version 3.1", /^3\.1\./.test(doc.openapi), doc.openapi);
@@ -37,13 +39,6 @@ claim("of version 3.1", /^3\.1\./.test(doc.openapi), doc.openapi);
 const ajv = new Ajv({strict: false, allErrors: true});
 formats(ajv);
 ajv.addSchema({$id: "doc", ...doc});
-
-const METHODS = ["get", "put", "post", "delete", "patch"];
-const operations = new Map();
-for (const [path, item] of Object.entries(doc.paths))
-    for (const method of METHODS)
-        if (item[method])
-            operations.set(item[method].operationId, {path, method, op: item[method]});
 
 const pointer = s => s.replace(/~/g, "~0").replace(/\//g, "~1");
 
@@ -56,28 +51,16 @@ function fits(words, at, value) {
     return claim(words, check(value), ajv.errorsText(check.errors), JSON.stringify(value));
 }
 
-function resolve(x) {
-    return x?.$ref ? x.$ref.slice(2).split("/").reduce((d, k) => d[k], doc) : x;
-}
-
-// Named examples of a media type; one without a name is "".
-function examplesOf(media) {
-    const list = Object.entries(media.examples ?? {}).map(([n, e]) => [n, resolve(e).value]);
-    if ("example" in media) list.push(["", media.example]);
-    return list;
-}
-
-const isJson = type => /[/+]json$/.test(type);
 for (const [id, {path, method, op}] of operations) {
     const base = `/paths/${pointer(path)}/${method}`;
     for (const [type, media] of Object.entries(op.requestBody?.content ?? {}))
-        for (const [name, value] of examplesOf(media))
+        for (const [name, value] of described.examples(media))
             if (media.schema && isJson(type))
                 fits(`${id}: the example request ${name} fits`,
                     `${base}/requestBody/content/${pointer(type)}/schema`, value);
     for (const [status, response] of Object.entries(op.responses))
         for (const [type, media] of Object.entries(response.content ?? {}))
-            for (const [name, value] of examplesOf(media))
+            for (const [name, value] of described.examples(media))
                 if (media.schema && isJson(type))
                     fits(`${id}: the example answer ${status} ${name} fits`,
                         `${base}/responses/${status}/content/${pointer(type)}/schema`, value);
@@ -102,10 +85,9 @@ function substituted(text) {
     return text;
 }
 
-function address(path, op, item, more) {
-    const parameters = [...(item.parameters ?? []), ...(op.parameters ?? [])].map(resolve);
+function address(path, op, more) {
     let query = "";
-    for (const p of parameters) {
+    for (const p of described.parameters(op)) {
         if (p.example === undefined && more[p.name] === undefined) continue;
         const value = encodeURIComponent(substituted(String(more[p.name] ?? p.example)));
         if (p.in === "path") path = path.replace(`{${p.name}}`, value);
@@ -116,15 +98,15 @@ function address(path, op, item, more) {
 
 // What may be answered: the example answer of the request's name, or else any success.
 function expected(op, name) {
-    const all = Object.entries(op.responses).map(([status, r]) => [status, resolve(r)]);
+    const all = Object.entries(op.responses).map(([status, r]) => [status, described.resolve(r)]);
     const forms = [];
     for (const [status, r] of all)
         for (const [type, media] of Object.entries(r.content ?? {}))
-            for (const [n, value] of examplesOf(media))
+            for (const [n, value] of described.examples(media))
                 if (name && n === name) return [{status, type, media, value}];
     for (const [status, r] of all.filter(([s]) => s.startsWith("2"))) {
         const [type, media] = Object.entries(r.content ?? {})[0] ?? [];
-        forms.push({status, type, media, value: media && examplesOf(media)[0]?.[1]});
+        forms.push({status, type, media, value: media && described.examples(media)[0]?.[1]});
     }
     return forms;
 }
@@ -135,7 +117,7 @@ async function take(id, name, type, example, more) {
     const forms = expected(op, name);
     const headers = {};
     if (!(op.security && op.security.length === 0)) headers.Authorization = "Bearer " + key;
-    for (const p of (op.parameters ?? []).map(resolve))
+    for (const p of described.parameters(op))
         if (p.in === "header" && p.example !== undefined)
             headers[p.name] = substituted(String(p.example));
     let body;
@@ -144,7 +126,7 @@ async function take(id, name, type, example, more) {
         body = substituted(typeof example === "string" && !isJson(type) ? example
             : JSON.stringify(example));
     }
-    const answer = await fetch(address(path, op, doc.paths[path], more),
+    const answer = await fetch(address(path, op, more),
         {method: method.toUpperCase(), headers, body});
     const text = await answer.text();
     const want = forms.find(f => f.status === String(answer.status));
@@ -177,8 +159,7 @@ for (const line of readFileSync(walkFile, "utf8").split("\n")) {
     }
     const found = operations.get(id);
     if (!claim(`${id} of the walk is an operation`, found)) continue;
-    const content = Object.entries(found.op.requestBody?.content ?? {});
-    const examples = content.flatMap(([type, m]) => examplesOf(m).map(([n, v]) => [n, type, v]));
+    const examples = described.requests(found.op);
     if (examples.length === 0) examples.push(["", undefined, undefined]);
     for (const [name, type, value] of examples) {
         if (only !== undefined && name !== only) continue;
@@ -187,9 +168,8 @@ for (const line of readFileSync(walkFile, "utf8").split("\n")) {
     }
 }
 for (const [id, {op}] of operations) {
-    const content = Object.values(op.requestBody?.content ?? {});
-    const names = content.flatMap(m => examplesOf(m).map(([n]) => n));
-    if (content.length)
+    const names = described.requests(op).map(([n]) => n);
+    if (op.requestBody)
         claim(`${id} has an example request`, names.length > 0);
     for (const name of names.length ? names : [""])
         claim(`${id} ${name} has a place in the walk`, taken.has(id + " " + name));

@@ -12,7 +12,7 @@
 static const struct bf_api_route *const tables[] = {
     bf_api_organization_routes, bf_api_team_routes, bf_api_member_routes,
     bf_api_user_routes, bf_api_key_routes, bf_api_secret_routes, bf_api_integration_routes,
-    bf_api_integration_read_routes, bf_api_master_key_routes,
+    bf_api_integration_read_routes, bf_api_integration_test_routes, bf_api_master_key_routes,
     bf_api_automation_routes, bf_api_automation_read_routes,
     bf_api_execution_routes, bf_api_execution_change_routes,
     bf_api_event_routes,     bf_api_status_routes,

@@ -35,6 +35,7 @@ extern const struct bf_api_route bf_api_metrics_routes[];
 extern const struct bf_api_route bf_api_secret_routes[];
 extern const struct bf_api_route bf_api_integration_routes[];
 extern const struct bf_api_route bf_api_integration_read_routes[];
+extern const struct bf_api_route bf_api_integration_test_routes[];
 extern const struct bf_api_route bf_api_master_key_routes[];
 extern const struct bf_api_route bf_api_automation_routes[];
 extern const struct bf_api_route bf_api_automation_read_routes[];
@@ -113,7 +114,8 @@ void bf_api_show_delivery(struct bf_api *api, struct bf_db *db, const char *inte
 
 struct bf_api_member {
     const char *name;
-    enum bf_json_type type;     /* BF_JSON_STRING, _ARRAY, _OBJECT, or _TRUE for a boolean */
+    enum bf_json_type type;     /* BF_JSON_STRING, _ARRAY, _OBJECT, _TRUE for a boolean, or _NULL
+                                   for anything */
     bool required;
     const struct bf_json **out; /* NULL where absent */
 };

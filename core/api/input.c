@@ -48,7 +48,7 @@ static int take_member(const struct bf_json *key, const struct bf_api_member *m,
 {
     const struct bf_json *value = key + 1;
 
-    if (!bf_json_is(value, m->type) &&
+    if (m->type != BF_JSON_NULL && !bf_json_is(value, m->type) &&
         !(m->type == BF_JSON_TRUE && bf_json_is(value, BF_JSON_FALSE)))
         return bf_error_field(err, BF_ECONFIG, m->name, "%s must be %s, not %s", m->name,
                               type_words(m->type), bf_json_type_name(value));

@@ -22,8 +22,8 @@
 /* --- trying ----------------------------------------------------------------------------- */
 
 /* A made-up event of the trigger's kind, with what such an event has. */
-static int sample_event(const char *event_type, const char *entity, struct bf_envelope **out,
-                        struct bf_error *err)
+int bf_sample_event(const char *event_type, const char *entity, struct bf_envelope **out,
+                    struct bf_error *err)
 {
     const struct bf_trigger *t = bf_trigger_by_wire(event_type);
     const char *type = t ? t->event : event_type;
@@ -106,11 +106,20 @@ static const char *option_of(const struct bf_option *table, const void *in, cons
     return NULL;
 }
 
+/* Where a person gave it: "config.url", or "secrets" if it is granted by name. */
+static void field_of(const char *option, char out[128])
+{
+    if (option && *option == '$')
+        snprintf(out, 128, "secrets");
+    else
+        snprintf(out, 128, "config%s%s", option ? "." : "", option ? option : "");
+}
+
 static int refuse_scheme(struct bf_error *err, const char *option)
 {
     char field[128];
 
-    snprintf(field, sizeof(field), "config%s%s", option ? "." : "", option ? option : "");
+    field_of(option, field);
     return bf_error_field(err, BF_ECONFIG, field, "%s must begin with http:// or https://",
                           option ? option : "the address");
 }
@@ -414,7 +423,7 @@ static int check_secret_address(struct storing *s, const struct bf_standin *stan
         return is_web_address(given) ? BF_OK : refuse_scheme(s->err, standin->option);
     if (bf_standin_open(s->plugins->rooms.team, standin, &value, &len, &why))
         return BF_OK;           /* as every attempt will say */
-    snprintf(field, sizeof(field), "config.%s", standin->option);
+    field_of(standin->option, field);
     rc = is_web_address(value) ? judge_address(s, field, value)
                                : refuse_scheme(s->err, standin->option);
     bf_wipe(value, len);
@@ -427,7 +436,7 @@ static int check_key(struct storing *s, const struct bf_standin *standin)
 {
     const char *given = given_value(s, standin->option);
     struct bf_error why;
-    char *value = NULL;
+    char *value = NULL, field[128];
     size_t len = 0;
     bool ok;
 
@@ -439,8 +448,8 @@ static int check_key(struct storing *s, const struct bf_standin *standin)
     free(value);
     if (ok)
         return BF_OK;
-    return bf_error_field(s->err, BF_ECONFIG, bf_arena_printf(s->arena, "config.%s",
-                                                              standin->option),
+    field_of(standin->option, field);
+    return bf_error_field(s->err, BF_ECONFIG, field,
                           "a key for Standard Webhooks is whsec_ and then base64 of 24 to 64 bytes,"
                           " as \"echo whsec_$(openssl rand -base64 32)\" makes one");
 }
@@ -501,7 +510,7 @@ static int try_request(struct storing *s, struct bf_instance *i)
     int rc = BF_OK;
 
     if (i->sink->request && !bf_filled_new(i, NULL, "", &f, &why) &&
-        !sample_event(SAMPLE_TRIGGER, s->draft->entity, &event, &why))
+        !bf_sample_event(SAMPLE_TRIGGER, s->draft->entity, &event, &why))
         rc = check_request(s, new_try(a, i, f, event, SAMPLE_TRIGGER));
     bf_envelope_unref(event);
     bf_filled_unref(f);
@@ -703,7 +712,7 @@ int bf_plugins_check_action(struct bf_plugins *p, struct bf_action_check *c, str
         return rc;
     rc = bf_filled_new(i, c->config, c->secrets, &f, err);
     if (!rc) {
-        rc = sample_event(c->event_type, c->integration->entity, &event, err);
+        rc = bf_sample_event(c->event_type, c->integration->entity, &event, err);
         if (!rc) {
             rc = try_action(i, f, event, t ? t->rendered : c->event_type, err);
             bf_envelope_unref(event);

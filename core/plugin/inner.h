@@ -207,6 +207,7 @@ struct bf_plugins {
     struct bf_instance *sources;        /* every one that was made */
     atomic_ullong tickets;
     atomic_uint n_look_ups;             /* workers that wait for names to be resolved */
+    atomic_uint n_trials;               /* under way */
 
     pthread_mutex_t lock;
     struct bf_map *integrations;        /* under lock, from here down: id to instance */
@@ -309,6 +310,7 @@ struct bf_try {
     struct bf_standins standins;        /* those its templates asked for */
     struct bf_vars vars;
     struct bf_verdict verdict;
+    const struct bf_outbound *outbound; /* what it wants to send; NULL: nothing (yet) */
     struct bf_wipe_list *wipe;
     struct bf_error error;              /* a template or arena that failed; code 0: none */
 };
@@ -317,6 +319,14 @@ struct bf_try {
 void bf_try_fill(struct bf_try *t, struct bf_instance *i, struct bf_filled *f, struct bf_arena *a,
                  const struct bf_envelope *event, const char *trigger);
 void bf_try_enter(struct bf_try *t, struct bf_call *c, struct bf_error *why);
+/* For a sink with request(): the request, sealed, in attempt->out, or a verdict. */
+enum bf_step bf_try_request(struct bf_try *t);
+/* Take the secrets out of an answer, and out of its headers if asked for. */
+void bf_try_scrub(struct bf_try *t, struct bf_fetch_result *r, bool headers);
+
+/* check.c: a made-up event of a trigger's kind, a reference. */
+int bf_sample_event(const char *trigger, const char *entity, struct bf_envelope **out,
+                    struct bf_error *err);
 /* Ends the instances that have deliveries in hand, and then gives these back. */
 void bf_later_end(struct bf_plugins *p);        /* once nothing runs any more */
 
@@ -338,6 +348,9 @@ int bf_outbound_seal(struct bf_outbound *r, struct bf_arena *into, bool copy,
 /* The same request as people may see it: where a secret stands, by its place and not by its value,
  * they see ${NAME}.  Texts without secrets are shared with the request. */
 void bf_outbound_show(const struct bf_outbound *r, struct bf_arena *into, struct bf_sent *out);
+/* And with all its headers and signatures, once it is sealed. */
+void bf_outbound_show_all(const struct bf_outbound *r, const struct bf_fetch_request *sealed,
+                          struct bf_arena *into, struct bf_shown_request *out);
 /* A request to the hub's own REST, copied; *as is the id of the caller behind it, or NULL. */
 bool bf_outbound_is_inside(const struct bf_outbound *r);
 int bf_outbound_inside(const struct bf_outbound *r, struct bf_arena *into,

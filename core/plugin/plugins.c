@@ -23,6 +23,7 @@ struct bf_plugins *bf_plugins_new(const struct bf_plugins_rooms *rooms)
     pthread_mutex_init(&p->lock, NULL);
     atomic_init(&p->tickets, 0);
     atomic_init(&p->n_look_ups, 0);
+    atomic_init(&p->n_trials, 0);
     p->watches = bf_watches_new(p);
     p->integrations = bf_map_new();
     p->actions = bf_zalloc(BF_ACTIONS_CACHED * sizeof(*p->actions));

@@ -6,7 +6,8 @@
  * options.c   option tables: fill a plugin's struct from JSON; help.c: help, JSON Schema
  * secrets.c   stand-ins, and their swap for the values as the bytes leave
  * instance.c  a source or an integration of a sink with its options, counted; filled actions
- * sink.c      what the courier asks of a sink; check.c: the same before anything is saved
+ * sink.c      what the courier asks of a sink; check.c: the same before anything is saved;
+ *             trial.c: one delivery to look at
  * request.c   the requests of plugins: swapped, measured, signed
  * route.c     a source's routes on the listener; parking, the engine, workers
  * show.c      executions and automations as REST and notes show them
@@ -27,6 +28,8 @@
 #include "core/net/guard.h"
 #include "core/net/listener.h"
 #include "core/team/team.h"
+
+#define BF_SIGNATURES_MAX 4     /* of one request */
 
 struct bf_plugins;
 
@@ -121,6 +124,54 @@ int bf_plugins_check_action(struct bf_plugins *p, struct bf_action_check *check,
 /* The integration's options as REST shows them: {"set":true} for sealed literals. */
 int bf_plugins_show_config(struct bf_plugins *p, struct bf_arena *a,
                            const struct bf_integration *integration, const char **json);
+/* --- one delivery, to look at (trial.c) --- */
+
+/* A signature as people see it. */
+struct bf_shown_signature {
+    const char *header;
+    const char *value;          /* ${NAME} if it is the secret itself */
+    const char *format;         /* "base64", "hex", ... */
+    const char *key;            /* ${NAME} */
+    const char *covers;         /* what is signed, with ${NAME} in place of values */
+    size_t covers_len;
+};
+struct bf_shown_request {
+    struct bf_sent sent;        /* method, URL, body */
+    const char *const *headers; /* name, value, ..., NULL */
+    struct bf_shown_signature signatures[BF_SIGNATURES_MAX];
+    size_t n_signatures;
+};
+
+/* A request of an integration's, really sent, once, and what came of it.  It counts nowhere, waits
+ * for no pace, and nothing of it is kept. */
+struct bf_trial {
+    const char *integration;    /* its id */
+    const char *config;         /* options of an action, a JSON object, or NULL */
+    const char *secrets;        /* granted to it, "A B" */
+    struct bf_envelope *event;  /* a reference, which is taken; NULL: one is made up */
+    const char *trigger;        /* what fires on it, "LINK_MODEL", or the type of a custom event */
+    void (*done)(struct bf_trial *t);   /* [worker, loop] */
+    void *arg;
+
+    int rc;                     /* out: < 0: it could not be tried, for `err` */
+    struct bf_error err;
+    char id[BF_ID_LEN + 1];     /* of the delivery */
+    bool was_sent;              /* else the sink settled it without: only the verdict is there */
+    struct bf_shown_request request;
+    struct bf_fetch_result answer;      /* without secrets, its headers as well */
+    struct bf_verdict verdict;
+
+    struct bf_plugins *plugins; /* from here on the room's */
+    struct bf_arena *arena;
+    struct bf_attempt attempt;
+    struct bf_job job;
+    struct bf_task task;
+};
+/* BF_OK: done will be called, after 15 s at most.  BF_EFULL: too many are under way; BF_ECANCELED.
+ * What is found out lives until bf_trial_end(), which is needed in any case.  [any] */
+int bf_plugins_try(struct bf_plugins *p, struct bf_trial *t);
+void bf_trial_end(struct bf_trial *t);
+
 /* An integration was saved: later attempts use the new options.  [any] */
 void bf_plugins_integration_changed(struct bf_plugins *p, const char *id);
 

@@ -11,7 +11,6 @@
 #include "core/base/sign.h"
 #include "core/plugin/host.h"
 
-#define SIGNATURES_MAX 4
 #define BODY_MAX_DEFAULT ((size_t)BF_RENDERED_MAX)
 #define TOTAL_MS_MAX 300000                     /* longer than any service should take */
 #define OWN_HEADERS 8                           /* of ours beside the plugin's and signatures */
@@ -36,7 +35,7 @@ struct bf_outbound {
     const char *type;
     const char *body;
     size_t body_len;
-    struct signature signatures[SIGNATURES_MAX];
+    struct signature signatures[BF_SIGNATURES_MAX];
     size_t n_signatures;
     bool inside;                /* to the hub's own REST */
     const char *as;             /* then: the caller's id, or NULL for nobody */
@@ -194,8 +193,8 @@ void bf_host_request_sign(struct bf_request *pub, const char *header, const char
 
     if (!secret || !*secret)
         return;
-    if (r->n_signatures == SIGNATURES_MAX)
-        mistake(r, BF_EFULL, "the request has more than %d signatures", SIGNATURES_MAX);
+    if (r->n_signatures == BF_SIGNATURES_MAX)
+        mistake(r, BF_EFULL, "the request has more than %d signatures", BF_SIGNATURES_MAX);
     else if (how < BF_SIGN_PLAIN || how > BF_SIGN_STANDARD)
         mistake(r, BF_EINVAL, "this hub does not know signature %d", how);
     else if (how != BF_SIGN_STANDARD && !is_word(header))
@@ -272,7 +271,7 @@ static int seal_headers(struct sealing *s)
     const struct bf_outbound *r = s->r;
     struct bf_arena *a = s->swap.arena;
 
-    s->headers = bf_arena_alloc(a, 2 * (r->n_headers + OWN_HEADERS + 3 * SIGNATURES_MAX) *
+    s->headers = bf_arena_alloc(a, 2 * (r->n_headers + OWN_HEADERS + 3 * BF_SIGNATURES_MAX) *
                                        sizeof(*s->headers));
     if (!s->headers)
         return bf_error_set(s->err, BF_ETOOBIG, "the request is too large");
@@ -491,6 +490,129 @@ void bf_outbound_show(const struct bf_outbound *r, struct bf_arena *into, struct
         return;
     bf_swap_show(&s, &out->url, &url_len);
     bf_swap_show(&s, &out->body, &out->body_len);
+}
+
+/* --- shown with its headers --------------------------------------------------------- */
+
+/* What showing works with: the request, and how it really left. */
+struct showing {
+    const struct bf_outbound *r;
+    const struct bf_fetch_request *sealed;
+    struct bf_swap swap;
+    struct bf_shown_request *out;
+};
+
+static const char *shown(const struct showing *s, const char *text)
+{
+    size_t len = text ? strlen(text) : 0;
+
+    if (text)
+        bf_swap_show(&s->swap, &text, &len);
+    return text ? text : "";
+}
+
+static const char *sealed_header(const struct showing *s, const char *name)
+{
+    for (const char *const *h = s->sealed->headers; *h; h += 2)
+        if (strcasecmp(h[0], name) == 0)
+            return h[1];
+    return "";
+}
+
+/* The headers in the order of seal_headers(), seal_basic() and sign(). */
+static void show_headers(struct showing *s)
+{
+    const struct bf_outbound *r = s->r;
+    struct bf_arena *a = s->swap.arena;
+    size_t n = 0, i = 0, g = 0, plain = r->n_headers + (r->type != NULL) + (r->attempt != NULL);
+    const char **headers;
+
+    while (s->sealed->headers[2 * n])
+        n++;
+    headers = bf_arena_alloc(a, (2 * n + 1) * sizeof(*headers));
+    for (; headers && i < n; i++) {
+        const char *value = s->sealed->headers[2 * i + 1];
+
+        if (i < r->n_headers)
+            value = shown(s, r->headers[2 * i + 1]);
+        else if (i == plain && r->basic_user)
+            value = bf_arena_printf(a, "Basic (%s:%s in base64)", shown(s, r->basic_user),
+                                    shown(s, r->basic_password));
+        else if (i >= plain) {
+            while (g < r->n_signatures && r->signatures[g].how == BF_SIGN_STANDARD)
+                g++;
+            if (g < r->n_signatures && r->signatures[g].how == BF_SIGN_PLAIN)
+                value = shown(s, r->signatures[g].secret);
+            g++;
+        }
+        headers[2 * i] = bf_arena_dup(a, s->sealed->headers[2 * i]);
+        headers[2 * i + 1] = bf_arena_dup(a, value);
+    }
+    if (headers)
+        headers[2 * n] = NULL;
+    s->out->headers = headers;
+}
+
+static const char *format_name(int how)
+{
+    switch (how) {
+    case BF_SIGN_PLAIN: return "plain";
+    case BF_SIGN_HEX: return "hex";
+    case BF_SIGN_SHA256_HEX: return "sha256=hex";
+    case BF_SIGN_STANDARD: return "standard-webhooks";
+    default: return "base64";
+    }
+}
+
+/* Standard Webhooks signs "ID.TIME." before the body. */
+static void show_covered(const struct showing *s, bool standard, struct bf_shown_signature *out)
+{
+    const struct bf_sent *sent = &s->out->sent;
+    const char *head = !standard ? "" : bf_arena_printf(s->swap.arena, "%s.%s.",
+                                                        sealed_header(s, "webhook-id"),
+                                                        sealed_header(s, "webhook-timestamp"));
+    size_t head_len = strlen(head);
+    char *text = bf_arena_alloc(s->swap.arena, head_len + sent->body_len + 1);
+
+    if (!text)
+        return;
+    memcpy(text, head, head_len);
+    memcpy(text + head_len, sent->body, sent->body_len);
+    out->covers = text;
+    out->covers_len = head_len + sent->body_len;
+}
+
+static void show_signatures(struct showing *s)
+{
+    for (size_t i = 0; i < s->r->n_signatures; i++) {
+        const struct signature *g = &s->r->signatures[i];
+        struct bf_shown_signature *out = &s->out->signatures[s->out->n_signatures++];
+        bool standard = g->how == BF_SIGN_STANDARD;
+
+        *out = (struct bf_shown_signature){
+            .header = standard ? "webhook-signature" : bf_arena_dup(s->swap.arena, g->header),
+            .format = format_name(g->how),
+            .key = shown(s, g->secret),
+            .covers = ""};
+        out->value = g->how == BF_SIGN_PLAIN
+                         ? out->key : bf_arena_dup(s->swap.arena, sealed_header(s, out->header));
+        if (g->how != BF_SIGN_PLAIN)
+            show_covered(s, standard, out);
+    }
+}
+
+void bf_outbound_show_all(const struct bf_outbound *r, const struct bf_fetch_request *sealed,
+                          struct bf_arena *into, struct bf_shown_request *out)
+{
+    struct showing s = {.r = r, .sealed = sealed, .out = out,
+                        .swap = {.arena = into, .sets = {&r->instance->standins,
+                                                         r->attempt ? &r->attempt->standins
+                                                                    : NULL}}};
+
+    bf_outbound_show(r, into, &out->sent);
+    out->n_signatures = 0;
+    show_headers(&s);
+    show_signatures(&s);
 }
 
 bool bf_outbound_is_inside(const struct bf_outbound *r) { return r->inside; }

@@ -268,11 +268,10 @@ int bf_sink_default(const struct bf_delivery *d, const struct bf_http_out *out)
 
 /* Nobody gets to see a secret that a receiver sent back: not the plugin, not the history, which
  * keeps no headers. */
-static void scrub(struct bf_try *t, struct bf_fetch_result *r)
+void bf_try_scrub(struct bf_try *t, struct bf_fetch_result *r, bool headers)
 {
     const struct bf_standins *sets[] = {&t->instance->standins, &t->filled->granted};
     struct bf_team *team = t->instance->plugins->rooms.team;
-    bool headers = t->instance->sink->judge && !r->err;
 
     for (size_t k = 0; k < BF_COUNT(sets); k++)
         if (sets[k]->n && (r->body_len || headers))
@@ -302,7 +301,7 @@ static void judge(void *arg, struct bf_attempt *at, struct bf_fetch_result *resu
     struct bf_try *t = at->data;
     struct bf_error why;
 
-    scrub(t, result);
+    bf_try_scrub(t, result, t->instance->sink->judge && !result->err);
     if (!result->err && t->instance->sink->judge) {
         int rc = ask_plugin(t, result, &why);
 
@@ -317,7 +316,7 @@ static void judge(void *arg, struct bf_attempt *at, struct bf_fetch_result *resu
 
 /* --- preparing ----------------------------------------------------------------------- */
 
-static enum bf_step prepare_request(struct bf_try *t)
+enum bf_step bf_try_request(struct bf_try *t)
 {
     struct bf_attempt *at = t->attempt;
     struct bf_outbound *r = bf_outbound_new(t->instance, at->arena, t);
@@ -332,6 +331,7 @@ static enum bf_step prepare_request(struct bf_try *t)
         rc = bf_outbound_seal(r, at->arena, false, &at->out.http, &t->wipe, &t->error);
         if (!rc) {
             bf_outbound_show(r, at->arena, &at->out.sent);
+            t->outbound = r;
             return BF_STEP_SEND;
         }
     }
@@ -526,7 +526,7 @@ static enum bf_step prepare(void *arg, struct bf_attempt *at)
         return settled(at, BF_RETRY, -1, "the attempt has used up its memory");
     }
     at->data = t;
-    return i->sink->request ? prepare_request(t) : prepare_blocking(t);
+    return i->sink->request ? bf_try_request(t) : prepare_blocking(t);
 }
 
 static void forget(void *arg, struct bf_attempt *at)

@@ -64,6 +64,20 @@ struct timespec bf_mono_in(int64_t ms)
     return ts;
 }
 
+/* By looking every now and then: pthread_clockjoin_np() would do, but the thread sanitizer does not
+ * know it, and takes all that the thread has done for races with what comes after. */
+bool bf_thread_join_within(pthread_t thread, int64_t ms)
+{
+    int64_t until = system_mono_ms(NULL) + ms;
+
+    while (pthread_tryjoin_np(thread, NULL)) {
+        if (system_mono_ms(NULL) >= until)
+            return false;
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+    return true;
+}
+
 
 /* --- the calendar ----------------------------------------------------------- */
 

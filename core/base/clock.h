@@ -4,6 +4,7 @@
 #ifndef BF_CLOCK_H
 #define BF_CLOCK_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,6 +19,8 @@ struct bf_clock {
 const struct bf_clock *bf_clock_system(void);
 /* CLOCK_MONOTONIC in so many milliseconds, for waits with a limit. */
 struct timespec bf_mono_in(int64_t ms);
+/* Join a thread that is about to end; false if it has not by then. */
+bool bf_thread_join_within(pthread_t thread, int64_t ms);
 static inline int64_t bf_wall_ms(const struct bf_clock *c) { return c->wall_ms(c->arg); }
 static inline int64_t bf_mono_ms(const struct bf_clock *c) { return c->mono_ms(c->arg); }
 

@@ -237,15 +237,13 @@ int bf_loop_start(struct bf_loop *l, struct bf_error *err)
 
 bool bf_loop_stop_within(struct bf_loop *l, int64_t wait_ms)
 {
-    struct timespec until = bf_mono_in(wait_ms);
-
     if (!l->started)
         return true;
     pthread_mutex_lock(&l->lock);
     l->stopping = true;
     pthread_mutex_unlock(&l->lock);
     bf_client_wake(l->client);
-    if (pthread_clockjoin_np(l->thread, NULL, CLOCK_MONOTONIC, &until))
+    if (!bf_thread_join_within(l->thread, wait_ms))
         return false;
     l->started = false;
     bf_client_cancel(l->client);

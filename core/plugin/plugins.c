@@ -332,10 +332,9 @@ static bool stop_one(struct bf_instance *i, int64_t until_mono)
 {
     const struct bf_clock *clock = bf_clock_system();
     int64_t left = bf_max64(until_mono - bf_mono_ms(clock), STOP_LEAST_MS);
-    struct timespec until = bf_mono_in(left);
     struct bf_error err;
 
-    if (i->has_thread && pthread_clockjoin_np(i->thread, NULL, CLOCK_MONOTONIC, &until)) {
+    if (i->has_thread && !bf_thread_join_within(i->thread, left)) {
         bf_warnf(i->plugins->rooms.log, i->tag, "does not come back from run(); it is left behind");
         return false;
     }

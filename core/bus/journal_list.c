@@ -6,12 +6,11 @@
  * for them. */
 #include "core/bus/journal_list.h"
 
-#include <string.h>
-
 #include "core/base/base.h"
 
 #define BLOCKS_MAX 20000                /* whose sieves are asked for one page */
 #define KEYS_MAX   4
+#define CHUNK      1024                 /* rows between two looks at the budget */
 
 const struct bf_block_table bf_journal_blocks = {
     .kinds = (const char[]){BF_BY_ENTITY, BF_BY_TYPE, BF_BY_PROJECT, BF_BY_COLLECTION, '\0'},
@@ -41,40 +40,53 @@ static void add_key(struct walk *w, char kind, const char *text)
         w->keys[w->n_keys++] = bf_sieve_key(kind, text);
 }
 
-static bool is(const char *wanted, struct bf_query *q, int column)
-{
-    const char *text = wanted ? bf_query_col_text(q, column) : NULL;
-
-    return !wanted || (text && strcmp(text, wanted) == 0);
-}
-
-static bool wanted(const struct bf_journal_query *query, struct bf_query *q)
-{
-    return is(query->entity, q, 1) && is(query->type, q, 2) && is(query->project, q, 3) &&
-           is(query->collection, q, 4);
-}
-
-/* 1: go on; 0: the page has ended; or an error. */
-static int walk_rows(struct walk *w, uint64_t low, uint64_t high)
+/* 1: go on; 0: the page has ended; or an error.  What is wanted is decided in SQL: there it costs
+ * least. */
+static int walk_chunk(struct walk *w, uint64_t low, uint64_t high)
 {
     struct bf_query *q =
-        bf_db_query(w->db, "SELECT seq, entity, type, project, collection FROM journal"
-                           " WHERE seq >= ? AND seq < ? ORDER BY seq DESC");
+        bf_db_query(w->db, "SELECT seq FROM journal WHERE seq >= ?1 AND seq < ?2"
+                           " AND (?3 IS NULL OR entity = ?3) AND (?4 IS NULL OR type = ?4)"
+                           " AND (?5 IS NULL OR project = ?5) AND (?6 IS NULL OR collection = ?6)"
+                           " ORDER BY seq DESC");
     int rc;
 
     bf_query_int(q, 1, (int64_t)low);
     bf_query_int(q, 2, (int64_t)high);
-    while ((rc = bf_query_step(q)) == 1) {
+    bf_query_text(q, 3, w->query->entity);
+    bf_query_text(q, 4, w->query->type);
+    bf_query_text(q, 5, w->query->project);
+    bf_query_text(q, 6, w->query->collection);
+    while (!w->more && (rc = bf_query_step(q)) == 1) {
         uint64_t seq = (uint64_t)bf_query_col_int(q, 0);
 
-        w->more = w->seen++ == BF_JOURNAL_SCAN_MAX ||
-                  (wanted(w->query, q) && !w->fn(w->arg, seq));
-        if (w->more)
-            break;
-        w->last = seq;
+        w->more = !w->fn(w->arg, seq);
+        if (!w->more)
+            w->last = seq;
     }
     bf_query_end(q);
-    return rc == 1 ? 0 : rc < 0 ? rc : 1;
+    if (w->more)
+        return 0;
+    w->last = low;
+    return rc < 0 ? rc : 1;
+}
+
+/* As walk_chunk(), of any length, but for the budget. */
+static int walk_rows(struct walk *w, uint64_t low, uint64_t high)
+{
+    int rc = 1;
+
+    while (rc == 1 && low < high) {
+        uint64_t n = high - low < CHUNK ? high - low : CHUNK;
+
+        w->more = w->seen >= BF_JOURNAL_SCAN_MAX;
+        if (w->more)
+            return 0;
+        w->seen += (unsigned)n;
+        rc = walk_chunk(w, high - n, high);
+        high -= n;
+    }
+    return rc;
 }
 
 static bool may_hold(const struct walk *w, struct bf_query *q)

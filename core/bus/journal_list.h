@@ -5,7 +5,7 @@
 #include "core/outbox/blocks.h"
 #include "core/store/store.h"
 
-#define BF_JOURNAL_SCAN_MAX 20000       /* events looked at for one page: about 20 ms */
+#define BF_JOURNAL_SCAN_MAX 20000       /* events looked at for one page, about: 10 ms */
 
 extern const struct bf_block_table bf_journal_blocks;
 

@@ -11,7 +11,7 @@
 #define IDLE_MS    1000
 #define REST_TIMES 4            /* a slice's own time, before the next one */
 #define BUSY_TIMES 9            /* while others wait for the engine */
-#define BLOCKS     4            /* sifted in one slice: about 3 ms */
+#define BLOCKS     8            /* sifted in one slice: about 3 ms */
 #define PASS_MS    (10 * 60 * 1000)     /* from the end of one pass of retention to the next */
 
 struct bf_keeper {

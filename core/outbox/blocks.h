@@ -1,6 +1,6 @@
 /* blocks.h - finding rows by what they belong to, without an index for each of it.
  *
- * CONCEPT.  Rows that are numbered (executions, events) fall into blocks of 256.  When all numbers
+ * CONCEPT.  Rows that are numbered (executions, events) fall into blocks of 128.  When all numbers
  * of a block are given away, a sieve of what its rows belong to (entity, project, automation, …)
  * is stored beside it: about two bytes for each different value.  Whoever searches asks the sieves
  * first and reads only blocks that may hold what is wanted; any number of conditions together
@@ -17,7 +17,7 @@
 #include "core/base/sieve.h"
 #include "core/store/store.h"
 
-#define BF_BLOCK_ROWS 256
+#define BF_BLOCK_ROWS     128           /* a page of matches that are one to a block reads 13,000 */
 #define BF_BLOCK_KEYS_MAX 8             /* things that one row can be searched by */
 
 enum bf_block_kind {

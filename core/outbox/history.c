@@ -19,7 +19,8 @@
 
 #define PENDING_PICKED_MAX 50000        /* pending rows that are sorted for a page: about 15 ms */
 #define PICKED_MAX BF_HISTORY_SCAN_MAX  /* of each other status */
-#define BLOCKS_MAX 20000                /* whose sieves are asked for one page: five million rows */
+#define CHUNK 1024                      /* rows between two looks at the budget */
+#define BLOCKS_MAX 20000                /* whose sieves are asked for one page: 2.5 million rows */
 #define KEYS_MAX   5
 
 #define ROW                                                                                    \
@@ -28,10 +29,17 @@
     " trigger_name, event_type, event_entity, project, collection, run, author, reason,"       \
     " resend_of, resent_as FROM executions "
 
+/* A row that is given costs more than ten that are not, for all its columns are made; so what can
+ * be is decided in SQL. */
+#define WANTED                                                                                 \
+    "WHERE number >= ?1 AND number < ?2 AND (?3 IS NULL OR automation = ?3)"                   \
+    " AND (?4 IS NULL OR collection = ?4) AND (?5 IS NULL OR project = ?5)"                    \
+    " AND (?6 IS NULL OR integration = ?6) AND (?7 IS NULL OR trigger_name = ?7)"              \
+    " AND (?8 IS NULL OR entity = ?8) AND (?9 = 0 OR (1 << status) & ?9 <> 0)"                 \
+    " ORDER BY number"
+
 /* The same in both directions: [0] newest first, [1] oldest first. */
-static const char *const in_order[] = {
-    ROW "WHERE number >= ? AND number < ? ORDER BY number DESC",
-    ROW "WHERE number >= ? AND number < ? ORDER BY number"};
+static const char *const in_order[] = {ROW WANTED " DESC", ROW WANTED};
 static const char *const sieves[] = {
     "SELECT block, sieve FROM execution_blocks WHERE block >= ? AND block <= ?"
     " ORDER BY block DESC",
@@ -137,10 +145,9 @@ static bool look(struct walk *w, struct bf_query *q)
     struct bf_history_row row;
     bool show = wanted(query, q);
 
-    if (w->seen++ == BF_HISTORY_SCAN_MAX || (show && w->taken == query->limit)) {
-        w->more = true;
+    w->more = show && w->taken == query->limit;
+    if (w->more)
         return false;
-    }
     w->last = (uint64_t)bf_query_col_int(q, 0);
     if (show) {
         read_row(q, &row);
@@ -148,6 +155,14 @@ static bool look(struct walk *w, struct bf_query *q)
         w->taken++;
     }
     return true;
+}
+
+/* False if the page ends before so many more rows. */
+static bool may_look_at(struct walk *w, uint64_t n)
+{
+    w->more = w->seen >= BF_HISTORY_SCAN_MAX;
+    w->seen += (unsigned)n;
+    return !w->more;
 }
 
 
@@ -188,20 +203,50 @@ static bool may_hold(const struct walk *w, struct bf_query *q, int column)
 }
 
 /* 1: go on; 0: the page has ended; or an error. */
-static int walk_rows(struct walk *w, uint64_t low, uint64_t high)
+static int walk_chunk(struct walk *w, uint64_t low, uint64_t high)
 {
-    struct bf_query *q = bf_db_query(w->db, in_order[w->query->oldest_first]);
+    const struct bf_history_query *query = w->query;
+    struct bf_query *q = bf_db_query(w->db, in_order[query->oldest_first]);
     int rc;
 
     bf_query_int(q, 1, (int64_t)low);
     bf_query_int(q, 2, (int64_t)high);
+    bf_query_text(q, 3, query->automation);
+    bf_query_text(q, 4, query->collection);
+    bf_query_text(q, 5, query->project);
+    bf_query_text(q, 6, query->integration);
+    bf_query_text(q, 7, query->trigger);
+    bf_query_text(q, 8, query->n_entities == 1 ? query->entities[0] : NULL);
+    bf_query_int(q, 9, query->statuses);
     while ((rc = bf_query_step(q)) == 1) {
         if (!look(w, q)) {
             bf_query_end(q);
             return 0;
         }
     }
+    w->last = query->oldest_first ? high - 1 : low;
     return rc < 0 ? rc : 1;
+}
+
+/* As walk_chunk(), of any length. */
+static int walk_rows(struct walk *w, uint64_t low, uint64_t high)
+{
+    int rc = 1;
+
+    while (rc == 1 && low < high) {
+        uint64_t n = high - low < CHUNK ? high - low : CHUNK;
+
+        if (!may_look_at(w, n))
+            return 0;
+        if (w->query->oldest_first) {
+            rc = walk_chunk(w, low, low + n);
+            low += n;
+        } else {
+            rc = walk_chunk(w, high - n, high);
+            high -= n;
+        }
+    }
+    return rc;
 }
 
 static int walk_block(struct walk *w, uint64_t block, uint64_t low, uint64_t high)
@@ -363,22 +408,13 @@ static int compare(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static bool block_may_hold(struct walk *w, uint64_t block)
-{
-    struct bf_query *q = bf_db_query(w->db, "SELECT sieve FROM execution_blocks WHERE block = ?");
-    bool may = true;
-
-    bf_query_int(q, 1, (int64_t)block);
-    if (bf_query_step(q) == 1)
-        may = may_hold(w, q, 0);
-    bf_query_end(q);
-    return may;
-}
-
 static int look_at(struct walk *w, uint64_t number)
 {
     struct bf_query *q = bf_db_query(w->db, ROW "WHERE number = ?");
     int rc;
+
+    if (!may_look_at(w, 1))
+        return BF_OK;
 
     bf_query_int(q, 1, (int64_t)number);
     rc = bf_query_step(q);
@@ -388,26 +424,68 @@ static int look_at(struct walk *w, uint64_t number)
     return rc < 0 ? rc : BF_OK;
 }
 
+/* The sieves of the picks' blocks, in their order: asked one by one they would cost three times as
+ * much. */
+struct sieving {
+    struct bf_query *q;         /* NULL: there is nothing to ask for */
+    uint64_t block;             /* that it is at, once it has begun */
+    bool has_begun;
+    bool at_end;
+    bool may;                   /* of that block */
+};
+
+static void begin_sieving(struct walk *w, const struct picks *p, struct sieving *s)
+{
+    *s = (struct sieving){.at_end = true};
+    if (w->n_keys + w->n_any == 0 || p->n == 0)
+        return;
+    s->q = bf_db_query(w->db, sieves[w->query->oldest_first]);
+    s->at_end = false;
+    bf_query_int(s->q, 1, (int64_t)(p->numbers[0] / BF_BLOCK_ROWS));
+    bf_query_int(s->q, 2, (int64_t)(p->numbers[p->n - 1] / BF_BLOCK_ROWS));
+}
+
+/* Whether the block may hold what is wanted; blocks come in the order of the page. */
+static bool block_may_hold(struct walk *w, struct sieving *s, uint64_t block)
+{
+    bool oldest_first = w->query->oldest_first, moved = false;
+
+    while (!s->at_end && (!s->has_begun ||
+                          (oldest_first ? s->block < block : s->block > block))) {
+        s->has_begun = true;
+        s->at_end = bf_query_step(s->q) != 1;
+        if (!s->at_end)
+            s->block = (uint64_t)bf_query_col_int(s->q, 0);
+        moved = true;
+    }
+    if (s->at_end || s->block != block)
+        return true;            /* it has no sieve */
+    if (moved)
+        s->may = may_hold(w, s->q, 1);
+    return s->may;
+}
+
 static int walk_picks(struct walk *w, struct picks *p)
 {
-    bool oldest_first = w->query->oldest_first, may = true;
-    uint64_t block = UINT64_MAX;
+    bool oldest_first = w->query->oldest_first;
+    struct sieving s;
     int rc = BF_OK;
 
     if (p->n)
         qsort(p->numbers, p->n, sizeof(*p->numbers), compare);
+    begin_sieving(w, p, &s);
     for (size_t i = 0; !rc && !w->more && i < p->n; i++) {
         uint64_t number = p->numbers[oldest_first ? i : p->n - 1 - i];
 
         if (p->edge && (oldest_first ? number > p->edge : number < p->edge))
             break;
-        if (w->n_keys + w->n_any && number / BF_BLOCK_ROWS != block) {
-            block = number / BF_BLOCK_ROWS;
-            may = block_may_hold(w, block);
-        }
-        if (may)
+        if (block_may_hold(w, &s, number / BF_BLOCK_ROWS))
             rc = look_at(w, number);
+        else
+            w->last = number;
     }
+    if (s.q)
+        bf_query_end(s.q);
     if (!rc && !w->more && p->edge) {
         w->more = true;
         w->last = p->edge;

@@ -1,15 +1,15 @@
 /* history.h - reading back what became of executions: pages in either order, and attempts.
  *
  * A page costs about the same whatever the history holds: conditions narrow it down to the blocks
- * (blocks.h) or the few rows that may match, and no more than BF_HISTORY_SCAN_MAX rows are looked
- * at.  Where matches are rarer than that, a page comes out short, but its cursor goes on behind
+ * (blocks.h) or the few rows that may match, and little more than BF_HISTORY_SCAN_MAX rows are
+ * looked at.  Where matches are rarer than that, a page comes out short, but its cursor goes on behind
  * what was looked at. */
 #ifndef BF_HISTORY_H
 #define BF_HISTORY_H
 
 #include "core/outbox/outbox.h"
 
-#define BF_HISTORY_SCAN_MAX 20000       /* rows looked at for one page: about 20 ms */
+#define BF_HISTORY_SCAN_MAX 20000       /* rows looked at for one page, about: 10 ms */
 #define BF_HISTORY_ENTITIES_MAX 64      /* in the list of a query */
 
 #define BF_STATUS_BIT(status) (1u << (status))

@@ -29,7 +29,7 @@
 #define HASH_PURPOSE "hash"
 #define PLACE_MAX    64
 #define SLICE_ROWS   32         /* sealed anew in one transaction, a few milliseconds */
-#define SLICE_BYTES  (1024 * 1024)
+#define SLICE_BYTES  (256 * 1024)
 #define PROOF_PLACE  "team/proof"       /* of databases from before there was a keyring */
 
 static void derive(uint8_t out[BF_KEY_LEN], const uint8_t key[BF_KEY_LEN], const char *purpose)

@@ -25,7 +25,7 @@ LINK     = $(CC) $(BF_CFLAGS) $(CFLAGS) $(LDFLAGS)
 
 # One file is C++, the door to RE2; it takes CFLAGS as they are.  Whatever holds it is linked by CC
 # with -lstdc++, so that programs that embed a hub stay programs in C.
-C_ONLY      := -std=c11 -Wstrict-prototypes -Wmissing-prototypes -Wno-missing-field-initializers
+C_ONLY      := -std=c11 -Wstrict-prototypes -Wmissing-prototypes
 BF_CXXFLAGS := -std=c++17 -fno-exceptions -fno-rtti $(filter-out $(C_ONLY),$(BF_CFLAGS))
 
 CORE    := $(filter-out core/main.c $(wildcard core/cli/*.c),$(wildcard core/*.c core/*/*.c)) \

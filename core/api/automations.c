@@ -16,6 +16,8 @@
 #include "core/base/base.h"
 #include "core/base/buf.h"
 
+#define REACH_WARNED 4096       /* bytes; patterns that reach as far are for anything but logs */
+
 /* What a client may send back as it got it. */
 static const char *const shown_members[] = {"id",      "revision",       "created",
                                             "updated", "last_execution", "warnings", NULL};
@@ -190,6 +192,23 @@ static int check_owner(struct change *c, const struct bf_automation *a)
                             c->what.owner, a->entity);
 }
 
+/* A pattern that would take long on long texts does not look at them. */
+static void check_patterns(struct change *c, const struct bf_automation *a)
+{
+    struct bf_arena *arena = bf_exchange_arena(c->checked.write.x);
+    size_t reach = bf_filter_reach(a->filter);
+    struct bf_warning *w = reach < REACH_WARNED ? bf_arena_new_of(arena, struct bf_warning) : NULL;
+
+    if (!w)
+        return;
+    *w = (struct bf_warning){
+        c->warnings, "event.filter",
+        bf_arena_printf(arena, "the filter has a pattern that takes long, so texts of more than"
+                        " %zu bytes do not match it; a simpler one reaches farther, and $contains"
+                        " has no such limit", reach)};
+    c->warnings = w;
+}
+
 /* Each action, against what the automation was allowed before. */
 static int check_actions(struct change *c, const struct bf_automation *a)
 {
@@ -223,6 +242,8 @@ static int check(struct bf_api_checked *checked)
         status = bf_api_check_scope(api, x, a->entity, a->project);
     if (!status)
         status = check_actions(c, a);
+    if (!status)
+        check_patterns(c, a);
     bf_automation_unref(a);
     return status;
 }

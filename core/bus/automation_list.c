@@ -77,6 +77,14 @@ static bool on_place(void *arg, const struct bf_automation_row *row)
     return false;
 }
 
+/* The one that ended a page may have been deleted since. */
+static int find_place(struct bf_db *db, const char *id, struct place *out)
+{
+    int rc = bf_automation_find(db, id, on_place, out);
+
+    return rc == BF_ENOENT ? bf_automation_find_deleted(db, id, on_place, out) : rc;
+}
+
 static struct bf_query *walk(struct bf_db *db, const struct place *from, const char *entity)
 {
     struct bf_query *q;
@@ -103,7 +111,7 @@ int bf_automation_list(struct bf_db *db, const struct bf_automation_query *query
     bf_buf_init(&from.entity, 4096);
     bf_buf_init(&from.name, 4096);
     if (*after)
-        rc = bf_automation_find(db, after, on_place, &from);
+        rc = find_place(db, after, &from);
     if (!rc)
         q = walk(db, &from, query->entity);
     while (q && (rc = bf_query_step(q)) == 1) {

@@ -33,8 +33,8 @@ struct bf_automation_query {
     const bool *enabled;
 };
 
-/* By entity and name, those behind the automation `after` ("": from the first).  BF_ENOENT if
- * `after` is not there.  A false from `fn` ends the list. */
+/* By entity and name, those behind the automation `after` ("": from the first), which may have been
+ * deleted.  BF_ENOENT if there never was such a one.  A false from `fn` ends the list. */
 int bf_automation_list(struct bf_db *db, const struct bf_automation_query *query,
                        const char *after, bf_automation_fn *fn, void *arg);
 /* One of them, to `fn`; BF_ENOENT. */

@@ -408,6 +408,7 @@ static const struct bf_filter *pack(struct bf_arena *a, struct builder *b)
     f->size = (uint32_t)(head + nodes + b->texts_len);
     f->n_patterns = b->n_patterns;
     f->nodes = (uint32_t)head;
+    f->n_nodes = b->n;
     memcpy(f->patterns, b->patterns, b->n_patterns * sizeof(b->patterns[0]));
     node = memcpy((char *)f + head, b->nodes, nodes);
     memcpy((char *)f + head + nodes, b->texts, b->texts_len);
@@ -501,6 +502,20 @@ void bf_filter_release(const struct bf_filter *f)
 {
     for (uint32_t i = 0; f && i < f->n_patterns; i++)
         bf_regex_free(f->patterns[i]);
+}
+
+size_t bf_filter_reach(const struct bf_filter *f)
+{
+    size_t least = SIZE_MAX;
+
+    for (uint32_t i = 0; f && i < f->n_nodes; i++) {
+        const struct node *n = filter_nodes(f) + i;
+        size_t reach = n->op == REGEX ? bf_regex_reach(f->patterns[n->at]) : SIZE_MAX;
+
+        if (bf_fields[n->field].shape == ANYTHING && reach < least)
+            least = reach;
+    }
+    return least;
 }
 
 /* ---- literals ---- */

@@ -20,6 +20,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/base/arena.h"
 #include "core/base/error.h"
@@ -55,6 +56,10 @@ bool bf_filter_match(const struct bf_filter *f, struct bf_subject *s);
 size_t bf_filter_size(const struct bf_filter *f);
 /* Gives back its patterns; NULL is fine.  Once for a filter, wherever it was moved. */
 void bf_filter_release(const struct bf_filter *f);
+
+/* The bytes up to which its patterns look at texts that may be longer than a name: at metadata and
+ * data.  SIZE_MAX if there are none such. */
+size_t bf_filter_reach(const struct bf_filter *f);
 
 /* If the filter can match only where `field` ("alias", "tag") is one of a few texts, these: the
  * index uses them.  0 if it is not so simple. */

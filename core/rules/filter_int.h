@@ -39,8 +39,8 @@ struct number {
 struct bf_filter {
     uint32_t size;              /* bytes, all of it included */
     uint32_t n_patterns;
-    uint32_t nodes;             /* where they begin */
-    uint32_t reserved;
+    uint32_t nodes;             /* where they begin ... */
+    uint32_t n_nodes;           /* ... and how many there are */
     struct bf_regex *patterns[];
 };
 

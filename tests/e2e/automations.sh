@@ -113,6 +113,12 @@ next=$(jq -r .next <<<"$page")
 is "pages go on" "$(jq -c '[.items[].name]' <<<"$page")$(list "limit=2&event_type=ADD_ARTIFACT_ALIAS&cursor=$next")" \
     "[\"renamed\",\"second\"][\"$(printf 'é%.0s' {1..255})\"]"
 
+automate zz-1 a "$HOOK" '{}' >"$tmp/answer"
+ENDED=$(jq -r .id "$tmp/answer")
+automate zz-2 a "$HOOK" '{}' >"$tmp/answer"
+api DELETE "/api/v1/automations/$ENDED" >"$tmp/answer"
+is "also where the last one of a page was deleted since" "$(list "name=zz&cursor=$ENDED")" '["zz-2"]'
+
 # --- deleted
 
 api POST "$A/disable" >"$tmp/answer"

@@ -128,6 +128,16 @@ api POST /api/v1/automations "$(jq -nc --arg i "$HOOK" '{name: "two", scope: {en
 fires "each action is an execution" '{"type":"deploy","entity":"acme"}' "first second"
 clear_all
 
+# --- what is saved with a warning
+
+is "a pattern that takes long" "$(fire_on slow-pattern ci.done '{"data.log": {"$regex": "x{300}"}}')" "201 "
+has "is saved with a warning" "$(jq -r '.warnings[0] | .field + " " + .message' "$tmp/answer")" \
+    "event.filter the filter has a pattern that takes long"
+is "an ordinary one without" \
+    "$(fire_on quick ci.done '{"data.log": {"$regex": "^Error: .*timeout$"}}')$(jq -c .warnings "$tmp/answer")" \
+    "201 null"
+clear_all
+
 # --- what is refused, with words that help
 
 is "W&B's name for it" "$(fire_on x artifact.alias.add)" "400 event.type"

@@ -239,6 +239,21 @@ TEST(a_filter_has_32_patterns_at_most)
     bf_arena_free(a);
 }
 
+TEST(the_reach_is_that_of_the_slowest_pattern_on_long_texts)
+{
+    struct bf_arena *a = bf_arena_new(1 << 20);
+    const struct bf_filter *f;
+
+    parse(a, "{\"author\":{\"$regex\":\"a{100}\"},\"aliases\":{\"$regex\":\"a\"}}", "ci.done", &f);
+    CHECK(bf_filter_reach(f) == SIZE_MAX);
+    bf_filter_release(f);
+    parse(a, "{\"data.x\":{\"$regex\":\"a\"},\"metadata.y\":{\"$regex\":\"a{200}\"}}", "ci.done", &f);
+    CHECK(bf_filter_reach(f) >= 256 && bf_filter_reach(f) < 4096);
+    bf_filter_release(f);
+    CHECK(bf_filter_reach(NULL) == SIZE_MAX);
+    bf_arena_free(a);
+}
+
 TEST(a_copy_works_like_the_original)
 {
     struct bf_arena *a = bf_arena_new(1 << 20);

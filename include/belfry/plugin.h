@@ -495,9 +495,12 @@ struct bf_sink {
      * bf_unknown() or bf_default().  [worker] */
     int (*deliver_blocking)(void *self, const struct bf_delivery *d);
 
+    /* Of each integration, which may set its own: attempts under way, and limits as "1/s 60/m
+     * 400/h", up to four.  Where the plugin's own code delivers, an integration cannot raise
+     * max_parallel; what is over the pace waits, and spends no attempt. */
     uint32_t    max_parallel;           /* 0 lets the hub choose */
     uint32_t    max_merged;             /* firings one message can tell of, d's own too; 0: one */
-    const char *pace;                   /* default limits, "1/s 60/m 400/h", or NULL */
+    const char *pace;                   /* or NULL */
 };
 
 

@@ -5,6 +5,7 @@
  * UTC; a leap second (23:59:60) is taken as the last millisecond before it. */
 #include "core/base/clock.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -75,6 +76,25 @@ bool bf_thread_join_within(pthread_t thread, int64_t ms)
             return false;
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     }
+    return true;
+}
+
+/* The sanitizer does not know sem_clockwait() either; there a clock that may be set has to do. */
+bool bf_sem_wait_within(sem_t *s, int64_t ms)
+{
+#ifdef __SANITIZE_THREAD__
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += ms / SECOND_MS + 1;
+    while (sem_timedwait(s, &until) != 0)
+#else
+    struct timespec until = bf_mono_in(ms);
+
+    while (sem_clockwait(s, CLOCK_MONOTONIC, &until) != 0)
+#endif
+        if (errno == ETIMEDOUT)
+            return false;
     return true;
 }
 

@@ -5,6 +5,7 @@
 #define BF_CLOCK_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,6 +22,8 @@ const struct bf_clock *bf_clock_system(void);
 struct timespec bf_mono_in(int64_t ms);
 /* Join a thread that is about to end; false if it has not by then. */
 bool bf_thread_join_within(pthread_t thread, int64_t ms);
+/* The same for a semaphore. */
+bool bf_sem_wait_within(sem_t *s, int64_t ms);
 static inline int64_t bf_wall_ms(const struct bf_clock *c) { return c->wall_ms(c->arg); }
 static inline int64_t bf_mono_ms(const struct bf_clock *c) { return c->mono_ms(c->arg); }
 

@@ -2,7 +2,6 @@
  *
  * Kinds are looked up by name among what was loaded; the lists are fixed once anything runs, so
  * nothing here needs a lock but what instance.c keeps behind its own. */
-#include <errno.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
@@ -254,7 +253,6 @@ static void take_turn(struct bf_task *task)
 /* A turn that does not come back within wait_ms stays: it is the loop's then. */
 static int on_loop(struct bf_instance *i, bool starting, int64_t wait_ms, struct bf_error *err)
 {
-    struct timespec until = bf_mono_in(wait_ms);
     struct turn *t = bf_new(struct turn);
     int rc;
 
@@ -263,10 +261,9 @@ static int on_loop(struct bf_instance *i, bool starting, int64_t wait_ms, struct
     t->starting = starting;
     sem_init(&t->done, 0, 0);
     rc = bf_loop_post(i->plugins->rooms.loop, &t->task);
-    while (!rc && sem_clockwait(&t->done, CLOCK_MONOTONIC, &until) != 0)
-        if (errno == ETIMEDOUT)
-            return bf_error_set(err, BF_ETIMEDOUT, "%s does not come back from %s()", i->tag,
-                                starting ? "start" : "stop");
+    if (!rc && !bf_sem_wait_within(&t->done, wait_ms))
+        return bf_error_set(err, BF_ETIMEDOUT, "%s does not come back from %s()", i->tag,
+                            starting ? "start" : "stop");
     if (!rc)
         rc = t->rc;
     if (rc)

@@ -683,7 +683,7 @@ TEST(closed_half_way_is_no_answer)
     bf_client_free(c);
 }
 
-static size_t answer_cut_at;
+static atomic_size_t answer_cut_at;
 
 static bool answer_cut(struct server *s, int fd, const char *request, size_t body_len)
 {

@@ -1,11 +1,21 @@
 /* api.h - the REST interface: parse, authorise, call a room, print JSON.
  *
- * One file per noun: teams.c, secrets.c, integrations.c, automations.c, executions.c, events.c,
- * intakes.c, in.c, status.c, each with its table of routes; what they share stands in answer.c,
- * input.c, page.c and write.c.  A handler that writes checks everything it can, on the listener's thread or, where
- * plugins are asked, on a worker; then it posts one piece of work to the engine, with the request
- * parked; the answer leaves after the commit.  Reads use
- * the loop thread's own read-only connection.
+ * One file per noun: organizations.c, teams.c, members.c, users.c, keys.c, secrets.c,
+ * integrations.c, automations.c, executions.c, events.c, intakes.c, in.c, status.c, each with its
+ * table of routes; what they share stands in answer.c, input.c, page.c and write.c.  A handler that
+ * writes checks everything it can, on the listener's thread or, where plugins are asked, on a
+ * worker; then it posts one piece of work to the engine, with the request parked; the answer leaves
+ * after the commit.  Reads use the loop thread's own read-only connection.
+ *
+ * WHO MAY WHAT.  An admin of the hub may everything.  An admin of an organization is admin of all
+ * its teams, and makes, moves and deletes them.  An admin of a team gives roles in it, looks after
+ * its service accounts, its secrets, integrations and intakes, and has the automations that are for
+ * all of it; those of a registry are its organization's admins'.  A member has automations for
+ * projects, and sends events.  A viewer reads.  Who is in a team may read what is its
+ * organization's own.  A key may at most what its own rights say.
+ *
+ * NOT THERE.  What a caller may not read is to it as if it were not there: 404, or 400 where a body
+ * names it, in the words for something that does not exist.  403 is for who may read.
  *
  * Errors are {"error":{"code","message","field"}}; lists {"items":[…],"next":CURSOR or null} with
  * ?limit= (1 to 1,000, default 100) and ?cursor=. */

@@ -118,7 +118,8 @@ static int check_current(struct change *c, struct bf_tx *tx, struct bf_error *er
 static int apply_change(struct bf_work *work, struct bf_tx *tx, struct bf_error *err)
 {
     struct change *c = bf_container_of(work, struct change, checked.write.work);
-    int rc = c->base ? check_current(c, tx, err) : BF_OK;
+    int rc = c->base ? check_current(c, tx, err)
+                     : bf_team_check_there(tx->db, c->what.owner, err);
 
     c->checked.write.now_ms = tx->now_ms;
     if (!rc)

@@ -125,8 +125,11 @@ static int apply_put(struct bf_work *work, struct bf_tx *tx, struct bf_error *er
 {
     struct change *c = bf_container_of(work, struct change, write.work);
     bool made;
-    int rc = bf_intakes_put(tx->db, c->name, c->entity, c->definition, tx->now_ms, &c->is_new, err);
+    int rc = bf_team_check_there(tx->db, c->entity, err);
 
+    if (!rc)
+        rc = bf_intakes_put(tx->db, c->name, c->entity, c->definition, tx->now_ms, &c->is_new,
+                            err);
     if (!rc && c->literal)
         rc = bf_team_put_secret(c->write.api->team, tx->db, c->entity, c->secret, c->literal,
                                 strlen(c->literal), tx->now_ms, &made, err);

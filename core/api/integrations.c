@@ -95,9 +95,12 @@ static int save(struct change *c, struct bf_tx *tx, struct bf_error *err)
     const struct bf_integration_draft *d = &c->draft;
     int rc;
 
-    if (!c->before)
-        return bf_team_put_integration(tx->db, c->id, d->entity, d->sink, c->name, d->stored,
-                                       d->secrets, tx->now_ms, err);
+    if (!c->before) {
+        rc = bf_team_check_there(tx->db, d->entity, err);
+        return rc ? rc
+                  : bf_team_put_integration(tx->db, c->id, d->entity, d->sink, c->name, d->stored,
+                                            d->secrets, tx->now_ms, err);
+    }
     rc = bf_team_change_integration(tx->db, c->id, c->before->revision, d->entity, c->name,
                                     d->stored, d->secrets, err);
     c->was_changed = rc == BF_ENOENT;

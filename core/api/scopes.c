@@ -72,7 +72,9 @@ int bf_api_check_scope(struct bf_api *api, struct bf_exchange *x, const char *en
     bool admins = !project || bf_is_registry(project);
 
     if (!bf_team_exists(api->team, entity) || !bf_api_may_read(api, x, entity))
-        return bf_api_no_entity(x, 400, "scope.entity", entity);
+        return bf_api_no_entity(x, 400,
+                                bf_organization_owns_name(entity) ? "scope" : "scope.entity",
+                                entity);
     if (bf_team_may(api->team, bf_auth_who(x), admins ? BF_ADMIN : BF_EDIT, entity))
         return 0;
     return bf_exchange_fail(x, 403, "forbidden", "scope", "an automation for %s takes the role %s"

@@ -113,6 +113,18 @@ int bf_entity_read(struct bf_db *db, const char *name, struct entity_row *out,
     return rc;
 }
 
+int bf_team_check_there(struct bf_db *db, const char *entity, struct bf_error *err)
+{
+    struct entity_row row;
+    int rc = bf_entity_read(db, entity, &row, err);
+
+    if (rc < 0)
+        return rc;
+    if (rc == 0 || row.deleted)
+        return bf_error_set(err, BF_ENOENT, "%s does not exist (any more)", entity);
+    return BF_OK;
+}
+
 static const char *kind_words(const char *kind)
 {
     return *kind == 'o' ? "an organization" : *kind == 'u' ? "a user" : "a team";

@@ -74,6 +74,8 @@ static int check_free(struct bf_db *db, const char *entity, const struct bf_user
 
     if (rc < 0)
         return rc;
+    if (rc == 0 || row.deleted)
+        return bf_error_set(err, BF_ENOENT, "%s does not exist (any more)", entity);
     if (*row.kind == 'u')
         return bf_error_set(err, BF_EINVAL, "%s is a user's own: nobody else can have a role there;"
                             " make a team to share things", entity);

@@ -137,7 +137,8 @@ static int row_exists(struct bf_db *db, struct bf_query *q, struct bf_error *err
 
 static int has_entity(struct bf_db *db, const char *entity, struct bf_error *err)
 {
-    struct bf_query *q = bf_db_query(db, "SELECT 1 FROM team_entities WHERE name = ?");
+    struct bf_query *q = bf_db_query(db, "SELECT 1 FROM team_entities WHERE name = ?"
+                                         " AND deleted IS NULL");
 
     bf_query_text(q, 1, entity);
     return row_exists(db, q, err);

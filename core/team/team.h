@@ -207,6 +207,9 @@ int bf_team_put_team(struct bf_db *db, const char *name, struct bf_team_put *put
                      struct bf_error *err);
 
 
+/* Inside apply: BF_ENOENT if the entity has gone since the request was let in.  Whoever gives an
+ * entity something asks, or a deleted one would own it. */
+int bf_team_check_there(struct bf_db *db, const char *entity, struct bf_error *err);
 /* What there is of an entity, in the tables of this room. */
 struct bf_owned {
     bool integrations;

@@ -216,3 +216,21 @@ TEST(what_a_team_has_is_found_by_kind)
     CHECK(o.teams && !o.secrets);
     end(&f);
 }
+
+/* A request that was let in before its team was deleted once gave the deleted team a secret. */
+TEST(a_deleted_team_is_given_nothing)
+{
+    struct fixture f = begin();
+    bool made;
+
+    CHECK_INT(put(&f, "ana", -1, NULL), 0);
+    CHECK_INT(bf_team_check_there(f.db, "ops", &f.err), 0);
+    CHECK_INT(bf_team_delete_entity(f.db, "ops", NOW, &f.err), 0);
+    CHECK_INT(bf_team_check_there(f.db, "ops", &f.err), BF_ENOENT);
+    CHECK_INT(bf_team_check_there(f.db, "nowhere", &f.err), BF_ENOENT);
+    CHECK_INT(give(&f, "ops", "ana", "admin"), BF_ENOENT);
+    CHECK_INT(give(&f, "nowhere", "ana", "admin"), BF_ENOENT);
+    CHECK_INT(put(&f, "bot", -1, "ops"), BF_ECONFIG);
+    CHECK_INT(bf_team_put_secret(f.team, f.db, "ops", "S", "v", 1, NOW, &made, &f.err), BF_ENOENT);
+    end(&f);
+}

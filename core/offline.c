@@ -15,12 +15,15 @@
 #include "core/base/crypto.h"
 #include "core/data.h"
 
+#define FIRST_ADMIN "admin"     /* whose journal has what concerns the hub */
+
 struct change {
     struct bf_work work;
     const char *user;
     struct bf_user_put put;
     struct bf_key key;
     const char *text;           /* of the key; NULL: the change is the user */
+    bool rotates;               /* or it is the master key, and this its record */
     struct bf_team *team;
     pthread_mutex_t lock;
     pthread_cond_t ended;
@@ -33,6 +36,8 @@ static int apply_change(struct bf_work *work, struct bf_tx *tx, struct bf_error 
 {
     struct change *c = bf_container_of(work, struct change, work);
 
+    if (c->rotates)
+        return bf_bus_record(tx, "belfry.master_key.rotate", FIRST_ADMIN, NULL, "{}", 2, err);
     if (c->text)
         return bf_people_add_key(c->team, tx, c->text, &c->key, NULL, err);
     return bf_people_put_user(tx, c->user, &c->put, NULL, err);
@@ -102,7 +107,10 @@ static int with_database(const char *dir, const char *path, struct change *c,
         return rc;
     rc = bf_team_open(db, dir, &c->team, err);
     if (!rc) {
-        rc = with_bus(db, c, err);
+        if (c->rotates)
+            rc = bf_team_rotate(c->team, db, bf_wall_ms(bf_clock_system()), err);
+        if (!rc)
+            rc = with_bus(db, c, err);
         bf_team_close(c->team);
     }
     bf_db_close(db);
@@ -149,5 +157,16 @@ int bf_data_add_key(const char *data_dir, const char *user, const char *name, un
     c.key.rights = rights ? rights : BF_ALL_RIGHTS;
     snprintf(c.key.user, sizeof(c.key.user), "%s", user);
     snprintf(c.key.name, sizeof(c.key.name), "%s", name);
+    return run(data_dir, &c, err);
+}
+
+int bf_data_rotate(const char *data_dir, struct bf_error *err)
+{
+    struct change c = {.rotates = true};
+    char path[BF_DATA_PATH_MAX];
+
+    snprintf(path, sizeof(path), "%s/belfry.db", data_dir);
+    if (access(path, F_OK) != 0)
+        return bf_error_field(err, BF_ENOENT, "data", "there is no hub's data in %s", data_dir);
     return run(data_dir, &c, err);
 }

@@ -251,6 +251,7 @@ int bf_cli_test(struct bf_cli *c);
 int bf_cli_user_create(struct bf_cli *c);
 int bf_cli_member_add(struct bf_cli *c);
 int bf_cli_key_create(struct bf_cli *c);
+int bf_cli_rotate(struct bf_cli *c);
 int bf_cli_resend(struct bf_cli *c);
 int bf_cli_cancel(struct bf_cli *c);
 int bf_cli_execution(struct bf_cli *c);

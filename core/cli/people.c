@@ -196,3 +196,19 @@ int bf_cli_key_create(struct bf_cli *c)
         status = bf_cli_send(c, "POST", path, bf_body_print(&b), &reply);
     return status ? status : show_key(c, &reply);
 }
+
+
+/* --- the master key ------------------------------------------------------------- */
+
+int bf_cli_rotate(struct bf_cli *c)
+{
+    const char *data = bf_cli_value(c, "data");
+    struct bf_error err;
+
+    if (!data)
+        return bf_cli_change(c);
+    if (bf_data_rotate(data, &err))
+        return bf_cli_fail(c, "%s", err.words);
+    printf("all secrets are sealed with a new master key: %s/master.key\n", data);
+    return 0;
+}

@@ -266,8 +266,10 @@ static const struct bf_verb secret_verbs[] = {
     {"delete", "NAME", "forget it", NULL, bf_cli_change, NULL, none,
      BF_VERB_REMOTE | BF_VERB_CONFIRM, "DELETE", "/api/v1/teams/{team}/secrets/{1}", NULL,
      "secret {1} of {team} is deleted"},
-    {"rotate", "", "seal all secrets of the hub anew, with a new master key", NULL, bf_cli_change,
-     NULL, none, BF_VERB_REMOTE | BF_VERB_CONFIRM, "POST", "/api/v1/master-key/rotate", NULL,
+    {"rotate", "", "seal all secrets of the hub anew, with a new master key",
+     "The hub goes on working.  With --data, this is done in a data directory while no hub runs there.\n"
+     "Keep the new DATA/master.key, and the old one for as long as there are backups from before.\n",
+     bf_cli_rotate, NULL, none, BF_VERB_REMOTE | BF_VERB_CONFIRM | BF_VERB_OFFLINE, "POST", "/api/v1/master-key/rotate", NULL,
      "all secrets are sealed with a new master key"},
     {NULL},
 };

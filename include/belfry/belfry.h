@@ -141,6 +141,10 @@ BF_EXPORT int bf_data_add_user(const char *data_dir, const char *user, bool admi
 BF_EXPORT int bf_data_add_key(const char *data_dir, const char *user, const char *name,
                               unsigned rights, const char *key, struct bf_error *err);
 
+/* Take a new master key, and seal all secrets anew.  Whatever ends it, the directory opens
+ * afterwards.  BF_ENOENT: no hub has been there.  BF_EEXIST: one runs there.  [any] */
+BF_EXPORT int bf_data_rotate(const char *data_dir, struct bf_error *err);
+
 
 /* --- settings, plugins and receivers, for commands -------------------------- */
 

@@ -83,7 +83,23 @@ within 10 signed $((n + 1)) || bad "and secrets open" "$(tail -n 5 "$tmp/hub.log
 is "both of them" "$(executions failed)" 0
 [ ! -e "$DATA/master.key.next" ] || bad "no half of a rotation is left"
 is "and the next rotation finds all of them" "$(rotate | jq -c '[.secrets, .unreadable]')" "[302,0]"
+"$BELFRY" secrets rotate --data "$DATA" >"$tmp/answer" 2>&1
+is "not by another program while the hub runs" $? 1
+has "which is told" "$(cat "$tmp/answer")" "another hub is running"
 stop_hub
 is "the hub ends well" $? 0
+
+# --- while no hub runs
+
+before=$(bytes "$DATA/master.key")
+"$BELFRY" secrets rotate --data "$DATA" >"$tmp/answer" 2>&1
+is "a command does it while none runs" $? 0
+[ "$(bytes "$DATA/master.key")" != "$before" ] || bad "and the key is another one"
+"$BELFRY" secrets rotate --data "$tmp/nowhere" >"$tmp/answer" 2>&1
+is "but not where no hub has been" "$? $(ls -d "$tmp/nowhere" 2>/dev/null)" "1 "
+start_hub
+emit "$(alias_event production)" >"$tmp/answer"
+within 10 signed $((n + 2)) || bad "secrets open as before" "$(tail -n 5 "$tmp/hub.log")"
+is "all of them" "$(rotate | jq -c '[.secrets, .unreadable]')" "[302,0]"
 
 finish

@@ -118,6 +118,7 @@ receivers:
   - url: $URL/api/v1/in/alerts
     http_config: {authorization: {credentials: a-token-for-alertmanager}}
 END
+: >"$tmp/am.log"
 prometheus-alertmanager --config.file="$tmp/alertmanager.yml" --storage.path="$tmp/am" \
     --web.listen-address=127.0.0.1:0 --cluster.listen-address= >"$tmp/am.log" 2>&1 &
 started="$started $!"
@@ -140,6 +141,18 @@ amtool --alertmanager.url="http://$am" alert add LossDiverged job=vision severit
     --end="$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$tmp/amtool" 2>&1
 within 10 one_arrived alertmanager.resolved
 is "and that it is over" "$(arrived alertmanager.resolved)" 1
+
+# --- an event of an intake fires an automation
+
+start "$tmp/receive.log" "$B/tests/tools/receive" --listen 127.0.0.1:0
+ID=$(add_webhook acme hook "{\"url\":\"http://$ADDRESS/hook\"}")
+api POST /api/v1/automations "{\"name\": \"on hook\", \"scope\": {\"entity\": \"acme\"},
+    \"event\": {\"type\": \"open.hook\"},
+    \"actions\": [{\"integration\": \"$ID\", \"config\": {\"payload\": {\"t\": \"\${event_type}\"}}}]}" \
+    >"$tmp/answer"
+arrive open '{}' >/dev/null
+within 10 have_executions finished 1
+is "a foreign webhook fires an automation" "$(executions finished)" 1
 
 # --- disabled, rotated, restarted, deleted
 

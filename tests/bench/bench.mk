@@ -3,8 +3,11 @@
 $(B)/tests/bench/bare: $(B)/tests/bench/bare.o $(B)/tests/tools/tool.o
 	$(Q)$(LINK) $^ -lmicrohttpd -lcurl -lsqlite3 -o $@
 
+$(B)/tests/bench/rows: $(B)/tests/bench/rows.o $(B)/tests/tools/tool.o
+	$(Q)$(LINK) $^ -lsqlite3 -o $@
+
 # PARTS="a c" runs only these.
-bench: all $(TOOL_PROGRAMS) $(B)/tests/bench/bare
+bench: all $(TOOL_PROGRAMS) $(B)/tests/bench/bare $(B)/tests/bench/rows
 	$(Q)BUILD=$(B) tests/bench/bench.sh $(PARTS)
 
 .PHONY: bench

@@ -8,6 +8,7 @@
 #   e  event to webhook at 200/s    p50 hub / p50 fdatasync <= 2.5; on tmpfs p99 <= 5 ms
 #   f  memory                       idle <= 15 MB, at full rate and with the receiver down <= 40 MB
 #   g  pages of 1,000,000 executions and events, 10,000 automations, by every kind of filter <= 50 ms
+#   h  intake of 1,000 lines a POST  hub / raw SQLite, the same rows   >= 0.40
 #
 # Both sides of a comparison run in turns, on the same machine at the same time, and the ratio is
 # the median of the rounds' ratios: what else the machine does falls on both.  Ratios come first,
@@ -24,7 +25,7 @@ case $BUILD in /*) ;; *) BUILD=$here/$BUILD ;; esac
 ROUNDS=${BENCH_ROUNDS:-5}
 SECONDS_EACH=${BENCH_SECONDS:-3}
 HUB=$BUILD/belfry LOAD=$BUILD/tests/tools/load RECEIVE=$BUILD/tests/tools/receive
-BARE=$BUILD/tests/bench/bare SQL=$BUILD/tests/tools/sql
+BARE=$BUILD/tests/bench/bare ROWS=$BUILD/tests/bench/rows SQL=$BUILD/tests/tools/sql
 KEY=bf-0123456789abcdefghijklmnopqrstuvwxyzABCD
 WORK=$(mktemp -d "${BENCH_DIR:-$BUILD}/bench.XXXXXX") || exit 2
 mkdir "$WORK/series"
@@ -610,19 +611,51 @@ part_g()
     stop "$g_pid"
 }
 
+# --- h: batches of lines ------------------------------------------------------------------------
+
+# The rate of the load is in requests.
+h_hub() { measured "$hub_pid" send "$hub_url/api/v1/events" --connections 4 \
+              --seconds "$SECONDS_EACH" --body-file "$WORK/lines"
+          hub_rate=$(calc "$per_second * 1000"); keep h_hub "$hub_rate"
+          keep h_hub_cpu "$(calc "$cpu_us / 1000")"; }
+h_raw() { "$ROWS" "$WORK/h-raw/belfry.db" "$WORK/lines" acme artifact.alias.add vision classifier \
+              "$SECONDS_EACH" >"$WORK/rows.out" || die "no rows"
+          raw_rate=$(field per_second "$WORK/rows.out"); keep h_raw "$raw_rate"; }
+h_round() { ratio h "$hub_rate" "$raw_rate"; }
+
+part_h()
+{
+    for i in $(seq 1000); do
+        printf '{"type":"artifact.alias.add","entity":"acme","project":"vision","collection":'
+        printf '"classifier","alias":"candidate","author":"ana","artifact":{"id":"QXJ0aWZhY3Q6%d",' "$i"
+        printf '"version":"v%d","type":"model","metadata":{"accuracy":0.93,"epoch":%d}}}\n' "$i" "$i"
+    done >"$WORK/lines"
+    start_hub raw "$WORK/h-raw"
+    stop "$raw_pid"
+    start_hub hub "$WORK/h"
+    set_up "$hub_url"
+    add_automations "$hub_url" 1000
+    in_turns h_raw h_hub h_round
+    target "h. intake of 1,000 lines a POST: hub / raw SQLite" "$(median h)" '>=' 0.40
+    cpu "h. hub" h_hub_cpu
+    figure "h. hub" h_hub events/s
+    figure "h. raw SQLite, 1,024 rows a commit" h_raw rows/s
+    stop "$hub_pid"
+}
+
 # --- all -------------------------------------------------------------------------------------
 
-for program in "$HUB" "$LOAD" "$RECEIVE" "$BARE" "$SQL"; do
+for program in "$HUB" "$LOAD" "$RECEIVE" "$BARE" "$ROWS" "$SQL"; do
     [ -x "$program" ] || die "$program is not there: run make first"
 done
 for program in curl wrk; do
     command -v "$program" >/dev/null || die "$program is not installed"
 done
-[ $# -gt 0 ] || set -- a b c d e f g
+[ $# -gt 0 ] || set -- a b c d e f g h
 for part in "$@"; do
     case $part in
-    [a-g]) say "part $part ..."; "part_$part" ;;
-    *) die "there is no part $part; there are: a b c d e f g" ;;
+    [a-h]) say "part $part ..."; "part_$part" ;;
+    *) die "there is no part $part; there are: a b c d e f g h" ;;
     esac
 done
 {

@@ -151,6 +151,7 @@ help:
 	@echo 'make e2e        the end-to-end tests alone'
 	@echo 'make fault      the long fault runs: 100 kills, 100,000 waiting deliveries'
 	@echo 'make soak       the longest forms: 1,000,000 JSON texts against another parser'
+	@echo 'make fuzz       every fuzz target under libFuzzer, FUZZ_SECONDS=60 each'
 	@echo 'make bench      measure against bare programs of the same libraries; prints ratios'
 	@echo 'make install    into $$DESTDIR$$PREFIX ($(PREFIX)); make uninstall takes it away'
 	@echo 'make dist       a source archive;  make clean removes $(BUILD)'

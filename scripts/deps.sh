@@ -1,5 +1,5 @@
 #!/bin/sh
-# deps.sh build|test - install the Debian packages that building, or testing, needs.
+# deps.sh build|test|... - install the Debian packages that building, or testing, needs.
 #
 # Asks dpkg first, so it costs nothing once they are there.  Uses sudo if we are not root.  Some of
 # the test's packages are servers: without an init system Debian leaves them stopped, with one it may
@@ -12,13 +12,15 @@ demo="curl jq ca-certificates"
 test="clang mandoc curl jq ca-certificates openssl strace procps webhook nginx-light nodejs npm
       prometheus prometheus-alertmanager"
 bench="wrk"
+fuzz="clang libclang-rt-14-dev"
 
 case "${1-}" in
 build) want="$build" ;;
 run) want="$build $demo" ;;
 test) want="$build $demo $test" ;;
 bench) want="$build $demo $bench" ;;
-*) echo "usage: deps.sh build|run|test|bench" >&2; exit 2 ;;
+fuzz) want="$build $fuzz" ;;
+*) echo "usage: deps.sh build|run|test|bench|fuzz" >&2; exit 2 ;;
 esac
 
 missing=

@@ -31,6 +31,7 @@ PLUGIN_PROGRAMS := $(PLUGIN_TESTS:%=$(B)/tests/plugin/%)
 TOOL_PROGRAMS   := $(TOOLS:%=$(B)/tests/tools/%) $(B)/tests/json/gate
 
 include tests/bench/bench.mk
+include tests/fuzz/fuzz.mk
 
 unit: $(UNIT_PROGRAMS)
 	$(Q)scripts/run-tests.sh $(UNIT_PROGRAMS)
@@ -38,7 +39,7 @@ unit: $(UNIT_PROGRAMS)
 e2e: all $(TOOL_PROGRAMS) $(SKELETONS)
 	$(Q)B=$(B) scripts/run-tests.sh $(E2E)
 
-test-programs: all $(UNIT_PROGRAMS) $(PLUGIN_PROGRAMS) $(TOOL_PROGRAMS) $(SKELETONS)
+test-programs: all $(UNIT_PROGRAMS) $(PLUGIN_PROGRAMS) $(TOOL_PROGRAMS) $(SKELETONS) $(FUZZ_REPLAYS)
 
 # The long forms.
 fault: test-programs
@@ -64,8 +65,10 @@ test-here: test-programs
 	+$(Q)$(MAKE) --no-print-directory SANITIZE=thread CFLAGS='-O1 -g' test-programs
 	$(Q)scripts/run-tests.sh scripts/layers.sh tests/abi/headers.sh \
 	    $(UNIT_PROGRAMS) $(PLUGIN_PROGRAMS) \
+	    $(foreach t,$(FUZZ_TARGETS),'$(B)/tests/fuzz/replay_$(t) tests/fuzz/corpus/$(t)/*') \
 	    $(foreach t,$(E2E) $(FAULT),'B=$(B) $(t)') \
 	    $(call in,$(ASAN),$(UNIT_PROGRAMS) $(PLUGIN_PROGRAMS)) \
+	    $(foreach t,$(FUZZ_TARGETS),'$(ASAN)/tests/fuzz/replay_$(t) tests/fuzz/corpus/$(t)/*') \
 	    $(foreach t,$(E2E) tests/fault/receivers.sh,'SANITIZED=1 B=$(ASAN) $(t)') \
 	    $(call in,$(TSAN),$(UNIT_PROGRAMS)) \
 	    $(foreach t,tests/e2e/way.sh tests/fault/receivers.sh,'SANITIZED=1 B=$(TSAN) $(t)')

@@ -1,0 +1,28 @@
+#!/bin/bash
+# canary.sh - a secret's value leaves only in the request that it was granted to.
+. "$(dirname "$0")/lib.sh"
+
+need_npm
+random() { openssl rand -hex 24; }
+echo "bf-$(random)" >"$tmp/key"
+random >"$tmp/token"
+umask 077
+cat >"$tmp/config.lua" <<END
+data = "$tmp/data"
+listen = "127.0.0.1:0"
+allow_addresses = "127.0.0.0/8"
+log_level = "debug"
+admin_key = "$(cat "$tmp/key")"
+metrics_token = "$(cat "$tmp/token")"
+END
+start "$tmp/hub.log" "$BELFRY" serve --config "$tmp/config.lua"
+HUB_PID=$PID
+within 10 curl -sf -o "$tmp/ready" "http://$ADDRESS/readyz" || bad "the hub is ready"
+add_up node tests/e2e/canary.mjs "http://$ADDRESS" "$tmp/key" "$HUB_PID" "$tmp/data" \
+    "$tmp/hub.log" "$tmp/token"
+
+is "no core is written" "$(awk '/core file size/ {print $5}' "/proc/$HUB_PID/limits")" 0
+is "and nobody else may look into its memory" "$(stat -c %U "/proc/$HUB_PID/mem")" root
+stop_hub
+is "the hub stops well" $? 0
+finish

@@ -265,6 +265,7 @@ static int open_api(struct bf_hub *hub, struct bf_error *err)
         .intakes = hub->intakes,
         .plugins = hub->plugins,
         .courier = hub->courier,
+        .keeper = hub->keeper,
         .listener = hub->listener,
         .public_url = hub->public_url,
         .db_path = hub->db_path,

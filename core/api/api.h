@@ -29,6 +29,7 @@
 #include "core/base/log.h"
 #include "core/bus/bus.h"
 #include "core/delivery/courier.h"
+#include "core/keeper/keeper.h"
 #include "core/net/listener.h"
 #include "core/plugin/plugins.h"
 #include "core/team/intakes.h"
@@ -43,6 +44,7 @@ struct bf_api {
     struct bf_intakes *intakes;
     struct bf_plugins *plugins;
     struct bf_courier *courier;
+    struct bf_keeper *keeper;
     struct bf_listener *listener;
     const char *public_url;
     const char *db_path;

@@ -205,6 +205,21 @@ static void put_store(struct bf_buf *b, struct bf_api *api, struct bf_db *db)
           count_pending(db));
 }
 
+static void put_kept(struct bf_buf *b, struct bf_keeper *k)
+{
+    struct bf_keeper_counts n;
+
+    bf_keeper_count(k, &n);
+    bf_prom_head(b, "belfry_retention_cut_total", "counter",
+                 "What retention has cut since the start.");
+    labeled(b, "belfry_retention_cut_total", "what", "executions", n.executions_cut);
+    labeled(b, "belfry_retention_cut_total", "what", "events", n.events_cut);
+    labeled(b, "belfry_retention_cut_total", "what", "keys", n.keys_cut);
+    gauge(b, "belfry_database_used_bytes",
+          "What the database held after the last pass of retention, without space to be used again.",
+          (uint64_t)n.bytes);
+}
+
 
 /* --- the process ------------------------------------------------------------------- */
 
@@ -298,6 +313,7 @@ static int on_metrics(struct bf_exchange *x, void *arg)
     put_destinations(&b, api->courier);
     put_listener(&b, api->listener);
     put_store(&b, api, bf_exchange_local(x));
+    put_kept(&b, api->keeper);
     put_process(&b);
     if (b.failed) {
         bf_buf_fini(&b);

@@ -7,19 +7,21 @@
 set -eu
 
 build=$1
+belfry=$build/belfry
 run=$build/run
 listen=${BELFRY_LISTEN:-127.0.0.1:8320}
 receiver=${BELFRY_RECEIVER:-127.0.0.1:8321}
-url=http://$listen
 secret=a-secret-to-sign-with
+unset BELFRY_URL BELFRY_API_KEY BELFRY_TEAM BELFRY_CONFIG
 
 mkdir -p "$run"
+XDG_CONFIG_HOME=$(cd "$run" && pwd)/config
+export XDG_CONFIG_HOME
 first=
 [ -f "$run/admin.key" ] || first=1
 if [ -n "$first" ]; then
     (umask 077 && echo "bf-$(tr -dc 'A-Za-z0-9' </dev/urandom | head -c 40)" >"$run/admin.key")
 fi
-key=$(cat "$run/admin.key")
 
 hub_pid='' receiver_pid=''
 stop() {
@@ -31,73 +33,56 @@ stop() {
 trap stop EXIT
 trap 'exit 0' INT TERM
 
-api() { # METHOD PATH BODY
-    curl -sS --fail-with-body -X "$1" "$url$2" -H "Authorization: Bearer $key" -d "$3" || {
-        echo "^ $1 $2" >&2
-        exit 1
-    }
-}
-
+# Once it answers, its key is kept for all that follows.
 wait_ready() {
     for _ in $(seq 100); do
         kill -0 "$hub_pid" 2>/dev/null || exit 1
-        curl -sf "$url/readyz" >/dev/null && return
+        "$belfry" login "http://$listen" <"$run/admin.key" >/dev/null 2>"$run/login.err" && return
         sleep 0.05
     done
+    cat "$run/login.err" >&2
     echo "run.sh: the hub is not ready after 5 s" >&2
     exit 1
 }
 
-"$build/belfry" listen "$receiver" --secret "$secret" &
+"$belfry" listen "$receiver" --secret "$secret" &
 receiver_pid=$!
-BELFRY_ADMIN_KEY=$key "$build/belfry" serve --data "$run/data" --listen "$listen" \
-    --allow_addresses 127.0.0.0/8 &
+BELFRY_ADMIN_KEY=$(cat "$run/admin.key") "$belfry" serve --data "$run/data" --listen "$listen" \
+    --allow-addresses 127.0.0.0/8 &
 hub_pid=$!
 wait_ready
 
 set_up() {
-    api PUT /api/v1/teams/acme '{}' >/dev/null
-    api PUT /api/v1/teams/acme/secrets/SIGNING '{"value":"'"$secret"'"}' >/dev/null
-    integration=$(api POST /api/v1/teams/acme/integrations \
-        '{"sink":"webhook","name":"receiver",
-          "config":{"url":"http://'"$receiver"'/hook","secret":"SIGNING"}}' | jq -r .id)
-    api POST /api/v1/automations '{
-        "name": "deploy what is promoted",
-        "scope": {"entity": "acme", "project": "vision"},
-        "event": {"type": "ADD_ARTIFACT_ALIAS", "filter": {"alias": "production"}},
-        "actions": [{"integration": "'"$integration"'", "config": {"payload": {
-            "text": "${event_author} promoted ${artifact_version_string}",
-            "accuracy": "${json:artifact_metadata.accuracy}"}}}]}' >/dev/null
+    "$belfry" teams create acme
+    echo "$secret" | "$belfry" secrets set SIGNING
+    "$belfry" integrations create --sink webhook --name receiver \
+        url="http://$receiver/hook" secret=SIGNING
+    # shellcheck disable=SC2016 # the hub expands them
+    "$belfry" automations create --name "deploy what is promoted" --project vision \
+        --on ADD_ARTIFACT_ALIAS --filter '{"alias":"production"}' --integration receiver \
+        --payload '{"text": "${event_author} promoted ${artifact_version_string}",
+                    "accuracy": "${json:artifact_metadata.accuracy}"}'
 }
-
-emit() {
-    api POST /api/v1/events "$event"
-    echo
-}
-
-event='{"type":"artifact.alias.add","entity":"acme","project":"vision","collection":"resnet",
- "alias":"production","author":"ana","artifact":{"version":"v7","metadata":{"accuracy":0.93}}}'
 
 if [ -n "$first" ]; then
     set_up
     echo
     echo "An event: ana puts the alias \"production\" on acme/vision/resnet:v7"
-    emit
+    "$belfry" emit --type artifact.alias.add --project vision --collection resnet \
+        --alias production --author ana artifact.version=v7 artifact.metadata.accuracy:=0.93
     sleep 1
 fi
 
 cat <<END
-The hub runs on $url; what it keeps is in $run.
+The hub runs on http://$listen; what it keeps is in $run.
 It has one automation: the alias "production" in acme/vision calls the receiver above.
-Send it another event:
+In another terminal, send it another event, and ask what became of it:
 
-    curl $url/api/v1/events -H "Authorization: Bearer \$(cat $run/admin.key)" -d '
-$event'
+    export XDG_CONFIG_HOME=$XDG_CONFIG_HOME     # this hub's key is there
+    $belfry emit --type artifact.alias.add --project vision --collection resnet \\
+        --alias production --author ana artifact.version=v8 artifact.metadata.accuracy:=0.94
+    $belfry executions list
 
-and ask what became of it:
-
-    curl $url/api/v1/executions -H "Authorization: Bearer \$(cat $run/admin.key)"
-
-Ctrl-C stops both.
+$belfry help lists what else there is.  Ctrl-C stops both.
 END
 wait "$hub_pid"

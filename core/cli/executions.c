@@ -46,6 +46,8 @@ int bf_cli_execution(struct bf_cli *c)
 /* Many at once, request after request: the hub does so many in each and says where to go on. */
 static int change_many(struct bf_cli *c, const char *verb, const char *done)
 {
+    bool dry = bf_cli_flag(c, "dry-run");
+    const char *member = dry ? bf_arena_printf(c->arena, "would_%s", verb) : done;
     struct bf_reply_text reply;
     const char *query, *team, *cursor = NULL;
     int64_t sum = 0, n;
@@ -56,7 +58,7 @@ static int change_many(struct bf_cli *c, const char *verb, const char *done)
     rc = bf_cli_team(c, &team);         /* of one team at a time, lest it be more than was meant */
     if (!rc)
         rc = filters(c, &query);
-    if (!rc)
+    if (!rc && !dry)
         rc = bf_cli_confirm(c, bf_arena_printf(c->arena, "%s everything that matches?", verb));
     do {
         const char *path = bf_arena_printf(c->arena, "/api/v1/executions/%s%s%s%s", verb, query,
@@ -66,13 +68,13 @@ static int change_many(struct bf_cli *c, const char *verb, const char *done)
             rc = bf_cli_send(c, "POST", path, "{}", &reply);
         if (rc)
             return rc;
-        sum += bf_json_int(bf_json_get(reply.json, done), &n) ? n : 0;
+        sum += bf_json_int(bf_json_get(reply.json, member), &n) ? n : 0;
         cursor = bf_json_str(c->arena, bf_json_get(reply.json, "next"));
     } while (cursor);
     if (bf_cli_flag(c, "json"))
-        printf("{\"%s\":%lld}\n", done, (long long)sum);
+        printf("{\"%s\":%lld}\n", member, (long long)sum);
     else
-        printf("%lld %s\n", (long long)sum, done);
+        printf("%lld %s%s\n", (long long)sum, dry ? "would be " : "", done);
     return 0;
 }
 
@@ -81,6 +83,8 @@ static int change_one(struct bf_cli *c)
 {
     struct bf_verb one = *c->verb;
 
+    if (bf_cli_flag(c, "dry-run"))
+        return bf_cli_usage(c, "--dry-run is for many, not for one by its ID");
     one.flags &= ~BF_VERB_CONFIRM;
     c->verb = &one;
     return bf_cli_change(c);

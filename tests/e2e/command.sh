@@ -98,6 +98,16 @@ has "an unknown option by its name" "$(err)" ulr
 b integrations create --sink webhook --name other url
 has "what is no KEY=VALUE is told" "$(err)" "neither a file nor KEY=VALUE"
 is "by its name it is shown" "$(b integrations show deployer --json | jq -r .name)" deployer
+has "it can be changed" "$(b integrations update deployer --name deploy-er)" '"deploy-er" is updated'
+is "the rest stays" "$(b integrations show deploy-er --json | jq -r .config.secret)" SIGNING
+b integrations update deploy-er --name deployer "url=http://$RECEIVER/deployed" >"$tmp/out"
+is "its options too" "$(b integrations show deployer --json | jq -c '[.config.url, .config.secret]')" \
+    "[\"http://$RECEIVER/deployed\",\"SIGNING\"]"
+has "it can be switched off" "$(b integrations disable deployer)" disabled
+has "which the list shows" "$(b integrations list)" disabled
+has "and on" "$(b integrations enable deployer)" enabled
+b integrations create --sink webhook --name short "url=http://$RECEIVER/x" >"$tmp/out"
+has "and deleted" "$(b integrations delete short -y)" deleted
 b integrations show nobody
 is "an unknown name is missing" "$(rc)" 5
 has "with the way to the list" "$(err)" "belfry integrations list --team acme"
@@ -201,6 +211,8 @@ b executions resend
 is "what is sent again must be said" "$(rc)" 2
 has "what was cancelled can be sent again" "$(b executions resend "$waits")" \
     "execution $waits is sent again, as"
+has "it can be told how many that would be" \
+    "$(b executions resend --automation breaks --status cancelled --dry-run)" "would be resent"
 has "or all that match" "$(b executions cancel --automation breaks --since 1h --yes)" cancelled
 is "the history goes elsewhere as lines" \
     "$(b executions export --automation breaks | jq -r .automation_name | sort -u)" breaks

@@ -6,6 +6,7 @@
 #include "core/delivery/loop.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "core/base/base.h"
@@ -20,7 +21,7 @@ struct bf_loop {
     void (*on_turn)(void *arg);
     void *on_turn_arg;
     pthread_t thread;
-    bool started;
+    atomic_bool started;
     struct bf_timer **heap;     /* the loop's thread, from here down */
     uint32_t n_timers;
     uint32_t cap;

@@ -179,7 +179,7 @@ TEST(every_live_setting_is_changed_by_a_reload)
         snprintf(words, sizeof(words), "%s is \"%s\" from now on", s.name, another);
         reload(&w, text);
         if (!logged(&w, words, 1))
-            test_failed(__FILE__, __LINE__, "%s is not in force:\n%s", s.name, w.log.text);
+            test_failed(__FILE__, __LINE__, "%s is not in force", s.name);
         n++;
     }
     CHECK(n >= 2);
@@ -216,7 +216,7 @@ TEST(a_bad_file_changes_nothing)
     unlink(w.file);
     bf_hub_reload(w.hub);
     CHECK(logged(&w, "reload refused", 5));
-    CHECK(!strstr(w.log.text, "from now on"));
+    CHECK_INT(times_logged(&w, "from now on"), 0);
     close_hub(&w);
 }
 

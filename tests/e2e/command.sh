@@ -103,6 +103,11 @@ is "the rest stays" "$(b integrations show deploy-er --json | jq -r .config.secr
 b integrations update deploy-er --name deployer "url=http://$RECEIVER/deployed" >"$tmp/out"
 is "its options too" "$(b integrations show deployer --json | jq -c '[.config.url, .config.secret]')" \
     "[\"http://$RECEIVER/deployed\",\"SIGNING\"]"
+has "it can be tried" "$(b integrations test deployer --payload '{"try":"this"}')" delivered
+has "with what was said" "$(cat "$tmp/listen.log")" '"try":"this"'
+b integrations create --sink webhook --name dead url=http://127.0.0.1:1/ >"$tmp/out"
+b integrations test dead >"$tmp/out"
+is "a try that fails is a failure" "$(rc)" 1
 has "it can be switched off" "$(b integrations disable deployer)" disabled
 has "which the list shows" "$(b integrations list)" disabled
 has "and on" "$(b integrations enable deployer)" enabled
@@ -264,6 +269,17 @@ b emit --type test.evil --author "$evil" >"$tmp/out"
 b events list --limit 5 >"$tmp/out"
 is "no event drives the terminal" "$(grep -c $'\033\|\007\|\xe2\x80\xae' "$tmp/out")" 0
 has "its text is shown instead" "$(cat "$tmp/out")" '\u001b]0;owned'
+
+# --- a terminal
+
+# A pseudo-terminal of 76 columns.
+tty() { script -qec "stty cols 76; $*" "$tmp/typescript" </dev/null; }
+TERM=xterm tty "$BELFRY" executions list >"$tmp/out"
+has "on a terminal a status has a colour" "$(cat "$tmp/out")" $'\033['
+widest=$(sed 's/\x1b\[[0-9]*m//g; s/…/./g' "$tmp/out" | tr -d '\r' | awk '{ if (length > n) n = length } END { print n }')
+at_most "and a table fits" "$widest" 76
+is "unless colours are unwanted" "$(TERM=xterm NO_COLOR=1 tty "$BELFRY" executions list | grep -c $'\033')" 0
+is "elsewhere there are none" "$(b executions list | grep -c $'\033')" 0
 
 # --- the hub itself
 

@@ -4,6 +4,9 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "core/base/base.h"
+#include "core/base/crypto.h"
+
 void bf_cli_variable(const char *setting, char *out, size_t len)
 {
     char *at = out + snprintf(out, len, "BELFRY_");
@@ -19,16 +22,29 @@ static void give(struct bf_cli_settings *s, const char *name, const char *value)
         s->items[s->n++] = (struct bf_setting){name, value};
 }
 
+/* What a program was started with can be read in /proc for as long as it runs, and is passed on to
+ * what it starts: a secret is taken out of there.  The copy lives as long as the program. */
+static const char *take_out(const char *value)
+{
+    const char *mine = bf_strdup(value);
+
+    bf_wipe((char *)value, strlen(value));
+    return mine;
+}
+
 void bf_cli_settings(const struct bf_cli *c, struct bf_cli_settings *s)
 {
-    const char *name;
+    struct bf_setting_info info = {.size = sizeof(info)};
     char variable[80];
 
     memset(s, 0, sizeof(*s));
-    for (size_t i = 0; (name = bf_setting_name(i)); i++) {
-        bf_cli_variable(name, variable, sizeof(variable));
-        if (bf_cli_env(variable))
-            give(s, name, bf_cli_env(variable));
+    for (size_t i = 0; bf_setting_describe(i, &info); i++) {
+        const char *value;
+
+        bf_cli_variable(info.name, variable, sizeof(variable));
+        value = bf_cli_env(variable);
+        if (value)
+            give(s, info.name, info.secret ? take_out(value) : value);
     }
     s->n_environment = s->n;
     for (size_t i = 0; i < c->n_given; i++)

@@ -124,7 +124,7 @@ static const struct bf_option_row automation_filters[] = {
 static const struct bf_option_row automation_options[] = {
     {"name", 0, "NAME", "what it is called"},
     {"description", 0, "TEXT", "what it is for"},
-    {"on", 0, "TYPE", "the event it fires on: ADD_ARTIFACT_ALIAS, RUN_STATE, …"},
+    {"on", 0, "TYPE", "what it fires on: ADD_ARTIFACT_ALIAS, LINK_MODEL, …, or a type of yours"},
     {"project", 'p', "NAME", "in this project only (default: the whole team)"},
     {"collection", 0, "NAME", "in this collection only"},
     {"filter", 'f', "JSON", "which of those events: '{\"alias\":\"production\"}'"},

@@ -12,10 +12,9 @@ data = "$tmp/data"
 listen = "127.0.0.1:0"
 allow_addresses = "127.0.0.0/8"
 log_level = "debug"
-admin_key = "$(cat "$tmp/key")"
 metrics_token = "$(cat "$tmp/token")"
 END
-start "$tmp/hub.log" "$BELFRY" serve --config "$tmp/config.lua"
+BELFRY_ADMIN_KEY=$(cat "$tmp/key") start "$tmp/hub.log" "$BELFRY" serve --config "$tmp/config.lua"
 HUB_PID=$PID
 within 10 curl -sf -o "$tmp/ready" "http://$ADDRESS/readyz" || bad "the hub is ready"
 add_up node tests/e2e/canary.mjs "http://$ADDRESS" "$tmp/key" "$HUB_PID" "$tmp/data" \

@@ -49,7 +49,7 @@ static int walk_chunk(struct walk *w, uint64_t low, uint64_t high)
                            " AND (?3 IS NULL OR entity = ?3) AND (?4 IS NULL OR type = ?4)"
                            " AND (?5 IS NULL OR project = ?5) AND (?6 IS NULL OR collection = ?6)"
                            " ORDER BY seq DESC");
-    int rc;
+    int rc = BF_OK;
 
     bf_query_int(q, 1, (int64_t)low);
     bf_query_int(q, 2, (int64_t)high);

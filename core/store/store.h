@@ -1,7 +1,8 @@
 /* store.h - the SQL door: connections, statements, transactions, migrations.
  *
  * SQL stays in a subset that SQLite and PostgreSQL share: ON CONFLICT and RETURNING yes; PRAGMA,
- * rowid, AUTOINCREMENT no.  What is SQLite's own stands in sqlite.c alone.
+ * rowid, AUTOINCREMENT no.  Parameters are ?, or ?N where one stands in several places, which the
+ * other calls $N.  What is SQLite's own stands in sqlite.c alone.
  *
  * A connection is used by one thread at a time.  There is one that writes, the engine's; others
  * are opened read-only and see what was committed before their transaction began.

@@ -683,23 +683,20 @@ TEST(closed_half_way_is_no_answer)
     bf_client_free(c);
 }
 
+static const char answer_to_cut[] = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"
+                                    "Content-Length: 2\r\nX-A: b\r\n\r\nok";
 static atomic_size_t answer_cut_at;
 
 static bool answer_cut(struct server *s, int fd, const char *request, size_t body_len)
 {
-    static const char whole[] = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"
-                                "Content-Length: 2\r\nX-A: b\r\n\r\nok";
-    char part[sizeof(whole)];
+    char part[sizeof(answer_to_cut)];
 
     (void)s;
     (void)request;
     (void)body_len;
-    snprintf(part, answer_cut_at + 1, "%s", whole);
+    snprintf(part, answer_cut_at + 1, "%s", answer_to_cut);
     say(fd, part);
-    if (answer_cut_at < sizeof(whole) - 1)
-        return false;
-    answer_cut_at = SIZE_MAX;   /* that was all of it */
-    return true;
+    return answer_cut_at == sizeof(answer_to_cut) - 1;
 }
 
 /* libcurl takes an answer that breaks off within its head for a whole one: HTTP 200 of "HTTP/1.1
@@ -709,13 +706,14 @@ TEST(an_answer_that_is_cut_anywhere_is_none)
     struct server *s = serve(answer_cut);
     struct bf_client *c = client(LOOPBACK, NULL);
 
-    for (size_t at = 0; answer_cut_at != SIZE_MAX; at++) {
+    for (size_t at = 0; at < sizeof(answer_to_cut); at++) {
+        bool whole = at == sizeof(answer_to_cut) - 1;
         struct outcome o;
 
         answer_cut_at = at;
         o = fetch(c, (struct bf_fetch_request){.url = url(s)});
-        CHECK_INT(o.r.err, answer_cut_at == SIZE_MAX ? 0 : BF_EIO);
-        CHECK_INT(o.r.status, answer_cut_at == SIZE_MAX ? 200 : 0);
+        CHECK_INT(o.r.err, whole ? 0 : BF_EIO);
+        CHECK_INT(o.r.status, whole ? 200 : 0);
         CHECK(o.r.err == 0 || o.r.sent);
     }
     bf_client_free(c);

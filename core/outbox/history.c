@@ -431,7 +431,8 @@ struct sieving {
     uint64_t block;             /* that it is at, once it has begun */
     bool has_begun;
     bool at_end;
-    bool may;                   /* of that block */
+    bool asked;                 /* the sieve of that block, */
+    bool may;                   /* which said this */
 };
 
 static void begin_sieving(struct walk *w, const struct picks *p, struct sieving *s)
@@ -448,7 +449,7 @@ static void begin_sieving(struct walk *w, const struct picks *p, struct sieving 
 /* Whether the block may hold what is wanted; blocks come in the order of the page. */
 static bool block_may_hold(struct walk *w, struct sieving *s, uint64_t block)
 {
-    bool oldest_first = w->query->oldest_first, moved = false;
+    bool oldest_first = w->query->oldest_first;
 
     while (!s->at_end && (!s->has_begun ||
                           (oldest_first ? s->block < block : s->block > block))) {
@@ -456,12 +457,13 @@ static bool block_may_hold(struct walk *w, struct sieving *s, uint64_t block)
         s->at_end = bf_query_step(s->q) != 1;
         if (!s->at_end)
             s->block = (uint64_t)bf_query_col_int(s->q, 0);
-        moved = true;
+        s->asked = false;
     }
     if (s->at_end || s->block != block)
         return true;            /* it has no sieve */
-    if (moved)
+    if (!s->asked)
         s->may = may_hold(w, s->q, 1);
+    s->asked = true;
     return s->may;
 }
 

@@ -5,6 +5,7 @@
 
 #include "core/base/base.h"
 #include "core/outbox/blocks.h"
+#include "core/outbox/cut.h"
 #include "core/outbox/history.h"
 
 struct seen {
@@ -194,7 +195,7 @@ static struct seen begin_many(void)
 }
 
 struct found {
-    uint64_t numbers[MANY + 1];
+    uint64_t numbers[2 * MANY];
     size_t n;
 };
 
@@ -310,6 +311,84 @@ TEST(without_sieves_it_is_found_as_well)
     run_sql(s.db, "DELETE FROM execution_blocks");
     for (int i = 0; i < 200; i++)
         compare(s.db, draw());
+    bf_db_close(s.db);
+}
+
+/* --- while it changes --------------------------------------------------------------- */
+
+static void add_some(struct bf_db *db, unsigned n)
+{
+    uint64_t last = bf_outbox_last(db);
+
+    for (unsigned i = 1; i <= n; i++) {
+        struct bf_query *q = bf_db_query(
+            db, "INSERT INTO executions (number, entity, event, automation, revision, action,"
+                " integration, trigger_name, status, attempts, created, due, first_attempt,"
+                " finished, project, collection) VALUES (?1, 'e' || (?1 % 3), ?1 / 3,"
+                " 'a' || (?2 % 40), 7, 0, 'i' || (?2 % 5), 't' || (?2 % 2), ?3, 0,"
+                " ?1 / 3 * 1000, 0, 0, 0, 'p' || (?2 % 7), 'c' || (?2 % 9))");
+
+        bf_query_int(q, 1, (int64_t)(last + i));
+        bf_query_int(q, 2, chance(100000));
+        bf_query_int(q, 3, chance(4) ? 2 : chance(7));
+        CHECK_INT(bf_query_run(q), 0);
+    }
+}
+
+static void cut_some(struct bf_db *db, unsigned steps)
+{
+    int64_t newest_ms = (int64_t)bf_outbox_last(db) / 3 * 1000;
+    uint64_t from = 0;
+    unsigned n;
+    bool more = true;
+
+    for (unsigned i = 0; more && i < steps; i++)
+        CHECK_INT(bf_outbox_cut(db, newest_ms - chance(700) * 1000, 64, &from, &n, &more), 0);
+    if (chance(2))
+        CHECK_INT(bf_outbox_cut_blocks(db), 0);
+}
+
+/* Each as the engine would do it: in a transaction, which now and then is none after all. */
+static void change(struct bf_db *db)
+{
+    unsigned n;
+
+    CHECK_INT(bf_db_begin(db), 0);
+    switch (chance(4)) {
+    case 0:
+        add_some(db, chance(300));
+        break;
+    case 1:
+        CHECK_INT(bf_blocks_sift(db, &bf_execution_blocks, chance(8), &n), 0);
+        break;
+    case 2:
+        cut_some(db, chance(40));
+        break;
+    default:
+        run_sql(db, "UPDATE executions SET status = (status * 3 + number) % 7"
+                    " WHERE number % 17 = 3 AND status <> 2");
+    }
+    if (chance(5))
+        CHECK_INT(bf_db_commit(db), 0);
+    else
+        bf_db_rollback(db);
+}
+
+TEST(what_is_added_sifted_and_cut_between_questions_hides_nothing)
+{
+    struct seen s = begin();
+
+    run_sql(s.db, "DELETE FROM executions");
+    CHECK_INT(bf_db_begin(s.db), 0);
+    add_some(s.db, 1000);
+    CHECK_INT(bf_db_commit(s.db), 0);
+    for (int round = 0; round < 300; round++) {
+        change(s.db);
+        if (bf_outbox_last(s.db) > 2 * MANY - 400)
+            break;
+        for (int i = 0; i < 5; i++)
+            compare(s.db, draw());
+    }
     bf_db_close(s.db);
 }
 

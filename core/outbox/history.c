@@ -595,7 +595,7 @@ static int walk_statuses(struct walk *w, struct picks *p)
     return rc ? rc : walk_picks(w, p);
 }
 
-int bf_history_list(struct bf_db *db, const struct bf_history_query *query, uint64_t *next)
+static int list(struct bf_db *db, const struct bf_history_query *query, uint64_t *next)
 {
     struct walk w = {.db = db, .query = query};
     struct picks picks = {0};
@@ -618,6 +618,19 @@ int bf_history_list(struct bf_db *db, const struct bf_history_query *query, uint
     free(picks.numbers);
     if (!rc && w.more)
         *next = w.last;
+    return rc;
+}
+
+/* An execution that changes its status between two looks would come twice, or not at all. */
+int bf_history_list(struct bf_db *db, const struct bf_history_query *query, uint64_t *next)
+{
+    int rc = bf_db_hold(db);
+
+    *next = 0;
+    if (rc)
+        return rc;
+    rc = list(db, query, next);
+    bf_db_release(db);
     return rc;
 }
 

@@ -40,6 +40,7 @@ struct bf_db {
     char *path;
     bool in_transaction;
     int n_marks;                /* savepoints that are open */
+    int n_holds;                /* of what is read now */
     struct bf_query **queries;
     size_t n_queries;
     size_t size;                /* of queries: a power of two */
@@ -682,6 +683,22 @@ void bf_db_undo(struct bf_db *db)
     db->n_marks--;
     run(db, "ROLLBACK TO mark");
     run(db, "RELEASE mark");
+}
+
+/* In a transaction the file is held as it is. */
+int bf_db_hold(struct bf_db *db)
+{
+    int rc = db->in_transaction || db->n_holds > 0 ? BF_OK : run(db, "BEGIN");
+
+    db->n_holds += rc == BF_OK;
+    return rc;
+}
+
+void bf_db_release(struct bf_db *db)
+{
+    bf_assert(db->n_holds > 0);
+    if (--db->n_holds == 0 && !db->in_transaction && !sqlite3_get_autocommit(db->sql))
+        sqlite3_exec(db->sql, "COMMIT", NULL, NULL, NULL);
 }
 
 bool bf_db_truncate_wal(struct bf_db *db)

@@ -74,6 +74,11 @@ int bf_db_mark(struct bf_db *db);
 int bf_db_keep(struct bf_db *db);
 void bf_db_undo(struct bf_db *db);
 
+/* Between these two a connection that reads sees the file as it was at its first look, so that
+ * several statements fit together; they nest.  Keep it short: the log is not cut meanwhile. */
+int bf_db_hold(struct bf_db *db);
+void bf_db_release(struct bf_db *db);
+
 /* Bring the tables of `owner` up to date: the statements not yet run in this file, in order, in
  * one transaction, each once ever.  Lists are only appended to.  A file that has more of them than
  * the list was written by a newer program, and is refused. */

@@ -392,6 +392,34 @@ TEST(what_is_added_sifted_and_cut_between_questions_hides_nothing)
     bf_db_close(s.db);
 }
 
+/* Is called for row 10, when 3 is picked already. */
+static bool changes_meanwhile(void *arg, const char *entity)
+{
+    struct seen *s = arg;
+
+    (void)entity;
+    run_sql(s->db, "UPDATE executions SET status = 2 WHERE number = 3");
+    return true;
+}
+
+TEST(a_page_shows_one_moment)
+{
+    struct seen s = begin(), reader = s;
+    char path[200];
+    struct bf_error err;
+
+    snprintf(path, sizeof(path), "%s/test.db", test_dir());
+    CHECK_INT(bf_db_open(path, BF_DB_READ, &reader.db, &err), 0);
+    CHECK_INT(bf_history_list(reader.db, &(struct bf_history_query){
+        .statuses = BF_STATUS_BIT(BF_FAILED), .limit = 10, .row = note, .arg = &reader,
+        .visible = changes_meanwhile, .visible_arg = &s}, &reader.next), 0);
+    CHECK_STR(reader.text, "10 3 ");
+    CHECK_STR(list(&reader, (struct bf_history_query){.statuses = BF_STATUS_BIT(BF_FAILED)}),
+              "10 ");
+    bf_db_close(reader.db);
+    bf_db_close(s.db);
+}
+
 TEST(what_is_in_one_block_of_many_is_found_at_once)
 {
     struct seen s = begin();

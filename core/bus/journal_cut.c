@@ -112,6 +112,7 @@ int bf_journal_cut(struct bf_db *db, int64_t before_ms, unsigned max, uint64_t *
                    unsigned *n_cut, bool *more)
 {
     struct chosen c;
+    uint64_t begin = *from;
     int rc = choose(db, before_ms, max < AT_ONCE ? max : AT_ONCE, from, &c, more);
 
     *n_cut = 0;
@@ -126,7 +127,7 @@ int bf_journal_cut(struct bf_db *db, int64_t before_ms, unsigned max, uint64_t *
         rc = cut(db, c.seqs[i]);
         ++*n_cut;
     }
-    return rc;
+    return rc ? rc : bf_blocks_cut(db, &bf_journal_blocks, begin, *from);
 }
 
 int bf_journal_cut_blocks(struct bf_db *db)

@@ -19,6 +19,10 @@ const struct bf_block_table bf_journal_blocks = {
     .newest = "SELECT seq FROM journal ORDER BY seq DESC LIMIT 1",
     .last_block = "SELECT block FROM journal_blocks ORDER BY block DESC LIMIT 1",
     .insert = "INSERT INTO journal_blocks (block, sieve) VALUES (?, ?)",
+    .cut = "DELETE FROM journal_blocks WHERE block >= ?1 AND block < ?2"
+           " AND block < (SELECT max(block) FROM journal_blocks)"
+           " AND NOT EXISTS (SELECT 1 FROM journal WHERE seq >= block * ?3"
+           " AND seq < (block + 1) * ?3)",
 };
 
 struct walk {
@@ -71,14 +75,37 @@ static int walk_chunk(struct walk *w, uint64_t low, uint64_t high)
     return rc < 0 ? rc : 1;
 }
 
+/* Down to the next row: retention leaves gaps as long as what was cut, and they must cost a page
+ * nothing.  1: there is one; 0: there is none in the range; or an error. */
+static int skip_gap(struct walk *w, uint64_t low, uint64_t *high)
+{
+    struct bf_query *q = bf_db_query(w->db, "SELECT seq FROM journal WHERE seq >= ? AND seq < ?"
+                                            " ORDER BY seq DESC LIMIT 1");
+    int rc;
+
+    bf_query_int(q, 1, (int64_t)low);
+    bf_query_int(q, 2, (int64_t)*high);
+    rc = bf_query_step(q);
+    if (rc == 1)
+        *high = (uint64_t)bf_query_col_int(q, 0) + 1;
+    bf_query_end(q);
+    return rc;
+}
+
 /* As walk_chunk(), of any length, but for the budget. */
 static int walk_rows(struct walk *w, uint64_t low, uint64_t high)
 {
     int rc = 1;
 
     while (rc == 1 && low < high) {
-        uint64_t n = high - low < CHUNK ? high - low : CHUNK;
+        uint64_t n;
 
+        rc = skip_gap(w, low, &high);
+        if (rc == 0)
+            w->last = low;
+        if (rc != 1)
+            return rc < 0 ? rc : 1;
+        n = high - low < CHUNK ? high - low : CHUNK;
         w->more = w->seen >= BF_JOURNAL_SCAN_MAX;
         if (w->more)
             return 0;

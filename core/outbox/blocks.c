@@ -19,6 +19,10 @@ const struct bf_block_table bf_execution_blocks = {
     .note = "INSERT INTO execution_last (automation, number)"
             " SELECT automation, max(number) FROM executions WHERE number >= ? AND number < ?"
             " GROUP BY automation ON CONFLICT (automation) DO UPDATE SET number = excluded.number",
+    .cut = "DELETE FROM execution_blocks WHERE block >= ?1 AND block < ?2"
+           " AND block < (SELECT max(block) FROM execution_blocks)"
+           " AND NOT EXISTS (SELECT 1 FROM executions WHERE number >= block * ?3"
+           " AND number < (block + 1) * ?3)",
 };
 
 static int ask_number(struct bf_db *db, const char *sql, int64_t *number, int64_t otherwise)
@@ -113,4 +117,14 @@ int bf_blocks_sift(struct bf_db *db, const struct bf_block_table *t, unsigned ma
     for (; !rc && *n < max && (block + 1) * BF_BLOCK_ROWS <= newest + 1; block++, ++*n)
         rc = sift(db, t, block);
     return rc;
+}
+
+int bf_blocks_cut(struct bf_db *db, const struct bf_block_table *t, uint64_t begin, uint64_t end)
+{
+    struct bf_query *q = bf_db_query(db, t->cut);
+
+    bf_query_int(q, 1, (int64_t)(begin / BF_BLOCK_ROWS));
+    bf_query_int(q, 2, (int64_t)(end / BF_BLOCK_ROWS));
+    bf_query_int(q, 3, BF_BLOCK_ROWS);
+    return bf_query_run(q);
 }

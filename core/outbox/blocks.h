@@ -39,12 +39,17 @@ struct bf_block_table {
     const char *last_block;     /* and the last block that has a sieve */
     const char *insert;         /* a block and its sieve */
     const char *note;           /* run for the numbers from ? to below ? of each block; or NULL */
+    const char *cut;            /* DELETE sieves of empty blocks of ?3 rows, from ?1 to below ?2,
+                                   but never the last one: what comes next follows from it */
 };
 extern const struct bf_block_table bf_execution_blocks;
 
 /* Make sieves for up to `max` full blocks that have none; *n of them were made.  In a
  * transaction.  [engine] */
 int bf_blocks_sift(struct bf_db *db, const struct bf_block_table *t, unsigned max, unsigned *n);
+/* Take away the sieves of blocks that are empty now, and lie before `end` but not all before
+ * `begin`: rows that are never cut may stand before and between them.  [engine] */
+int bf_blocks_cut(struct bf_db *db, const struct bf_block_table *t, uint64_t begin, uint64_t end);
 /* The first number behind all blocks that have a sieve. */
 int bf_blocks_end(struct bf_db *db, const struct bf_block_table *t, uint64_t *number);
 

@@ -64,13 +64,13 @@ static int choose(struct bf_db *db, int64_t before_ms, unsigned max, uint64_t *f
 int bf_outbox_cut(struct bf_db *db, int64_t before_ms, unsigned max, uint64_t *from,
                   unsigned *n_cut, bool *more)
 {
-    uint64_t numbers[AT_ONCE];
+    uint64_t numbers[AT_ONCE], begin = *from;
     unsigned n;
     int rc = choose(db, before_ms, max < AT_ONCE ? max : AT_ONCE, from, numbers, &n, more);
 
     for (*n_cut = 0; !rc && *n_cut < n; ++*n_cut)
         rc = cut(db, numbers[*n_cut]);
-    return rc;
+    return rc ? rc : bf_blocks_cut(db, &bf_execution_blocks, begin, *from);
 }
 
 int bf_outbox_cut_blocks(struct bf_db *db)

@@ -44,6 +44,9 @@ static const char *const sieves[] = {
     "SELECT block, sieve FROM execution_blocks WHERE block >= ? AND block <= ?"
     " ORDER BY block DESC",
     "SELECT block, sieve FROM execution_blocks WHERE block >= ? AND block <= ? ORDER BY block"};
+static const char *const next_row[] = {
+    "SELECT number FROM executions WHERE number >= ? AND number < ? ORDER BY number DESC LIMIT 1",
+    "SELECT number FROM executions WHERE number >= ? AND number < ? ORDER BY number LIMIT 1"};
 static const char *const of_trouble[] = {
     "SELECT number FROM executions WHERE status > 2 AND status = ?3 AND number >= ?1"
     " AND number < ?2 ORDER BY number DESC LIMIT ?4",
@@ -228,14 +231,40 @@ static int walk_chunk(struct walk *w, uint64_t low, uint64_t high)
     return rc < 0 ? rc : 1;
 }
 
+/* Move on to the next row.  Retention leaves gaps as long as what was cut: they must cost a page
+ * nothing.  1: there is a row; 0: there is none in the range; or an error. */
+static int skip_gap(struct walk *w, uint64_t *low, uint64_t *high)
+{
+    bool oldest_first = w->query->oldest_first;
+    struct bf_query *q = bf_db_query(w->db, next_row[oldest_first]);
+    int rc;
+
+    bf_query_int(q, 1, (int64_t)*low);
+    bf_query_int(q, 2, (int64_t)*high);
+    rc = bf_query_step(q);
+    if (rc == 1 && oldest_first)
+        *low = (uint64_t)bf_query_col_int(q, 0);
+    else if (rc == 1)
+        *high = (uint64_t)bf_query_col_int(q, 0) + 1;
+    bf_query_end(q);
+    return rc;
+}
+
 /* As walk_chunk(), of any length. */
 static int walk_rows(struct walk *w, uint64_t low, uint64_t high)
 {
+    uint64_t end = w->query->oldest_first ? high - 1 : low;
     int rc = 1;
 
     while (rc == 1 && low < high) {
-        uint64_t n = high - low < CHUNK ? high - low : CHUNK;
+        uint64_t n;
 
+        rc = skip_gap(w, &low, &high);
+        if (rc == 0)
+            w->last = end;
+        if (rc != 1)
+            return rc < 0 ? rc : 1;
+        n = high - low < CHUNK ? high - low : CHUNK;
         if (!may_look_at(w, n))
             return 0;
         if (w->query->oldest_first) {

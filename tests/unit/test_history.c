@@ -392,6 +392,28 @@ TEST(what_is_added_sifted_and_cut_between_questions_hides_nothing)
     bf_db_close(s.db);
 }
 
+/* What waits for years stands before millions that were cut. */
+TEST(a_gap_that_retention_left_makes_no_page_short)
+{
+    struct seen s = begin();
+
+    run_sql(s.db, "UPDATE executions SET number = number + 5000000, event = event + 5000000"
+                  " WHERE number > 3");
+    CHECK_STR(list(&s, (struct bf_history_query){.oldest_first = true, .limit = 5}),
+              "1 2 3 5000004 5000005 ");
+    CHECK_STR(list(&s, (struct bf_history_query){.oldest_first = true, .automation = "B"}),
+              "1 3 5000005 5000007 5000009 5000011 ");
+    CHECK_INT(s.next, 0);
+    CHECK_STR(list(&s, (struct bf_history_query){.automation = "B"}),
+              "5000011 5000009 5000007 5000005 3 1 ");
+    CHECK_INT(s.next, 0);
+    run_sql(s.db, "DELETE FROM executions WHERE number <= 3");
+    CHECK_STR(list(&s, (struct bf_history_query){.automation = "B"}),
+              "5000011 5000009 5000007 5000005 ");
+    CHECK_INT(s.next, 0);
+    bf_db_close(s.db);
+}
+
 /* Is called for row 10, when 3 is picked already. */
 static bool changes_meanwhile(void *arg, const char *entity)
 {

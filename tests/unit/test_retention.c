@@ -3,7 +3,9 @@
 
 #include <stdlib.h>
 
+#include "core/bus/journal_list.h"
 #include "core/keeper/retention.h"
+#include "core/outbox/blocks.h"
 #include "core/outbox/history.h"
 
 #define DAY (24 * 3600 * 1000LL)
@@ -209,6 +211,51 @@ TEST(the_record_of_the_revision_in_force_stays)
     CHECK_INT(ask(&k, EVENTS("type = 'belfry.automation.put'")), 1);
     CHECK_INT(ask(&k, "SELECT count(*) FROM journal j JOIN automations a ON a.revision = j.seq"), 1);
     CHECK_INT(ask(&k, "SELECT count(*) FROM automation_revisions"), 2);
+    close_all(&k);
+}
+
+static int apply_sift(struct posted *p, struct bf_tx *tx, struct bf_error *err)
+{
+    unsigned n;
+
+    (void)p;
+    (void)err;
+    CHECK_INT(bf_blocks_sift(tx->db, &bf_execution_blocks, 1000, &n), 0);
+    return bf_blocks_sift(tx->db, &bf_journal_blocks, 1000, &n);
+}
+
+static bool count_event(void *arg, uint64_t seq)
+{
+    (void)seq;
+    return ++*(int *)arg <= 1000;
+}
+
+/* The record of the automation is never cut, and the first execution waits for years. */
+TEST(what_stays_for_ever_keeps_nothing_that_tells_of_others)
+{
+    struct posted sift = {.apply = apply_sift};
+    struct bf_journal_query all = {.entity = NULL};
+    struct keeping k;
+    uint64_t next;
+    int n = 0;
+
+    open_all(&k);
+    events(&k, 1000);
+    sql(&k, "UPDATE executions SET status = 2 WHERE number > 1");
+    CHECK_INT(post(&k.f, &sift), 0);
+    CHECK_INT(ask(&k, "SELECT count(*) FROM execution_blocks"), 7);
+    CHECK_INT(ask(&k, "SELECT count(*) FROM journal_blocks"), 7);
+    k.f.wall_ms += 100 * DAY;
+    sql(&k, "UPDATE journal SET seq = seq + 5000000 WHERE seq = 1001");
+    k.r.kept_ms = DAY;
+    pass(&k);
+    CHECK_INT(ask(&k, EXECUTIONS("1")), 2);
+    CHECK_INT(ask(&k, EVENTS("1")), 3);
+    CHECK_INT(ask(&k, "SELECT count(*) FROM execution_blocks"), 2);  /* its own, and the last */
+    CHECK_INT(ask(&k, "SELECT count(*) FROM journal_blocks"), 2);
+    CHECK_INT(bf_journal_list(k.f.db, &all, count_event, &n, &next), 0);
+    CHECK_INT(n, 3);
+    CHECK_INT(next, 0);         /* and the gap makes no page short */
     close_all(&k);
 }
 

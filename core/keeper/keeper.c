@@ -55,7 +55,9 @@ static int cut(struct bf_keeper *k, struct bf_tx *tx, struct bf_error *err)
     int rc;
 
     k->before = k->retention.cut;
-    if (k->began_mono < k->pass_mono && !atomic_exchange(&k->changed, false))
+    if (atomic_exchange(&k->changed, false))
+        k->pass_mono = k->began_mono;
+    if (k->began_mono < k->pass_mono)
         return BF_OK;
     k->retention.kept_ms = atomic_load(&k->kept_ms);
     k->retention.max_bytes = atomic_load(&k->max_bytes);
@@ -91,6 +93,7 @@ static void done(struct bf_work *w, int rc, const struct bf_error *err)
     (void)err;          /* the engine says it; other works fail as well */
     if (rc) {
         k->more = false;
+        k->pass_mono = k->began_mono;   /* what may have been the end of a pass was none */
         bf_retention_failed(&k->retention, k->before);
     }
     atomic_store(&k->n_executions, k->retention.cut.executions);

@@ -202,19 +202,6 @@ static void add_list(struct bf_body *b, const char *path, const char *value)
     bf_body_set(b, path, bf_arena_printf(b->arena, "%s]", out));
 }
 
-static const char *member_name(struct bf_cli *c, const struct bf_option_row *row)
-{
-    char *name;
-
-    if (row->member)
-        return row->member;
-    name = bf_arena_dup(c->arena, row->name);
-    for (char *at = name; *at; at++)
-        if (*at == '-')
-            *at = '_';
-    return name;
-}
-
 static int add_option(struct bf_cli *c, struct bf_body *b, const struct bf_given *g)
 {
     const char *value = g->value;
@@ -222,20 +209,20 @@ static int add_option(struct bf_cli *c, struct bf_body *b, const struct bf_given
 
     switch (g->row->use) {
     case BF_OPT_TEXT:
-        bf_body_str(b, member_name(c, g->row), value);
+        bf_body_str(b, bf_cli_member(c, g->row), value);
         return 0;
     case BF_OPT_TRUE:
-        bf_body_set(b, member_name(c, g->row), "true");
+        bf_body_set(b, bf_cli_member(c, g->row), "true");
         return 0;
     case BF_OPT_LIST:
-        add_list(b, member_name(c, g->row), value);
+        add_list(b, bf_cli_member(c, g->row), value);
         return 0;
     case BF_OPT_JSON:
         rc = read_if_file(c, &value);
         if (!rc)
             rc = check_json(c, bf_arena_printf(c->arena, "--%s", g->name), value);
         if (!rc)
-            bf_body_set(b, member_name(c, g->row), value);
+            bf_body_set(b, bf_cli_member(c, g->row), value);
         return rc;
     default:
         return 0;

@@ -175,6 +175,8 @@ int bf_cli_resolve(struct bf_cli *c, const char *noun, const char *named, const 
 const char *bf_cli_escape(struct bf_cli *c, const char *text);  /* for one segment of a path */
 /* The query that BF_OPT_QUERY options make, "?a=b&c=d" or "". */
 const char *bf_cli_query(struct bf_cli *c, const char *more);
+/* What an option is called in a body or query: its row's member, or its name with _ for -. */
+const char *bf_cli_member(struct bf_cli *c, const struct bf_option_row *row);
 /* Every item of a list, page after page, up to --limit.  fn: 0 to go on, else an exit status. */
 typedef int bf_item_fn(void *arg, const struct bf_json *item);
 int bf_cli_limit(struct bf_cli *c, unsigned long *out);         /* the number in --limit */

@@ -34,7 +34,7 @@ static const char *with_query(struct bf_cli *c, const char *path, const char *mo
     return bf_arena_printf(c->arena, "%s%s%s", path, strchr(path, '?') ? "&" : "?", more);
 }
 
-static const char *query_name(struct bf_cli *c, const struct bf_option_row *row)
+const char *bf_cli_member(struct bf_cli *c, const struct bf_option_row *row)
 {
     char *name;
 
@@ -56,7 +56,7 @@ const char *bf_cli_query(struct bf_cli *c, const char *more)
 
         if (g->row && g->row->use == BF_OPT_QUERY)
             out = bf_arena_printf(c->arena, "%s%s%s=%s", out, *out ? "&" : "?",
-                                  query_name(c, g->row),
+                                  bf_cli_member(c, g->row),
                                   g->value ? bf_cli_escape(c, g->value) : "true");
     }
     return out;

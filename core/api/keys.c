@@ -106,7 +106,7 @@ static int add_right(struct bf_exchange *x, const struct bf_user *u, const struc
     if (!(u->rights & right))
         return bf_exchange_fail(x, 400, "invalid", field, "%s has no role with the right %s, so no"
                                 " key of it can have it", u->name, name);
-    if (is_own(x, u->name) && !(bf_auth_who(x)->rights & right))
+    if (!(bf_auth_who(x)->rights & right))
         return bf_exchange_fail(x, 403, "forbidden", field, "the key that asks has not the right %s"
                                 " itself", name);
     *rights |= right;
@@ -118,9 +118,7 @@ static int read_rights(struct bf_exchange *x, const struct bf_user *u, const str
 {
     size_t i = 0;
 
-    *rights = array ? 0 : u->rights;
-    if (!array && is_own(x, u->name))
-        *rights &= bf_auth_who(x)->rights;
+    *rights = array ? 0 : u->rights & bf_auth_who(x)->rights;
     for (const struct bf_json *j = bf_json_first(array); j; j = bf_json_next(array, j)) {
         int status = add_right(x, u, j, i++, rights);
 

@@ -145,6 +145,13 @@ field .key >"$tmp/key.bot"
 is "with the rights of a member" "$(field '.rights | join(" ")')" "ingest read edit"
 can "and no more" lead 400 POST /api/v1/users/bot/keys '{"name":"x","rights":["admin"]}'
 can "a member gets none" ana 403 POST /api/v1/users/bot/keys '{"name":"x"}'
+can "an admin's key may be narrow" lead 201 POST /api/v1/users/lead/keys \
+    '{"name":"manager","rights":["read","edit","admin"]}'
+field .key >"$tmp/key.manager"
+can "then it makes none that may more" manager 403 POST /api/v1/users/bot/keys \
+    '{"name":"x","rights":["ingest"]}'
+can "nor by leaving it open" manager 201 POST /api/v1/users/bot/keys '{"name":"x"}'
+is "but as much as both may" "$(field '.rights | join(" ")')" "read edit"
 can "it works in its team" bot 200 GET /api/v1/teams/vision
 can "and in no other" admin 400 PUT /api/v1/teams/speech/members/bot '{"role":"member"}'
 can "it stays a member as long as it is there" lead 409 DELETE /api/v1/teams/vision/members/bot

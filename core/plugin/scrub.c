@@ -286,6 +286,17 @@ static void scrub_value(struct answer *an, const struct bf_standin *of, const ch
     scrub_texts(an, &n);
 }
 
+/* False if it is the same in both alphabets. */
+static bool make_url_safe(char *base64)
+{
+    size_t at = strcspn(base64, "+/");
+    bool differs = base64[at] != '\0';
+
+    for (; base64[at]; at += strcspn(base64 + at, "+/"))
+        base64[at] = base64[at] == '+' ? '-' : '_';
+    return differs;
+}
+
 /* In base64, alone or within something longer, as the password of a pair: it looks different
  * behind a multiple of three bytes, one more, and two more.  Characters that hold bits of its
  * neighbours as well are left standing. */
@@ -301,11 +312,32 @@ static void scrub_base64(struct answer *an, const struct bf_standin *of, const c
             return;
         memcpy(shifted + before, value, len);
         encoded = bf_base64(an->scratch, shifted, n);
-        if (*encoded)
+        if (*encoded) {
             scrub_value(an, of, encoded + from, 8 * n / 6 - from);
+            if (make_url_safe((char *)encoded))
+                scrub_value(an, of, encoded + from, 8 * n / 6 - from);
+        }
         bf_wipe(shifted, n);
         bf_wipe((char *)encoded, strlen(encoded));
     }
+}
+
+/* In hex, as dumps of bytes have it; with digits of one case or the other. */
+static void scrub_hex(struct answer *an, const struct bf_standin *of, const char *value, size_t len)
+{
+    char *hex = len >= SCRUB_MIN ? bf_arena_alloc(an->scratch, 2 * len) : NULL;
+
+    if (!hex)
+        return;
+    for (size_t i = 0; i < len; i++) {
+        hex[2 * i] = hex_digits[(unsigned char)value[i] >> 4];
+        hex[2 * i + 1] = hex_digits[(unsigned char)value[i] & 15];
+    }
+    scrub_value(an, of, hex, 2 * len);
+    for (size_t i = 0; i < 2 * len; i++)
+        hex[i] |= 0x20;         /* which the digits 0 to 9 have as well */
+    scrub_value(an, of, hex, 2 * len);
+    bf_wipe(hex, 2 * len);
 }
 
 /* A part of a URL, percent-encoded or not: what is decoded is found in both forms. */
@@ -408,6 +440,7 @@ void bf_secrets_scrub_answer(struct bf_team *team, const struct bf_standins *s,
             continue;
         scrub_value(&an, &s->items[i], value, len);
         scrub_base64(&an, &s->items[i], value, len);
+        scrub_hex(&an, &s->items[i], value, len);
         scrub_url_parts(&an, &s->items[i], value);
         bf_wipe(value, len);
         free(value);

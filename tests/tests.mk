@@ -7,6 +7,7 @@ UNIT  := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 TOOLS := load receive sql
 E2E   := $(wildcard tests/e2e/[!l]*.sh)
 FAULT := $(wildcard tests/fault/*.sh)
+SANITIZED_FAULT := tests/fault/mutations.sh tests/fault/receivers.sh
 
 # What the tests ask of npm; for node's require() and tests/tools/npm.mjs.
 export NODE_PATH := $(abspath $(BUILD))/npm/node_modules
@@ -47,8 +48,8 @@ fault: test-programs
 
 # The longest forms, to be left alone for a while.
 soak: test-programs
-	$(Q)B=$(B) TEXTS=1000000 DOCUMENTS=100000 TEST_TIMEOUT=3000 scripts/run-tests.sh \
-	    tests/e2e/json.sh
+	$(Q)B=$(B) TEXTS=1000000 DOCUMENTS=100000 MUTATIONS=10000 TEST_TIMEOUT=6000 \
+	    scripts/run-tests.sh tests/e2e/json.sh tests/fault/mutations.sh
 
 # Everything, once its packages are there; in another make, for ours may have begun without them.
 test:
@@ -69,7 +70,7 @@ test-here: test-programs
 	    $(foreach t,$(E2E) $(FAULT),'B=$(B) $(t)') \
 	    $(call in,$(ASAN),$(UNIT_PROGRAMS) $(PLUGIN_PROGRAMS)) \
 	    $(foreach t,$(FUZZ_TARGETS),'$(ASAN)/tests/fuzz/replay_$(t) tests/fuzz/corpus/$(t)/*') \
-	    $(foreach t,$(E2E) tests/fault/receivers.sh,'SANITIZED=1 B=$(ASAN) $(t)') \
+	    $(foreach t,$(E2E) $(SANITIZED_FAULT),'SANITIZED=1 B=$(ASAN) $(t)') \
 	    $(call in,$(TSAN),$(UNIT_PROGRAMS)) \
 	    $(foreach t,tests/e2e/way.sh tests/fault/receivers.sh,'SANITIZED=1 B=$(TSAN) $(t)')
 

@@ -36,15 +36,17 @@ static int ask(struct bf_db *db, const char *sql, int64_t *a, int64_t *b)
 }
 
 /* The time of the row that is a part of the way from the first to the last; 0 if there are not
- * two. */
-static int part_of_events(struct bf_db *db, int64_t *ms)
+ * two.  Before `from`, where the last pass ended, only such stand as are never cut: counted from
+ * there, the way would soon lead through nothing but numbers that are gone. */
+static int part_of_events(struct bf_db *db, uint64_t from, int64_t *ms)
 {
     int64_t first, last;
     struct bf_query *q;
     int rc = ask(db, "SELECT min(seq), max(seq) FROM journal", &first, &last);
 
     *ms = 0;
-    if (rc || first == last)
+    first = bf_max64(first, (int64_t)from);
+    if (rc || first >= last)
         return rc;
     q = bf_db_query(db, "SELECT received FROM journal WHERE seq > ? ORDER BY seq LIMIT 1");
     bf_query_int(q, 1, first + (last - first) / PART);
@@ -54,14 +56,15 @@ static int part_of_events(struct bf_db *db, int64_t *ms)
     return rc < 0 ? rc : BF_OK;
 }
 
-static int part_of_executions(struct bf_db *db, int64_t *ms)
+static int part_of_executions(struct bf_db *db, uint64_t from, int64_t *ms)
 {
     int64_t first, last;
     struct bf_query *q;
     int rc = ask(db, "SELECT min(number), max(number) FROM executions", &first, &last);
 
     *ms = 0;
-    if (rc || first == last)
+    first = bf_max64(first, (int64_t)from);
+    if (rc || first >= last)
         return rc;
     q = bf_db_query(db, "SELECT created FROM executions WHERE number > ? ORDER BY number LIMIT 1");
     bf_query_int(q, 1, first + (last - first) / PART);
@@ -84,9 +87,9 @@ static int mind_size(struct bf_retention *r, struct bf_db *db)
     rc = bf_db_size(db, &bytes);
     if (rc || bytes <= r->max_bytes)
         return rc;
-    rc = part_of_events(db, &events_ms);
+    rc = part_of_events(db, r->seq, &events_ms);
     if (!rc)
-        rc = part_of_executions(db, &executions_ms);
+        rc = part_of_executions(db, r->number, &executions_ms);
     if (!rc)
         r->before_ms = bf_max64(r->before_ms, earlier(events_ms, executions_ms));
     return rc;
@@ -199,5 +202,6 @@ int bf_retention_slice(struct bf_retention *r, struct bf_tx *tx, bool *more, str
 void bf_retention_failed(struct bf_retention *r, struct bf_retention_counts cut)
 {
     r->cut = cut;
+    r->number = r->seq = 0;
     r->stage = BETWEEN;
 }

@@ -31,7 +31,7 @@ struct bf_retention {
     int64_t max_bytes;          /* 0: no limit */
     int stage;                  /* from here on its own; 0: between two passes */
     int64_t before_ms;          /* of this pass */
-    uint64_t number;            /* looked at up to here */
+    uint64_t number;            /* looked at up to here; between two passes, by the last one */
     uint64_t seq;
     struct bf_key_place key;
     struct bf_retention_counts cut;     /* in all passes */

@@ -135,7 +135,7 @@ mutation forbidden acme >"$tmp/answer"
 is "who may only read gets REST's 403" "$(status)" 403
 answer=$(mutation forbidden hidden)
 is "of a team one may not read REST says that there is none" "$(status)" 400
-has "in the same words" "$answer" 'team \"hidden\" does not exist'
+has "in REST's words" "$answer" 'there is no team \"hidden\" that this key may read'
 listen_live "$tmp/live5"
 hang_up
 is "a team one may not read has no stream" \

@@ -168,16 +168,25 @@ static void warn(struct storing *s, const char *field, const char *message)
     s->draft->warnings = w;
 }
 
+/* The host in a URL, and its port if there is one; up to *end. */
+static const char *find_host(const char *url, const char **end)
+{
+    const char *host = strstr(url, "://") + 3;
+
+    *end = host + strcspn(host, "/?#");
+    for (const char *p = host; p < *end; p++)
+        if (*p == '@')
+            host = p + 1;
+    return host;
+}
+
 /* Variables are left to the moment of a delivery: where a URL can be judged, something plain
  * stands for them.  NULL if they are in the host. */
 static const char *without_variables(struct bf_arena *a, const char *url)
 {
-    const char *host = strstr(url, "://") + 3, *end = host + strcspn(host, "/?#");
+    const char *end, *host = find_host(url, &end);
     char *copy = bf_arena_dup(a, url), *mark = copy;
 
-    for (const char *p = host; p < end; p++)
-        if (*p == '@')
-            host = p + 1;
     if (memmem(host, (size_t)(end - host), "${", 2))
         return NULL;
     while (copy && (mark = strstr(mark, "${")) != NULL) {
@@ -186,6 +195,33 @@ static const char *without_variables(struct bf_arena *a, const char *url)
         memset(mark, 'x', len + (mark[len] == '}'));
     }
     return copy;
+}
+
+static bool is_granted(const struct storing *s, const char *name, size_t name_len)
+{
+    size_t len;
+
+    for (const char *at = s->draft->secrets; (len = bf_secret_names_next(&at)) > 0; at += len)
+        if (len == name_len && memcmp(at, name, len) == 0)
+            return true;
+    return false;
+}
+
+/* A host that ends with a variable, which is no secret of the team, is any that an event says. */
+static void look_at_host(struct storing *s, const char *field, const char *url)
+{
+    const char *end, *p = find_host(url, &end), *last = NULL;
+
+    while (p < end && *p != ':') {
+        size_t len = strncmp(p, "${", 2) == 0 ? strcspn(p, "}") + 1 : 1;
+
+        if (len > 1 || *p != '.')
+            last = len > 1 ? p + 2 : NULL;
+        p += len;
+    }
+    if (last && !is_granted(s, last, strcspn(last, "}")))
+        warn(s, field, "whoever sends an event chooses the host that gets this, and the secrets in"
+             " it; let the host end with a name of your own, as in ${alias}.example.com");
 }
 
 /* A name that leads nowhere now may lead somewhere later: it is saved, and the caller told. */
@@ -198,8 +234,10 @@ static int judge_address(struct storing *s, const char *field, const char *url)
     struct bf_error why;
     int rc;
 
-    if (!plain)
+    if (!plain) {
+        look_at_host(s, field, url);
         return BF_OK;
+    }
     if (atomic_fetch_add(&p->n_look_ups, 1) >= LOOK_UPS_MAX)
         left_ms = 0;
     rc = bf_guard_look_up(p->rooms.guard, plain, left_ms, doubt, sizeof(doubt), &why);

@@ -705,6 +705,44 @@ TEST(a_host_that_does_not_resolve_is_a_warning_and_a_forbidden_one_an_error)
     bf_arena_free(a);
 }
 
+TEST(a_host_that_events_choose_is_saved_with_a_warning)
+{
+    static const struct {
+        const char *url;
+        bool warned;
+    } rows[] = {
+        {"https://${alias}.example/", false},
+        {"https://${alias}/", true},
+        {"https://x${alias}/", true},
+        {"https://${alias}./", true},
+        {"https://a.${alias}:8443/x?y#z", true},
+        {"https://u:${ONE}@${alias}", true},
+        {"https://${ONE}/", false},
+        {"https://${ONE}${alias}/", true},
+        {"https://x.${ONE}:80/", false},
+        {"https://${alias}", true},
+        {"https://${alias", true},
+    };
+    struct bf_arena *a = bf_arena_new(1024 * 1024);
+    struct rig r;
+
+    open_granted(&r, "{\"url\":\"https://a.example\"}", "");
+    for (size_t i = 0; i < BF_COUNT(rows); i++) {
+        struct bf_integration_draft d = {.entity = "acme", .id = "ID", .sink = "t",
+                                         .secrets = "ONE", .config =
+                                             bf_arena_printf(a, "{\"url\":\"%s\"}", rows[i].url)};
+        struct bf_error err;
+
+        if (bf_plugins_check_integration(r.plugins, a, &d, &err))
+            test_failed(__FILE__, __LINE__, "%s: %s", rows[i].url, err.words);
+        else if ((d.warnings != NULL) != rows[i].warned)
+            test_failed(__FILE__, __LINE__, "%s: %s", rows[i].url,
+                      d.warnings ? d.warnings->message : "no warning");
+    }
+    rig_close(&r);
+    bf_arena_free(a);
+}
+
 TEST(a_change_keeps_what_it_leaves_out_and_drops_what_is_null)
 {
     static const char before[] = "{\"url\":\"https://nowhere.invalid/\",\"token\":"

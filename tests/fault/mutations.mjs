@@ -12,7 +12,7 @@ import {Described, isJson as hasJson} from "../tools/described.mjs";
 
 const [url, adminKey, receiver, count, seed] = process.argv.slice(2);
 const {hostname: HOST, port: PORT} = new URL(url);
-const ANSWER_MS = 30000, AT_ONCE = 8, NO_END = "[no end]";
+const ANSWER_MS = 120000, AT_ONCE = 8, NO_END = "[no end]";
 const described = await Described.of(url);
 let passed = 0, failed = 0;
 
@@ -44,6 +44,11 @@ async function call(method, path, body) {
 
 const ids = {};
 
+async function there(noun) {
+    const thing = await call("GET", `/api/v1/${noun}/${ids[noun]}`);
+    return thing.id && !thing.revoked;
+}
+
 // Again and again, as requests may have deleted them.
 async function make() {
     await call("PUT", "/api/v1/organizations/initech", {});
@@ -54,16 +59,18 @@ async function make() {
         await call("PUT", `/api/v1/teams/acme/secrets/${name}`, {value: "correct-horse-battery"});
     await call("PUT", "/api/v1/teams/acme/intakes/alerts", {type: "alerts.fired",
         check: {kind: "bearer", secret: "ALERTS_TOKEN"}});
-    const has = (await call("GET", `/api/v1/integrations/${ids.integrations}`)).id;
-    if (!has)
+    if (!await there("integrations")) {
         ids.integrations = (await call("POST", "/api/v1/teams/acme/integrations",
             {sink: "webhook", name: `hook ${random(1e9)}`,
                 config: {url: `http://${receiver}/x`, secret: "SIGNING"}})).id;
-    if (!has || !(await call("GET", `/api/v1/automations/${ids.automations}`)).id)
+        await call("DELETE", `/api/v1/automations/${ids.automations}`);
+    }
+    if (!await there("automations"))
         ids.automations = (await call("POST", "/api/v1/automations", {name: `a ${random(1e9)}`,
             scope: {entity: "acme", project: "vision"}, event: {type: "tried.hard"},
             actions: [{integration: ids.integrations}]})).id;
-    ids.keys = (await call("POST", "/api/v1/users/ana/keys", {name: "k"})).id;
+    if (!await there("keys"))
+        ids.keys = (await call("POST", "/api/v1/users/ana/keys", {name: "k"})).id;
     ids.events = (await call("POST", "/api/v1/events",
         {type: "tried.hard", entity: "acme", project: "vision"})).events?.[0]?.id;
     ids.executions = (await call("GET", "/api/v1/executions?limit=1")).items?.[0]?.id;
@@ -101,13 +108,14 @@ function meant({path, method, op}) {
 const LONG = "x".repeat(9000);
 const PIECES = ["\0", "\xff\xfe", "\xc0\x80", "\xed\xa0\x80", "\\ud800", "\\u0000", "\"", "\\",
     "[", "{", "}", "]", ",", ":", "[".repeat(70), "{\"a\":".repeat(70), "1e999", "-0",
-    "9223372036854775808", "0.1e-400", "${", "${a.b.c}", "${".repeat(50), "}}", "null", "\n", "\r\n",
-    "\t", "\x1b[31m", "/", "../", "'; DROP TABLE x; --", "%s%n", LONG, "\xe2\x80\xae"].map(s => Buffer.from(s, "latin1"));
+    "9223372036854775808", "0.1e-400", "${", "${a.b.c}", "${".repeat(50), "}}", "null", "\n",
+    "\r\n", "\t", "\x1b[31m", "/", "../", "'; DROP TABLE x; --", "%s%n", LONG,
+    "\xe2\x80\xae"].map(s => Buffer.from(s, "latin1"));
 const WORDS = ["", "x", "acme", "other", ".", "..", "%00", "%", "%2", "%ff%fe", "%c0%80",
-    "%2e%2e%2f", "%0d%0a", "%ed%a0%80", "-1", "0", "1", "1000", "1001", "18446744073709551616", "null", "true",
-    "false", "*", "~", "a,b,,", "0".repeat(26), "7" + "Z".repeat(25), "01".repeat(13),
-    "2026-11-23T12:00:00Z", "9999-99-99", "7d", "99999999999999999d", "failed,failed", "acme-org",
-    "x".repeat(300), LONG, "%25%32%66", "+", "&", "=", "#"];
+    "%2e%2e%2f", "%0d%0a", "%ed%a0%80", "-1", "0", "1", "1000", "1001", "18446744073709551616",
+    "null", "true", "false", "*", "~", "a,b,,", "0".repeat(26), "7" + "Z".repeat(25),
+    "01".repeat(13), "2026-11-23T12:00:00Z", "9999-99-99", "7d", "99999999999999999d",
+    "failed,failed", "acme-org", "x".repeat(300), LONG, "%25%32%66", "+", "&", "=", "#"];
 const QUERY = ["limit", "cursor", "entity", "project", "collection", "automation", "integration",
     "event", "status", "since", "until", "order", "trigger", "type", "dry_run", "force", "service",
     "organization", "x", ""];
@@ -118,9 +126,9 @@ const HEADERS = ["If-Match", "Idempotency-Key", "Content-Type", "Accept", "Autho
     "X-GitHub-Event", "X-GitHub-Delivery", "X-Gitlab-Token", "webhook-id", "webhook-timestamp",
     "webhook-signature", "Stripe-Signature", "X-Slack-Signature", "X-Slack-Request-Timestamp",
     "Belfry-Hops", "X-Forwarded-For", "Forwarded", "Origin", "Cookie"];
-const HEADER_VALUES = ["", "*", "\"1\"", "W/\"1\"", "\"\"", "Bearer", "Bearer ", "Basic", "Basic !",
-    "Basic YXBpOg==", "sha256=", "sha256=" + "0".repeat(64), "v1,", "v1,AAAA v1,BBBB", "t=1,v1=00",
-    "t=,v1=,v1=", "-1", "0", "99999999999999999999", "1.0", "application/json",
+const HEADER_VALUES = ["", "*", "\"1\"", "W/\"1\"", "\"\"", "Bearer", "Bearer ", "Basic",
+    "Basic !", "Basic YXBpOg==", "sha256=", "sha256=" + "0".repeat(64), "v1,", "v1,AAAA v1,BBBB",
+    "t=1,v1=00", "t=,v1=,v1=", "-1", "0", "99999999999999999999", "1.0", "application/json",
     "application/cloudevents+json", "application/cloudevents-batch+json", "application/x-ndjson",
     "text/plain;charset=utf-16", "a/b; q=\"", "%", "%00%ff", "\x80\xff", "x".repeat(5000),
     "2026-11-23T12:00:00Z", "100-continue", "gzip"];

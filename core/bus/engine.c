@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "core/base/base.h"
+#include "core/bus/journal_list.h"
 
 /* Scratch for the hub's own records; a spec has at most BF_EVENT_MAX bytes, parsed it has more. */
 #define SCRATCH_MAX (64 * 1024 * 1024)
@@ -194,6 +195,9 @@ int bf_bus_resend(struct bf_tx *tx, struct bf_execution *x, unsigned statuses, b
     uint64_t first = x->number;
     int rc;
 
+    *resent = false;
+    if (!bf_journal_has(tx->db, x->event->seq))
+        return BF_OK;
     memcpy(x->resend_of, x->id, sizeof(x->resend_of));
     place(tx, x);
     rc = bf_outbox_resent(tx->db, first, statuses, once, x->id);

@@ -168,6 +168,65 @@ TEST(the_event_of_what_was_sent_again_stays_while_it_waits)
     close_all(&k);
 }
 
+struct resending {
+    struct posted p;
+    struct bf_execution *x;
+    bool resent;
+};
+
+static int apply_resend(struct posted *p, struct bf_tx *tx, struct bf_error *err)
+{
+    struct resending *r = bf_container_of(p, struct resending, p);
+
+    return bf_bus_resend(tx, r->x, BF_STATUS_BIT(BF_FAILED), false, &r->resent, err);
+}
+
+/* Execution 1, as somebody reads it who wants it sent again. */
+static struct bf_execution *read_first(struct keeping *k)
+{
+    struct bf_arena *a = bf_arena_new(1 << 20);
+    struct bf_execution *x = bf_execution_new();
+    struct bf_error err;
+    struct bf_db *db;
+
+    x->number = 1;
+    x->trigger = "ADD_ARTIFACT_ALIAS";
+    snprintf(x->id, sizeof(x->id), "%s", "first");
+    CHECK_INT(bf_db_open(k->f.path, BF_DB_READ, &db, &err), 0);
+    CHECK_INT(bf_journal_read(db, 1, 2, a, &x->event, &err), 0);
+    CHECK_INT(bf_automation_read(db, 1, &x->automation, &err), 0);
+    bf_db_close(db);
+    bf_arena_free(a);
+    return x;
+}
+
+/* It could not be read back where a retry or a restart needs it. */
+TEST(what_lost_its_event_while_it_was_to_be_sent_again_is_not)
+{
+    struct keeping k;
+    struct resending r = {.p = {.apply = apply_resend}};
+
+    open_all(&k);
+    events(&k, 1);
+    sql(&k, "UPDATE executions SET status = 3");
+    r.x = read_first(&k);
+    CHECK_INT(post(&k.f, &r.p), 0);
+    CHECK(r.resent);
+    bf_execution_unref(r.x);
+    sql(&k, "UPDATE executions SET status = 3");
+    r = (struct resending){.p = {.apply = apply_resend}, .x = read_first(&k)};
+    k.f.wall_ms += 100 * DAY;
+    events(&k, 1);
+    k.r.kept_ms = DAY;
+    sql(&k, "UPDATE executions SET created = created + 8640000000 WHERE number = 1");
+    pass(&k);
+    CHECK_INT(post(&k.f, &r.p), 0);
+    CHECK(!r.resent);
+    CHECK_INT(ask(&k, EXECUTIONS("event NOT IN (SELECT seq FROM journal) AND status = 0")), 0);
+    bf_execution_unref(r.x);
+    close_all(&k);
+}
+
 TEST(keys_are_remembered_for_eight_days_whatever_is_kept)
 {
     struct keeping k;

@@ -23,10 +23,10 @@ static void give(struct bf_cli_settings *s, const char *name, const char *value)
 }
 
 /* What a program was started with can be read in /proc for as long as it runs, and is passed on to
- * what it starts: a secret is taken out of there.  The copy lives as long as the program. */
-static const char *take_out(const char *value)
+ * what it starts: a secret is taken out of there.  The copy lives as long as the command. */
+static const char *take_out(struct bf_arena *a, const char *value)
 {
-    const char *mine = bf_strdup(value);
+    const char *mine = bf_arena_dup(a, value);
 
     bf_wipe((char *)value, strlen(value));
     return mine;
@@ -44,7 +44,7 @@ void bf_cli_settings(const struct bf_cli *c, struct bf_cli_settings *s)
         bf_cli_variable(info.name, variable, sizeof(variable));
         value = bf_cli_env(variable);
         if (value)
-            give(s, info.name, info.secret ? take_out(value) : value);
+            give(s, info.name, info.secret ? take_out(c->arena, value) : value);
     }
     s->n_environment = s->n;
     for (size_t i = 0; i < c->n_given; i++)

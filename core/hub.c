@@ -135,10 +135,6 @@ static int open_store(struct bf_hub *hub, struct bf_error *err)
         bf_team_attend(hub->team, hub->clock, hub->log);
     if (!rc)
         rc = bf_intakes_open(hub->db, &hub->intakes, err);
-    if (!rc)
-        rc = blame(bf_team_first_admin(hub->team, hub->db, hub->settings.admin_key,
-                                       bf_wall_ms(hub->clock), hub->first_key, err),
-                   "admin_key", err);
     return rc;
 }
 
@@ -280,6 +276,14 @@ static int open_api(struct bf_hub *hub, struct bf_error *err)
     return bf_api_register(&hub->api, err);
 }
 
+static int make_first_admin(struct bf_hub *hub, struct bf_error *err)
+{
+    return blame(bf_team_first_admin(hub->team, hub->db, hub->settings.admin_key,
+                                     bf_wall_ms(hub->clock), hub->first_key, err),
+                 "admin_key", err);
+}
+
+/* The admin comes last: their key is shown once, and not at all by a hub that does not open. */
 static int open_rooms(struct bf_hub *hub, const struct bf_hub_options *o, struct bf_error *err)
 {
     int rc = open_store(hub, err);
@@ -294,6 +298,8 @@ static int open_rooms(struct bf_hub *hub, const struct bf_hub_options *o, struct
         rc = open_courier(hub, err);
     if (!rc)
         rc = open_api(hub, err);
+    if (!rc)
+        rc = make_first_admin(hub, err);
     return rc;
 }
 

@@ -15,6 +15,13 @@ key=$(sed -n 's/^key of the first admin, shown only now: //p' "$tmp/hub.log")
 is "a new hub shows a key" "${key:0:3}" bf-
 within 10 curl -sf -o "$tmp/ready" "$URL/readyz"
 
+# A hub that could not listen had made its admin already, and nobody ever saw the key.
+"$BELFRY" serve --data "$tmp/second" --listen "$RECEIVER" >"$tmp/out" 2>&1
+has "a port that is taken is told" "$(cat "$tmp/out")" "another program listens there"
+start "$tmp/second.log" "$BELFRY" serve --data "$tmp/second" --listen 127.0.0.1:0
+has "and with another port the same hub still shows a key" "$(cat "$tmp/second.log")" \
+    "key of the first admin, shown only now: bf-"
+
 run() { # CLAIM COMMAND...
     local claim=$1
     shift

@@ -118,6 +118,7 @@ install: all
 	install -m 755 $(B)/libbelfry.so $(DEST)/lib/libbelfry.so.0
 	ln -sf libbelfry.so.0 $(DEST)/lib/libbelfry.so
 	install -m 644 $(B)/belfry.pc $(B)/belfry-plugin.pc $(DEST)/lib/pkgconfig/
+	sed -i 's|^prefix=.*|prefix=$(PREFIX)|' $(DEST)/lib/pkgconfig/belfry.pc $(DEST)/lib/pkgconfig/belfry-plugin.pc
 	install -m 755 $(PLUGINS:%=$(B)/plugins/%.so) $(DEST)/lib/belfry/plugins/
 	install -d $(DEST)/share/man/man1 $(DEST)/share/man/man5 $(COMPLETIONS:%=$(DEST)/share/%)
 	install -m 644 $(B)/man/*.1 $(DEST)/share/man/man1/

@@ -264,8 +264,8 @@ int bf_cli_completion(struct bf_cli *c);
 int bf_cli_version(struct bf_cli *c);
 void bf_cli_explain(const struct bf_verb *noun, const struct bf_verb *v, struct bf_buf *b);
 
-/* The directory of plugins that were built beside this very program; NULL if there is none.
- * Static. */
+/* The directory of plugins that were built beside this very program, or installed with it; NULL if
+ * there is none.  Static. */
 const char *bf_cli_plugin_dir(void);
 
 /* Call `fn` on SIGINT and SIGTERM, once: the second ends the program as it would anyone's. */

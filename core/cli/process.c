@@ -7,21 +7,35 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static bool is_dir(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* PREFIX/bin/belfry has PREFIX/lib/belfry/plugins, wherever PREFIX is now. */
 const char *bf_cli_plugin_dir(void)
 {
-    static char path[PATH_MAX + 16];
+    static char path[PATH_MAX + 32];
     ssize_t len = readlink("/proc/self/exe", path, PATH_MAX);
-    struct stat st;
-    char *slash;
+    char *name, *folder;
 
     if (len < 0)
         return NULL;
     path[len] = '\0';
-    slash = strrchr(path, '/');
-    if (!slash)
+    name = strrchr(path, '/');
+    if (!name)
         return NULL;
-    strcpy(slash, "/plugins");
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? path : NULL;
+    strcpy(name, "/plugins");
+    if (is_dir(path))
+        return path;
+    *name = '\0';
+    folder = strrchr(path, '/');
+    if (!folder || strcmp(folder, "/bin") != 0)
+        return NULL;
+    strcpy(folder, "/lib/belfry/plugins");
+    return is_dir(path) ? path : NULL;
 }
 
 static void (*stop_fn)(void);

@@ -293,6 +293,12 @@ is "and the status tells" "$(rc)" 1
 BELFRY_THREADS=3 b config --log-level warn >"$tmp/out"
 has "settings tell where they are from" "$(grep '^threads' "$tmp/out")" environment
 has "each" "$(grep '^log_level' "$tmp/out")" "command line"
+mkdir -p "$tmp/moved/bin" "$tmp/moved/lib/belfry"
+cp "$BELFRY" "$tmp/moved/bin/"
+cp -r "$B/plugins" "$tmp/moved/lib/belfry/plugins"
+is "an installed command finds its plugins, wherever that is" \
+    "$("$tmp/moved/bin/belfry" config --json | jq -r .plugin_dir.value)" \
+    "$tmp/moved/lib/belfry/plugins"
 is "secrets are not shown" "$(BELFRY_ADMIN_KEY=$KEY b config | grep -c "$KEY")" 0
 
 # --- no key on a command line, whatever the verb

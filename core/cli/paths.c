@@ -132,6 +132,34 @@ static const char *team_names(struct bf_cli *c, const struct bf_json *items, siz
     return names;
 }
 
+static bool may_read(const struct bf_json *rights)
+{
+    for (const struct bf_json *i = bf_json_first(rights); i; i = bf_json_next(rights, i))
+        if (bf_json_eq(i, "read"))
+            return true;
+    return false;
+}
+
+/* A key that may only send sees no teams; a service account's has one all the same. */
+static int team_unseen(struct bf_cli *c, const char **out)
+{
+    struct bf_reply_text me;
+    const struct bf_json *service;
+    int rc = bf_cli_get(c, "/api/v1/me", &me);
+
+    if (rc)
+        return rc;
+    service = bf_json_get(me.json, "service");
+    if (bf_json_is(service, BF_JSON_STRING)) {
+        *out = c->team = bf_cli_text(c->arena, service);
+        return 0;
+    }
+    if (may_read(bf_json_at(me.json, "/key/rights")))
+        return bf_cli_usage(c, "there is no team yet; make one with: belfry teams create NAME");
+    return bf_cli_usage(c, "this key may only send, and cannot see which teams there are; say which"
+                        " one, with --team or BELFRY_TEAM");
+}
+
 int bf_cli_team(struct bf_cli *c, const char **out)
 {
     struct bf_reply_text reply;
@@ -147,7 +175,7 @@ int bf_cli_team(struct bf_cli *c, const char **out)
         return rc;
     names = team_names(c, bf_json_get(reply.json, "items"), &n);
     if (n == 0)
-        return bf_cli_usage(c, "there is no team yet; make one with: belfry teams create NAME");
+        return team_unseen(c, out);
     if (n > 1)
         return bf_cli_usage(c, "say which team, with --team or BELFRY_TEAM: %s", names);
     *out = c->team = names;

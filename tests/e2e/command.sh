@@ -241,6 +241,17 @@ b secrets list
 has "with two, one must be said" "$(err)" "acme, beta"
 is "or be in the environment" "$(BELFRY_TEAM=acme b secrets list --json | jq -r '.items[].name')" \
     SIGNING
+
+# A key that may only send sees no teams, and was told to make one.
+b users create trainer --service acme >"$tmp/out"
+job=$(b keys create trainer --rights ingest)
+BELFRY_API_KEY=$job b emit --type train.done >"$tmp/out"
+is "a training job's key sends to its team without being told" \
+    "$(rc) $(b events list --type train.done --json | jq -r '.items[0].entity')" "0 acme"
+job=$(b keys create ben --rights ingest)
+BELFRY_API_KEY=$job b emit --type train.done
+is "a person's must say which" "$(rc)" 2
+has "and is told so" "$(err)" "with --team or BELFRY_TEAM"
 keyid=$(b keys list --json | jq -r '.items[] | select(.name == "laptop") | .id')
 has "a key is revoked" "$(b keys revoke "$keyid" --yes)" revoked
 BELFRY_API_KEY=$bens b teams list

@@ -86,20 +86,76 @@ static int build(struct bf_cli *c, const char **out)
     return rc;
 }
 
+
+
+/* --- from a file ------------------------------------------------------------------------------------- */
+
+/* The hub wants ids.  In a file an action may name its integration, as --integration does, so that
+ * the same file is good for another hub.  What is no automation is left to the hub to refuse. */
+static int name_to_id(struct bf_cli *c, const char **text)
+{
+    const struct bf_json *root = bf_json_parse(c->arena, *text, strlen(*text), NULL);
+    const struct bf_json *actions = bf_json_get(root, "actions");
+    const char *entity = bf_json_str(c->arena, bf_json_at(root, "/scope/entity"));
+    const char *from = *text, *out = "", *id;
+    int rc = bf_cli_connect(c);
+
+    if (entity)
+        c->team = entity;
+    for (const struct bf_json *a = bf_json_first(actions); a && !rc; a = bf_json_next(actions, a)) {
+        const struct bf_json *named = bf_json_get(a, "integration");
+        const char *raw;
+        size_t len;
+
+        if (!bf_json_is(named, BF_JSON_STRING))
+            continue;
+        raw = bf_json_raw(named, &len);
+        rc = bf_cli_resolve(c, "integration", bf_json_str(c->arena, named), &id);
+        if (!rc)
+            out = bf_arena_printf(c->arena, "%s%.*s\"%s\"", out, (int)(raw - from), from, id);
+        from = raw + len;
+    }
+    *text = bf_arena_printf(c->arena, "%s%s", out, from);
+    return rc;
+}
+
+static int read_automation(struct bf_cli *c, const char *file, const char **text)
+{
+    size_t len;
+    int rc = bf_cli_read_body(c, file, text, &len);
+
+    return rc ? rc : name_to_id(c, text);
+}
+
 int bf_cli_automation_create(struct bf_cli *c)
 {
     const char *file = bf_cli_operand(c, 0), *text;
     struct bf_reply_text reply;
-    size_t len;
     int rc;
 
     if (file && !strchr(file, '='))
-        rc = bf_cli_read_body(c, file, &text, &len);
+        rc = read_automation(c, file, &text);
     else
         rc = build(c, &text);
     if (!rc)
         rc = bf_cli_send(c, "POST", c->verb->path, text, &reply);
     return rc ? rc : say(c, "made", &reply);
+}
+
+int bf_cli_automation_update(struct bf_cli *c)
+{
+    const char *file = bf_cli_operand(c, 1), *path, *text;
+    struct bf_reply_text reply;
+    int rc;
+
+    if (!file)
+        return bf_cli_usage(c, "say which FILE holds the automation; \"-\" is standard input");
+    path = bf_cli_path(c, c->verb->path, &rc);
+    if (!rc)
+        rc = read_automation(c, file, &text);
+    if (!rc)
+        rc = bf_cli_send(c, "PUT", path, text, &reply);
+    return rc ? rc : say(c, "updated", &reply);
 }
 
 
@@ -183,7 +239,9 @@ static int edit(struct bf_cli *c, const char *path, const struct bf_reply_text *
         printf("nothing was changed\n");
         unlink(file);
     } else if (!rc) {
-        rc = bf_cli_send(c, "PUT", path, after, &reply);
+        rc = name_to_id(c, &after);
+        if (!rc)
+            rc = bf_cli_send(c, "PUT", path, after, &reply);
         if (rc)
             fprintf(stderr, "what you wrote is in %s; once mended: belfry automations update %s"
                             " %s\n", file, bf_cli_operand(c, 0), file);

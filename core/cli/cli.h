@@ -247,6 +247,7 @@ int bf_cli_listen(struct bf_cli *c);
 int bf_cli_emit(struct bf_cli *c);
 int bf_cli_status(struct bf_cli *c);
 int bf_cli_automation_create(struct bf_cli *c);
+int bf_cli_automation_update(struct bf_cli *c);
 int bf_cli_automation_edit(struct bf_cli *c);
 int bf_cli_secret_set(struct bf_cli *c);
 int bf_cli_test(struct bf_cli *c);

@@ -148,8 +148,15 @@ static const struct bf_verb automation_verbs[] = {
     {"show", "NAME|ID", "one automation, as its author wrote it", NULL, bf_cli_one, NULL, none,
      BF_VERB_REMOTE, "GET", "/api/v1/automations/{automation}"},
     {"create", "[FILE] [KEY=VALUE…]", "make one, from a file or from options",
-     "FILE holds the automation as JSON, \"-\" is standard input.  Without it, options say what it\n"
-     "is; KEY=VALUE are further options of the action (KEY:=JSON for what is no text):\n"
+     "FILE holds the automation as JSON, \"-\" is standard input:\n"
+     "\n"
+     "    {\"name\": \"bad builds\", \"scope\": {\"entity\": \"acme\", \"project\": \"vision\"},\n"
+     "     \"event\": {\"type\": \"ci.finished\", \"filter\": {\"data.build.status\": \"failed\"}},\n"
+     "     \"actions\": [{\"integration\": \"deployer\",\n"
+     "                  \"config\": {\"payload\": {\"build\": \"${json:data.build.number}\"}}}]}\n"
+     "\n"
+     "Without a file, options say what it is; KEY=VALUE are further options of the action (KEY:=JSON\n"
+     "for what is no text):\n"
      "\n"
      "    belfry automations create --name \"deploy what is promoted\" --project vision \\\n"
      "        --on ADD_ARTIFACT_ALIAS --filter '{\"alias\":\"production\"}' \\\n"
@@ -159,8 +166,9 @@ static const struct bf_verb automation_verbs[] = {
      bf_cli_automation_create, NULL, automation_options, BF_VERB_REMOTE | BF_VERB_FILE, "POST",
      "/api/v1/automations", "config", "automation {id} \"{name}\" is made"},
     {"update", "NAME|ID FILE", "put another text in its place",
-     "FILE holds the whole automation as JSON, \"-\" is standard input.\n", bf_cli_change, NULL,
-     none, BF_VERB_REMOTE | BF_VERB_FILE, "PUT", "/api/v1/automations/{automation}", NULL,
+     "FILE holds the whole automation as JSON, as show --json prints it; \"-\" is standard input.\n",
+     bf_cli_automation_update, NULL, none, BF_VERB_REMOTE | BF_VERB_FILE, "PUT",
+     "/api/v1/automations/{automation}", NULL,
      "automation {id} \"{name}\" is updated"},
     {"edit", "NAME|ID", "change it in your editor",
      "Opens it in $VISUAL, $EDITOR or vi.  What the hub refuses is kept in a file, so that nothing\n"

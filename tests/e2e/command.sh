@@ -134,6 +134,15 @@ b automations show "deploy what is promoted" --json >"$tmp/automation"
 jq 'del(.id, .revision, .created, .updated, .last_execution) | .name = "from a file"' \
     "$tmp/automation" >"$tmp/file.json"
 has "or from a file" "$(b automations create "$tmp/file.json")" '"from a file" is made'
+jq '.name = "by name" | .actions[0].integration = "deployer"' "$tmp/file.json" >"$tmp/named.json"
+has "which may name its integrations" "$(b automations create "$tmp/named.json")" '"by name" is made'
+is "and the hub has the id" \
+    "$(b automations show "by name" --json | jq -c .actions)" "$(jq -c .actions "$tmp/file.json")"
+has "when it is changed too" "$(b automations update "by name" "$tmp/named.json")" updated
+b automations delete "by name" --yes >"$tmp/out"
+jq '.actions[0].integration = "nobody"' "$tmp/file.json" >"$tmp/named.json"
+b automations create "$tmp/named.json"
+has "a name that nobody has is told" "$(err)" 'acme has no integration "nobody"'
 b automations create /nowhere.json
 has "which must be there" "$(err)" "cannot read /nowhere.json"
 echo '{"name":"x","scoop":1}' >"$tmp/bad.json"

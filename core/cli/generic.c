@@ -202,6 +202,22 @@ static void say_warnings(struct bf_cli *c, const struct bf_reply_text *reply)
                 bf_cli_text(c->arena, bf_json_is(w, BF_JSON_OBJECT) ? bf_json_get(w, "message") : w));
 }
 
+/* Of a secret that is deleted: who will miss it. */
+static void say_uses(struct bf_cli *c, const struct bf_reply_text *reply)
+{
+    const struct bf_json *uses = bf_json_get(reply->json, "used_by");
+
+    for (const struct bf_json *k = bf_json_first(uses); k; k = bf_json_next(uses, k))
+        for (const struct bf_json *u = bf_json_first(k + 1); u; u = bf_json_next(k + 1, u)) {
+            const char *nouns = bf_cli_text(c->arena, k);
+
+            fprintf(stderr, "warning: %.*s \"%s\" uses it, and fails until it is set again\n",
+                    (int)strlen(nouns) - 1, nouns,
+                    bf_cli_text(c->arena, bf_json_is(u, BF_JSON_OBJECT) ? bf_json_get(u, "name")
+                                                                        : u));
+        }
+}
+
 int bf_cli_change(struct bf_cli *c)
 {
     const struct bf_verb *v = c->verb;
@@ -219,12 +235,16 @@ int bf_cli_change(struct bf_cli *c)
         return status;
     path = bf_cli_path(c, v->path, &status);
     if (path)
-        status = bf_cli_send(c, v->method, path, body, &reply);
+        status = bf_cli_send(c, v->method,
+                             bf_arena_printf(c->arena, "%s%s", path, bf_cli_query(c, NULL)), body,
+                             &reply);
     if (status)
         return status;
     if (bf_cli_flag(c, "json"))
         return reply.len ? print_reply(c, &reply) : 0;
     say_warnings(c, &reply);
+    if (strcmp(v->method, "DELETE") == 0)
+        say_uses(c, &reply);
     if (v->done)
         say_done(c, &reply);
     else

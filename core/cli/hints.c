@@ -129,6 +129,7 @@ static void put_query(const struct hint *h, const char *end, struct bf_buf *b)
 
 const char *bf_cli_hints(struct bf_cli *c, const char *words)
 {
+    static const char force[] = "?force=true";
     const struct bf_verb *v, *noun;
     struct bf_buf b;
     struct hint h;
@@ -143,6 +144,9 @@ const char *bf_cli_hints(struct bf_cli *c, const char *words)
             put_verb(&h, noun, v, &b);
             put_query(&h, words + len, &b);
             words += len;
+        } else if (strncmp(words, force, sizeof(force) - 1) == 0) {
+            bf_buf_adds(&b, "--force");
+            words += sizeof(force) - 1;
         } else {
             bf_buf_addc(&b, *words++);
         }

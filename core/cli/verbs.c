@@ -212,6 +212,12 @@ static const struct bf_column integration_columns[] = {
     {"STATE", "/disabled", BF_LOOK_OFF},  {NULL},
 };
 
+static const struct bf_option_row integration_delete[] = {
+    {"force", 0, NULL, "although automations use it; they and what waits for it will fail",
+     BF_OPT_QUERY},
+    {NULL},
+};
+
 static const struct bf_verb integration_verbs[] = {
     {"list", "", "where a team's automations can reach", NULL, bf_cli_list, NULL, none,
      BF_VERB_REMOTE | BF_VERB_PAGES, "GET", "/api/v1/teams/{team}/integrations",
@@ -241,7 +247,7 @@ static const struct bf_verb integration_verbs[] = {
     {"disable", "NAME|ID", "deliver nothing to it; executions wait", NULL, bf_cli_change, NULL,
      none, BF_VERB_REMOTE, "POST", "/api/v1/integrations/{integration}/disable", NULL,
      "integration \"{1}\" is disabled"},
-    {"delete", "NAME|ID", "delete it", NULL, bf_cli_change, NULL, none,
+    {"delete", "NAME|ID", "delete it", NULL, bf_cli_change, NULL, integration_delete,
      BF_VERB_REMOTE | BF_VERB_CONFIRM, "DELETE", "/api/v1/integrations/{integration}", NULL,
      "integration \"{1}\" is deleted"},
     {NULL},

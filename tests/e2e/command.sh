@@ -130,6 +130,16 @@ has "what is missing is named" "$(err)" "--integration is missing"
 make_automation --filter 'alias=production'
 has "what is no JSON is told" "$(err)" "is not JSON"
 has "it is listed with its scope" "$(b automations list)" "acme/vision"
+b integrations delete deployer --yes
+has "what is used is not deleted" "$(err)" '"deploy what is promoted"'
+has "and the words say how it would be" "$(err)" "delete with --force"
+b integrations create --sink webhook --name short "url=http://$RECEIVER/x" >"$tmp/out"
+b automations create --name "to be left" --on ci.finished --integration short >"$tmp/out"
+has "with it, it is deleted" "$(b integrations delete short --force --yes)" '"short" is deleted'
+b automations delete "to be left" --yes >"$tmp/out"
+b secrets delete SIGNING --yes >"$tmp/out"
+has "a secret is, and who used it is named" "$(err)" 'integration "deployer" uses it'
+echo correct-horse | "$BELFRY" secrets set SIGNING >"$tmp/out" 2>&1
 b automations show "deploy what is promoted" --json >"$tmp/automation"
 jq 'del(.id, .revision, .created, .updated, .last_execution) | .name = "from a file"' \
     "$tmp/automation" >"$tmp/file.json"

@@ -235,7 +235,8 @@ static const struct bf_verb integration_verbs[] = {
      bf_cli_change, NULL, integration_options, BF_VERB_REMOTE | BF_VERB_FILE, "POST",
      "/api/v1/teams/{team}/integrations", "config", "integration {id} \"{name}\" is made"},
     {"update", "NAME|ID [FILE] [KEY=VALUE…]", "change what is named, keep the rest",
-     "KEY=VALUE as with create.\n", bf_cli_change, NULL, integration_changes,
+     "KEY=VALUE as with create; KEY:=null takes an option away.\n", bf_cli_change, NULL,
+     integration_changes,
      BF_VERB_REMOTE | BF_VERB_FILE, "PATCH", "/api/v1/integrations/{integration}", "config",
      "integration {id} \"{name}\" is updated"},
     {"test", "NAME|ID", "send it something now, and show what its receiver answers", NULL,
@@ -415,6 +416,12 @@ static const struct bf_verb key_verbs[] = {
     {"list", "", "the keys you may see, without the keys themselves", NULL, bf_cli_list, NULL,
      key_filters, BF_VERB_REMOTE | BF_VERB_PAGES, "GET", "/api/v1/keys", .columns = key_columns},
     {"create", "USER", "make a key for a user, and show it once",
+     "A program gives it in BELFRY_API_KEY, or as Authorization: Bearer KEY over HTTP.  What only sends\n"
+     "events, like a training job, needs no more than this:\n"
+     "\n"
+     "    belfry users create trainer --service acme\n"
+     "    belfry keys create trainer --rights ingest\n"
+     "\n"
      "With --given, a key that was made elsewhere is brought in, so that nothing that uses it has to\n"
      "change.  With --data, this is done in a data directory while no hub runs there.\n",
      bf_cli_key_create, NULL, key_options, BF_VERB_REMOTE | BF_VERB_OFFLINE, "POST", "/api/v1/users/{1}/keys"},
@@ -494,7 +501,18 @@ static const struct bf_verb intake_verbs[] = {
      .columns = intake_columns},
     {"show", "NAME", "one intake", NULL, bf_cli_one, NULL, none, BF_VERB_REMOTE, "GET",
      "/api/v1/teams/{team}/intakes/{1}"},
-    {"create", "NAME [FILE] [KEY=VALUE…]", "make one, or put another in its place", NULL,
+    {"create", "NAME [FILE] [KEY=VALUE…]", "make one, or put another in its place",
+     "FILE holds its definition as JSON: which type the events get, what the sender signs with, which\n"
+     "header or part of the body tells repeats.  This is GitHub's:\n"
+     "\n"
+     "    {\"type\": [\"github\", {\"header\": \"X-GitHub-Event\"}, {\"pointer\": \"/action\"}],\n"
+     "     \"check\": {\"kind\": \"hmac\", \"header\": \"X-Hub-Signature-256\", \"format\": \"sha256=hex\",\n"
+     "               \"secret\": \"GITHUB_WEBHOOK\"},\n"
+     "     \"key\": {\"header\": \"X-GitHub-Delivery\"},\n"
+     "     \"project\": {\"pointer\": \"/repository/name\"}, \"author\": {\"pointer\": \"/sender/login\"}}\n"
+     "\n"
+     "The secret is set first: belfry secrets set GITHUB_WEBHOOK.  The other kinds of check are\n"
+     "\"bearer\", \"header\" and \"none\".  belfry intakes show NAME tells the URL for the sender.\n",
      bf_cli_change, NULL, none, BF_VERB_REMOTE | BF_VERB_FILE, "PUT",
      "/api/v1/teams/{team}/intakes/{1}", NULL, "intake {1} is there"},
     {"delete", "NAME", "delete it", NULL, bf_cli_change, NULL, none,
@@ -533,7 +551,7 @@ const struct bf_verb bf_verbs[] = {
     {"login", "[URL]", "keep the key for a hub, so that no verb needs to be told",
      "The key is asked for on the terminal, or read from standard input, tried, and kept in\n"
      "~/.config/belfry/login.json, which only you may read.  With --team, that team is the one meant\n"
-     "from now on.\n",
+     "from now on.  A key in the environment, BELFRY_API_KEY, goes before it.\n",
      bf_cli_login, NULL, none, BF_VERB_REMOTE},
     {"logout", "", "forget the key that login kept", NULL, bf_cli_logout, NULL, none},
     {"status", "", "how the hub is: ready, busy, waiting, failing", NULL, bf_cli_status, NULL, none,

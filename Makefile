@@ -146,7 +146,8 @@ clean:
 
 help:
 	@echo 'make            build everything into $(BUILD)'
-	@echo 'make run        build, and run a hub with an example automation'
+	@echo 'make run        build, and run a hub with an example automation; BELFRY_LISTEN=127.0.0.1:8330'
+	@echo '                and BELFRY_RECEIVER=127.0.0.1:8331 choose other addresses'
 	@echo 'make test       all tests that fit into a quarter of an hour, sanitizers included'
 	@echo 'make unit       the unit tests alone; T=word runs those whose name holds it'
 	@echo 'make e2e        the end-to-end tests alone'

@@ -320,9 +320,9 @@ static void log_outcome(struct item *i)
                   i->execution->id, words, (long long)(r->due_ms - r->started_ms) / 1000,
                   r->attempt);
     else
-        bf_warnf(c->log, "courier", "execution %s of \"%s\": %s, %s after %u attempts",
+        bf_warnf(c->log, "courier", "execution %s of \"%s\": %s, %s after %u attempt%s",
                  i->execution->id, i->execution->automation->name, words,
-                 bf_status_name(r->status), r->attempt);
+                 bf_status_name(r->status), r->attempt, r->attempt == 1 ? "" : "s");
 }
 
 void attempt_settled(struct item *i)

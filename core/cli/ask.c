@@ -15,6 +15,7 @@
 #include "core/base/crypto.h"
 
 #define DEFAULT_URL "http://127.0.0.1:8320"
+#define KEY_NAME    "BELFRY_API_KEY"
 #define LOGIN_MAX   65536
 
 struct login {
@@ -98,7 +99,7 @@ static int open_remote(struct bf_cli *c, const char *key)
 int bf_cli_connect(struct bf_cli *c)
 {
     const char *given = first_of(bf_cli_value(c, "url"), bf_cli_env("BELFRY_URL"), NULL);
-    const char *key = bf_cli_env("BELFRY_API_KEY");
+    const char *key = bf_cli_env(KEY_NAME);
     struct login login;
     int rc;
 
@@ -109,7 +110,7 @@ int bf_cli_connect(struct bf_cli *c)
         return rc;
     c->url = first_of(given, login.url, DEFAULT_URL);
     c->team = first_of(bf_cli_value(c, "team"), bf_cli_env("BELFRY_TEAM"), NULL);
-    c->key_from = key ? "BELFRY_API_KEY" : NULL;
+    c->key_from = key ? KEY_NAME : NULL;
     if (login.url && same_url(c->url, login.url)) {
         if (!key && login.key) {
             key = login.key;
@@ -138,6 +139,9 @@ int bf_cli_try(struct bf_cli *c, const struct bf_remote_request *q, struct bf_re
 
 static int no_key(struct bf_cli *c)
 {
+    if (strcmp(c->verb->name, "login") == 0 || (c->key_from && strcmp(c->key_from, KEY_NAME) == 0))
+        return bf_cli_fail(c, "the hub at %s does not know the key from %s (any more); an admin makes"
+                           " another with: belfry keys create USER", c->url, c->key_from);
     if (c->key_from)
         return bf_cli_fail(c, "the hub at %s does not know the key from %s (any more); get another"
                            " with: belfry login %s", c->url, c->key_from, c->url);
@@ -262,7 +266,7 @@ int bf_cli_login(struct bf_cli *c)
     rc = bf_cli_secret(c, bf_arena_printf(c->arena, "API key for %s: ", c->url), &key);
     if (rc)
         return rc;
-    c->key_from = "the terminal";
+    c->key_from = isatty(STDIN_FILENO) ? "the terminal" : "standard input";
     rc = open_remote(c, key);
     if (!rc)
         rc = greet(c);

@@ -30,6 +30,7 @@ has "and how to get one" "$(err)" "belfry login $URL"
 BELFRY_API_KEY=bf-0123456789abcdef0123456789abcdef00000000 b teams list >"$tmp/out"
 is "a wrong key as well" "$(rc)" 4
 has "naming where it came from" "$(err)" "BELFRY_API_KEY"
+has "and not a login, which would not count" "$(err)" "belfry keys create"
 b teams list --url "http://$RECEIVER" >"$tmp/out"
 has "what is no hub is told apart from one" "$(err)" "does not speak like a Belfry hub"
 b teams list --url ftp://x >"$tmp/out"

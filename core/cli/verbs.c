@@ -162,6 +162,12 @@ static const struct bf_verb automation_verbs[] = {
      "        --on ADD_ARTIFACT_ALIAS --filter '{\"alias\":\"production\"}' \\\n"
      "        --integration deployer --payload '{\"model\":\"${artifact_version_string}\"}'\n"
      "\n"
+     "A filter compares fields of the event, such as alias, tag, collection_name, author, metadata.KEY\n"
+     "or data.PATH, with a value or by $eq $ne $gt $gte $lt $lte $in $nin $exists $contains $regex $all\n"
+     "$size, and joins such by $and $or $nor $not.  A payload has ${alias}, ${artifact_version_string},\n"
+     "${event_author}, ${project_name}, ${data.PATH} and more; ${json:data.PATH} keeps a number a number.\n"
+     "What is unknown is refused with all that there is.\n"
+     "\n"
      "belfry help PLUGIN (as in: belfry help webhook) lists the options of its actions.\n",
      bf_cli_automation_create, NULL, automation_options, BF_VERB_REMOTE | BF_VERB_FILE, "POST",
      "/api/v1/automations", "config", "automation {id} \"{name}\" is made"},

@@ -54,6 +54,16 @@ static const char *scope_text(struct bf_arena *a, const struct bf_json *scope)
     return *out ? out : "-";
 }
 
+/* A list of words, as an option takes it. */
+static const char *words_text(struct bf_arena *a, const struct bf_json *list)
+{
+    const char *out = "";
+
+    for (const struct bf_json *i = bf_json_first(list); i; i = bf_json_next(list, i))
+        out = bf_arena_printf(a, "%s%s%s", out, *out ? "," : "", bf_cli_text(a, i));
+    return *out ? out : "-";
+}
+
 static const char *cell_text(struct bf_arena *a, const struct bf_column *column,
                              const struct bf_json *item)
 {
@@ -64,10 +74,13 @@ static const char *cell_text(struct bf_arena *a, const struct bf_column *column,
         return bf_cli_ago(a, bf_cli_text(a, value));
     case BF_LOOK_SCOPE:
         return scope_text(a, value);
-    case BF_LOOK_OFF:           /* what is worth a word is that it is off */
-        if (strcmp(column->at, "/disabled") == 0)
-            return bf_json_is(value, BF_JSON_TRUE) ? "disabled" : "on";
-        return bf_json_is(value, BF_JSON_FALSE) ? "disabled" : "on";
+    case BF_LOOK_OFF:           /* what is worth a word is that it is off, or does not get through */
+        if (bf_json_is(value, strcmp(column->at, "/disabled") == 0 ? BF_JSON_TRUE : BF_JSON_FALSE))
+            return "disabled";
+        return bf_json_is(bf_json_at(item, "/state/failing_since"), BF_JSON_STRING) ? "failing"
+                                                                                    : "on";
+    case BF_LOOK_WORDS:
+        return words_text(a, value);
     default:
         return bf_cli_text(a, value);
     }

@@ -413,7 +413,7 @@ static const struct bf_option_row key_filters[] = {
 
 static const struct bf_column key_columns[] = {
     {"ID", "/id", BF_LOOK_ID},              {"USER", "/user", BF_LOOK_TEXT},
-    {"NAME", "/name", BF_LOOK_TEXT},        {"RIGHTS", "/rights", BF_LOOK_TEXT},
+    {"NAME", "/name", BF_LOOK_TEXT},        {"RIGHTS", "/rights", BF_LOOK_WORDS},
     {"CREATED", "/created", BF_LOOK_TIME},  {"USED", "/last_used", BF_LOOK_TIME},
     {NULL},
 };

@@ -238,6 +238,7 @@ has "what was cancelled can be sent again" "$(b executions resend "$waits")" \
     "execution $waits is sent again, as"
 has "it can be told how many that would be" \
     "$(b executions resend --automation breaks --status cancelled --dry-run)" "would be resent"
+has "where nothing arrives is seen in the list" "$(b integrations list | grep broken)" failing
 has "or all that match" "$(b executions cancel --automation breaks --since 1h --yes)" cancelled
 is "the history goes elsewhere as lines" \
     "$(b executions export --automation breaks | jq -r .automation_name | sort -u)" breaks
@@ -251,6 +252,7 @@ b teams add acme ben --role viewer >"$tmp/out"
 has "which can change" "$(b teams members acme)" viewer
 bens=$(b keys create ben --name laptop --rights read)
 is "a key is shown once, and alone on standard output" "${#bens} ${bens:0:3}" "43 bf-"
+has "and listed with what it may" "$(b keys list)" "ingest,read,edit,admin"
 is "and lets in" "$(BELFRY_API_KEY=$bens b teams list --json | jq -r '.items[0].name')" acme
 BELFRY_API_KEY=$bens b secrets set X --file "$tmp/pem"
 is "as far as it may" "$(rc)" 4

@@ -105,6 +105,10 @@ b integrations update deploy-er --name deployer "url=http://$RECEIVER/deployed" 
 is "its options too" "$(b integrations show deployer --json | jq -c '[.config.url, .config.secret]')" \
     "[\"http://$RECEIVER/deployed\",\"SIGNING\"]"
 has "it can be tried" "$(b integrations test deployer --payload '{"try":"this"}')" delivered
+b integrations test deployer --payload '{"try":"this"}' >"$tmp/out"
+has "what went out is shown as it went" "$(cat "$tmp/out")" '> {"try":"this"}'
+has "what came back too" "$(cat "$tmp/out")" "< 200"
+has "and what was signed" "$(cat "$tmp/out")" 'with the secret ${SIGNING}, of:'
 has "with what was said" "$(cat "$tmp/listen.log")" '"try":"this"'
 b integrations create --sink webhook --name dead url=http://127.0.0.1:1/ >"$tmp/out"
 b integrations test dead >"$tmp/out"

@@ -24,6 +24,7 @@ void bf_retention_fini(struct bf_retention *r) { bf_key_place_fini(&r->key); }
 
 /* --- from when on ------------------------------------------------------------------- */
 
+/* (Of both ends of a table SQLite is to be asked one by one: together it looks at every row.) */
 static int ask(struct bf_db *db, const char *sql, int64_t *a, int64_t *b)
 {
     struct bf_query *q = bf_db_query(db, sql);
@@ -42,7 +43,8 @@ static int part_of_events(struct bf_db *db, uint64_t from, int64_t *ms)
 {
     int64_t first, last;
     struct bf_query *q;
-    int rc = ask(db, "SELECT min(seq), max(seq) FROM journal", &first, &last);
+    int rc = ask(db, "SELECT (SELECT min(seq) FROM journal), (SELECT max(seq) FROM journal)",
+                 &first, &last);
 
     *ms = 0;
     first = bf_max64(first, (int64_t)from);
@@ -60,7 +62,8 @@ static int part_of_executions(struct bf_db *db, uint64_t from, int64_t *ms)
 {
     int64_t first, last;
     struct bf_query *q;
-    int rc = ask(db, "SELECT min(number), max(number) FROM executions", &first, &last);
+    int rc = ask(db, "SELECT (SELECT min(number) FROM executions),"
+                     " (SELECT max(number) FROM executions)", &first, &last);
 
     *ms = 0;
     first = bf_max64(first, (int64_t)from);

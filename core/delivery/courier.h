@@ -89,6 +89,7 @@ struct bf_destination_info {
     bool once;                  /* BF_ONCE */
     bool settles;               /* prepare may say BF_STEP_LATER */
     bool disabled;
+    bool gone;                  /* it was deleted: what waits for it fails, and that is all */
     unsigned max_parallel;      /* 0: the courier's own */
     bool max_is_fixed;          /* by the sink's code: an integration may only take less */
     const char *pace;           /* the sink's, or NULL; static */

@@ -656,6 +656,8 @@ static void has_failed(struct destination *d, const struct item *i, int64_t now_
     struct bf_standing *s = &d->standing;
     char reason[320];
 
+    if (d->info.gone)
+        return;                 /* its row went with it, and nothing would take another away */
     if (!s->failing_since_ms)
         s->failing_since_ms = now_ms;
     s->failures++;

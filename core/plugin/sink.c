@@ -488,7 +488,7 @@ static bool destination(void *arg, const char *integration, struct bf_destinatio
 
     if (bf_instance_of(p, integration, &i, err)) {
         /* Of one that was deleted, what waits is told so at once, and ends. */
-        *out = (struct bf_destination_info){.quick = true};
+        *out = (struct bf_destination_info){.quick = true, .gone = true};
         return is_deleted(p, integration);
     }
     *out = (struct bf_destination_info){

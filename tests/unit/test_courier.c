@@ -218,6 +218,19 @@ TEST(a_rejected_execution_has_failed_for_good)
     close_hub(&h);
 }
 
+TEST(what_was_deleted_leaves_no_standing)
+{
+    struct hub h = {.info = {.quick = true, .gone = true}, .step = BF_STEP_SETTLED,
+                    .outcome = BF_REJECTED};
+
+    open_hub(&h);
+    automate(&h);
+    emit_many(&h, 2);
+    eventually(&h, COUNT("status = 3"), 2);
+    CHECK_INT(ask(&h, "SELECT count(*) FROM destinations"), 0);
+    close_hub(&h);
+}
+
 TEST(a_retry_is_due_by_its_schedule_and_then_delivered)
 {
     struct hub h = {.info = {.quick = true}, .step = BF_STEP_SETTLED, .outcome = BF_RETRY,

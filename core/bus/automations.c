@@ -161,6 +161,8 @@ int bf_bus_delete_automation(struct bf_tx *tx, const char *id, const char *autho
         bf_query_text(q, 1, id);
         rc = bf_query_run(q);
     }
+    if (!rc)
+        rc = bf_uses_forget(tx->db, id);
     return rc ? bf_error_set(err, rc, "cannot delete the automation: %s", bf_db_words(tx->db)) : rc;
 }
 

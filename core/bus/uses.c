@@ -1,13 +1,10 @@
 /* uses.c - the table of uses: a row for each integration of an automation's actions, and one for
- * each secret that an action is granted.
- *
- * Rows of an automation that was deleted stay; they are not shown, as the automation is not there
- * to be shown. */
+ * each secret that an action is granted. */
 #include "core/bus/uses.h"
 
 #include "core/team/team.h"
 
-static int forget(struct bf_db *db, const char *automation)
+int bf_uses_forget(struct bf_db *db, const char *automation)
 {
     struct bf_query *q = bf_db_query(db, "DELETE FROM automation_uses WHERE automation = ?");
 
@@ -40,7 +37,7 @@ static int add_action(struct bf_db *db, const struct bf_action *action, const ch
 
 int bf_uses_save(struct bf_db *db, const struct bf_automation *a)
 {
-    int rc = forget(db, a->id);
+    int rc = bf_uses_forget(db, a->id);
 
     for (uint32_t i = 0; !rc && i < a->n_actions; i++)
         rc = add_action(db, &a->actions[i], a->id);

@@ -17,6 +17,8 @@ int bf_uses_list(struct bf_db *db, const char *integration, const char *secret, 
 
 /* An automation was saved.  [engine] */
 int bf_uses_save(struct bf_db *db, const struct bf_automation *a);
+/* One was deleted.  [engine] */
+int bf_uses_forget(struct bf_db *db, const char *automation);
 /* Whether nothing was ever saved: then those that an older hub has saved are to be. */
 bool bf_uses_none(struct bf_db *db);
 

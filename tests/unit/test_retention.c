@@ -322,6 +322,24 @@ TEST(what_stays_for_ever_keeps_nothing_that_tells_of_others)
     close_all(&k);
 }
 
+static int apply_delete(struct posted *p, struct bf_tx *tx, struct bf_error *err)
+{
+    return bf_bus_delete_automation(tx, p->text, "ana", err);
+}
+
+TEST(a_deleted_automation_uses_nothing_and_leaves_its_name)
+{
+    struct posted p = {.apply = apply_delete, .text = "A1"};
+    struct keeping k;
+
+    open_all(&k);
+    CHECK_INT(ask(&k, "SELECT count(*) FROM automation_uses"), 1);
+    CHECK_INT(post(&k.f, &p), 0);
+    CHECK_INT(ask(&k, "SELECT count(*) FROM automation_uses"), 0);
+    CHECK_INT(ask(&k, "SELECT count(*) FROM automations_deleted"), 1);
+    close_all(&k);
+}
+
 /* Numbers are made from the last one that is there: it must be, or ids would come twice. */
 TEST(the_newest_of_each_stays_and_numbers_go_on_after_a_restart)
 {

@@ -154,6 +154,7 @@ static void after_prepare(struct item *i)
 {
     struct bf_courier *c = courier_of(i);
 
+    destination_prepared(i->dest, i);
     if (i->dest->info.settles && i->step != BF_STEP_LATER)
         withdraw(i);
     switch (i->step) {

@@ -20,6 +20,9 @@
 #define FLIGHT_RESERVE     64           /* kept for destinations that are well and have few */
 #define FLIGHT_FEW         4            /* that many; and as many as one gets that has not answered */
 #define FLIGHT_FAILING     64           /* attempts at destinations that fail, in all */
+#define FLIGHT_BYTES_MAX   (64 * 1024 * 1024)   /* of what they send: once reached, none begins */
+#define FLIGHT_BYTES_PER_DEST (FLIGHT_BYTES_MAX / 4)
+#define FLIGHT_BYTES_RESERVE  (FLIGHT_BYTES_MAX / 4)    /* kept for destinations that are well */
 #define MEMORY_MAX         4096         /* executions in memory, in all */
 #define MEMORY_PER_DEST    256
 #define MEMORY_MIN         4            /* what a destination may have when memory is full */
@@ -53,6 +56,7 @@ struct item {
     bool probe;                         /* its destination was failing when it began */
     bool with_sink;                     /* prepare has returned BF_STEP_LATER */
     bool called;                        /* and before that, the sink has settled it */
+    size_t bytes;                       /* of its arena, once it is prepared */
     struct bf_timer deadline;           /* while a sink has it */
     struct bf_task task;                /* back to the loop */
     struct bf_job job;                  /* to a worker */
@@ -92,6 +96,7 @@ struct destination {
     unsigned n_queued;
     unsigned n_memory;                  /* queued, under way, or being recorded */
     unsigned n_flight;
+    size_t flight_bytes;                /* of those prepared, until they are recorded */
     unsigned failures;                  /* in a row */
     int64_t rest_ms;                    /* the length of the last rest; 0: none */
     int64_t rest_until_mono;
@@ -157,6 +162,7 @@ struct bf_courier {
     size_t n_memory;
     size_t memory_bytes;
     unsigned n_flight;
+    size_t flight_bytes;
     void (*on_change)(void *arg, const struct bf_execution *e);
     void *on_change_arg;
     struct bf_courier_stats stats;
@@ -199,6 +205,7 @@ void destination_ready(struct destination *d);  /* look at it this turn */
 void destination_look_on_disk(struct destination *d);   /* from the front of its line */
 void destinations_pump(struct bf_courier *c);   /* begin what can be begun */
 void destination_begun(struct destination *d, struct item *i);
+void destination_prepared(struct destination *d, struct item *i);
 void destination_ended(struct destination *d, const struct item *i);
 void destination_unsaved(struct destination *d);        /* its standing is to be stored */
 bool destinations_look(struct bf_courier *c);   /* for rows that no destination knows of */

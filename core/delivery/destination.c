@@ -365,11 +365,19 @@ static bool wait_in(struct line *l, struct destination *d)
     return false;
 }
 
-static bool is_slot_for_failing(const struct bf_courier *c) { return c->n_probes < FLIGHT_FAILING; }
+static bool is_room_for_others(const struct bf_courier *c)
+{
+    return c->flight_bytes < FLIGHT_BYTES_MAX - FLIGHT_BYTES_RESERVE;
+}
+
+static bool is_slot_for_failing(const struct bf_courier *c)
+{
+    return c->n_probes < FLIGHT_FAILING && is_room_for_others(c);
+}
 
 static bool is_slot_for_unproven(const struct bf_courier *c)
 {
-    return FLIGHT_MAX - c->n_flight > FLIGHT_RESERVE;
+    return FLIGHT_MAX - c->n_flight > FLIGHT_RESERVE && is_room_for_others(c);
 }
 
 static bool may_take_slot(struct destination *d)
@@ -413,6 +421,14 @@ void destination_begun(struct destination *d, struct item *i)
     d->n_flight++;
     c->n_flight++;
     atomic_store(&c->in_flight_now, c->n_flight);
+}
+
+/* How much it takes is known only now, so the last one to begin may go beyond the maximum. */
+void destination_prepared(struct destination *d, struct item *i)
+{
+    i->bytes = bf_arena_used(i->at.arena);
+    d->flight_bytes += i->bytes;
+    d->courier->flight_bytes += i->bytes;
 }
 
 /* An integration's own pace and parallel go before its sink's. */
@@ -500,7 +516,7 @@ static bool may_begin(struct destination *d)
         leave_on_disk(d);
         return false;
     }
-    if (d->n_flight >= parallel(d) || is_paced(d))
+    if (d->n_flight >= parallel(d) || d->flight_bytes >= FLIGHT_BYTES_PER_DEST || is_paced(d))
         return false;
     return may_take_slot(d);
 }
@@ -555,8 +571,8 @@ void destinations_pump(struct bf_courier *c)
 {
     if (c->record_again.slot)
         return;         /* first the outcomes that are here */
-    while (c->n_flight < FLIGHT_MAX && !atomic_load(&c->draining) &&
-           (c->ready || wake_waiting(c))) {
+    while (c->n_flight < FLIGHT_MAX && c->flight_bytes < FLIGHT_BYTES_MAX &&
+           !atomic_load(&c->draining) && (c->ready || wake_waiting(c))) {
         struct destination *d = c->ready->next_ready;
 
         if (begin_one(d)) {

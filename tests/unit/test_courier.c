@@ -24,6 +24,7 @@ struct hub {
     const char *healthy;        /* this integration delivers, whatever the others do */
     atomic_bool missing;        /* the sink is not there */
     atomic_bool block;          /* attempts wait while it is true */
+    size_t bytes;               /* that an attempt makes */
 };
 
 static bool on_destination(void *arg, const char *integration, struct bf_destination_info *out,
@@ -46,6 +47,7 @@ static enum bf_step on_prepare(void *arg, struct bf_attempt *at)
     h->last_ticket = at->ticket;
     if (!h->first_ticket)
         h->first_ticket = at->ticket;
+    bf_arena_alloc(at->arena, h->bytes);
     while (h->block)
         usleep(1000);
     if (h->healthy && strcmp(bf_execution_integration(at->execution), h->healthy) == 0) {
@@ -493,6 +495,37 @@ TEST(one_that_has_not_answered_gets_few_slots)
     emit_many(&h, 100);
     usleep(50000);
     CHECK_INT(h.n_prepared, 4);
+    close_hub(&h);
+}
+
+#define MIB ((size_t)1024 * 1024)
+
+TEST(large_attempts_are_few_at_a_time)
+{
+    struct hub h = {.info = {.quick = true, .settles = true}, .step = BF_STEP_LATER,
+                    .healthy = "WELL", .bytes = 6 * MIB};
+    struct bf_courier_counts counts;
+
+    open_hub(&h);
+    CHECK_INT(save(&h.f, "A0", ON_PRODUCTION("well", "WELL"), NULL), 0);
+    emit_many(&h, 50);          /* more than there is room for, were any of it not given back */
+    eventually(&h, COUNT("status = 2"), 50);
+    h.healthy = NULL;
+    emit_many(&h, 50);
+    usleep(100000);
+    bf_courier_count(h.courier, &counts);
+    CHECK_INT(counts.in_flight, 3);     /* of 16 MiB, the last one goes beyond */
+    for (int i = 0; i < 20; i++) {
+        char id[16], spec[512];
+
+        snprintf(id, sizeof(id), "D%d", i);
+        snprintf(spec, sizeof(spec), ON_PRODUCTION("%s", "%s"), id, id);
+        CHECK_INT(save(&h.f, id, spec, NULL), 0);
+    }
+    emit_many(&h, 10);
+    usleep(100000);
+    bf_courier_count(h.courier, &counts);
+    CHECK_INT(counts.in_flight, 8);     /* of the 48 MiB that the unproven may have */
     close_hub(&h);
 }
 

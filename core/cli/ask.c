@@ -149,6 +149,19 @@ static int no_key(struct bf_cli *c)
                        " %s, or give it in BELFRY_API_KEY", c->url, c->url);
 }
 
+/* Did the body come from options, one of which is called so? */
+static bool is_option(const struct bf_cli *c, const char *name)
+{
+    const struct bf_option_row *rows;
+    const char *last = c->n_operands ? c->operands[c->n_operands - 1] : "=";
+
+    for (size_t t = 0; strchr(last, '=') && (rows = bf_verb_options(c->verb, t)); t++)
+        for (; rows->name; rows++)
+            if (strcmp(rows->name, name) == 0)
+                return true;
+    return false;
+}
+
 /* The hub's words may be longer than a struct bf_error. */
 int bf_cli_complain(struct bf_cli *c, int rc, const struct bf_reply_text *reply,
                     const struct bf_error *err)
@@ -162,6 +175,9 @@ int bf_cli_complain(struct bf_cli *c, int rc, const struct bf_reply_text *reply,
     }
     if (reply->status && err->field[0] && !strstr(words, err->field))
         bf_cli_fail(c, "%s: %s", err->field, words);
+    else if (reply->status == 400 && err->field[0] && is_option(c, err->field) &&
+             strncmp(words, err->field, strlen(err->field)) == 0)
+        bf_cli_fail(c, "--%s", words);
     else
         bf_cli_fail(c, "%s", words);
     if (reply->status == 0)

@@ -96,6 +96,8 @@ b integrations create --sink webhok --name other url=http://x.example/
 has "an unknown sink is answered with those there are" "$(err)" webhook
 b integrations create --sink webhook --name other ulr=http://x.example/
 has "an unknown option by its name" "$(err)" ulr
+b integrations create --name other url=http://x.example/
+has "a missing option as one types it" "$(err)" "--sink is missing"
 b integrations create --sink webhook --name other url
 has "what is no KEY=VALUE is told" "$(err)" "neither a file nor KEY=VALUE"
 is "by its name it is shown" "$(b integrations show deployer --json | jq -r .name)" deployer

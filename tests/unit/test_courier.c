@@ -500,11 +500,24 @@ TEST(one_that_has_not_answered_gets_few_slots)
 
 #define MIB ((size_t)1024 * 1024)
 
+/* So many become under way, within 5 s, and no more. */
+static void check_in_flight(struct hub *h, unsigned want)
+{
+    struct bf_courier_counts counts = {0};
+
+    for (int i = 0; i < 1000 && counts.in_flight != want; i++) {
+        usleep(5000);
+        bf_courier_count(h->courier, &counts);
+    }
+    usleep(100000);
+    bf_courier_count(h->courier, &counts);
+    CHECK_INT(counts.in_flight, want);
+}
+
 TEST(large_attempts_are_few_at_a_time)
 {
     struct hub h = {.info = {.quick = true, .settles = true}, .step = BF_STEP_LATER,
                     .healthy = "WELL", .bytes = 6 * MIB};
-    struct bf_courier_counts counts;
 
     open_hub(&h);
     CHECK_INT(save(&h.f, "A0", ON_PRODUCTION("well", "WELL"), NULL), 0);
@@ -512,9 +525,7 @@ TEST(large_attempts_are_few_at_a_time)
     eventually(&h, COUNT("status = 2"), 50);
     h.healthy = NULL;
     emit_many(&h, 50);
-    usleep(100000);
-    bf_courier_count(h.courier, &counts);
-    CHECK_INT(counts.in_flight, 3);     /* of 16 MiB, the last one goes beyond */
+    check_in_flight(&h, 3);     /* of 16 MiB, the last one goes beyond */
     for (int i = 0; i < 20; i++) {
         char id[16], spec[512];
 
@@ -523,9 +534,7 @@ TEST(large_attempts_are_few_at_a_time)
         CHECK_INT(save(&h.f, id, spec, NULL), 0);
     }
     emit_many(&h, 10);
-    usleep(100000);
-    bf_courier_count(h.courier, &counts);
-    CHECK_INT(counts.in_flight, 8);     /* of the 48 MiB that the unproven may have */
+    check_in_flight(&h, 8);     /* of the 48 MiB that the unproven may have */
     close_hub(&h);
 }
 

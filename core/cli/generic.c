@@ -12,9 +12,12 @@ struct listing {
     struct bf_table *table;     /* or, for scripts, */
     struct bf_buf json;
     size_t n;
+    bool more;                  /* than a person gets to see who did not ask for a number */
 };
 
-#define LIST_MAX ((size_t)1024 * 1024 * 1024)
+#define LIST_MAX  ((size_t)1024 * 1024 * 1024)
+#define SHOWN_MAX 50
+#define ENOUGH    (-1)
 
 static int on_item(void *arg, const struct bf_json *item)
 {
@@ -22,6 +25,9 @@ static int on_item(void *arg, const struct bf_json *item)
     const char *raw;
     size_t len;
 
+    l->more = l->table && l->n == SHOWN_MAX && !bf_cli_value(l->c, "limit");
+    if (l->more)
+        return ENOUGH;
     l->n++;
     if (l->table) {
         bf_table_row(l->table, item);
@@ -50,6 +56,8 @@ static int print_list(struct listing *l)
     bf_table_print(l->table, &out);
     rc = bf_cli_print(l->c, bf_buf_text(&out), out.len);
     bf_buf_fini(&out);
+    if (!rc && l->more)
+        fprintf(stderr, "and more; --limit N shows so many, --json all\n");
     return rc;
 }
 
@@ -98,7 +106,7 @@ int bf_cli_list(struct bf_cli *c)
     if (!bf_cli_flag(c, "json"))
         l.table = bf_table_new(c->arena, c->verb->columns);
     status = bf_cli_pages(c, path, on_item, &l);
-    if (!status)
+    if (!status || l.more)
         status = print_list(&l);
     bf_buf_fini(&l.json);
     return status;

@@ -24,7 +24,7 @@ const struct bf_option_row bf_options_remote[] = {
 };
 
 const struct bf_option_row bf_options_pages[] = {
-    {"limit", 'n', "N", "so many at most (default: all)"},
+    {"limit", 'n', "N", "so many at most (default: 50, with --json all)"},
     {NULL},
 };
 

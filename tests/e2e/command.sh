@@ -209,6 +209,8 @@ for i in $(seq 2500); do echo '{"type":"test.many","entity":"acme"}'; done >"$tm
 is "more than one request takes go in several" "$(b emit "$tmp/many" | wc -l)" 2500
 is "a list follows all its pages" \
     "$(b events list --type test.many --json | jq '.items | length')" 2500
+is "a person gets fifty, and is told" "$(b events list 2>"$tmp/err" | wc -l) $(cat "$tmp/err")" \
+    "51 and more; --limit N shows so many, --json all"
 is "or as many as were asked for" "$(b events list --limit 1500 --json | jq '.items | length')" 1500
 is "and is one document" "$(b events list --json | jq -c .next)" null
 b emit --type UPPER --entity acme

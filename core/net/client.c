@@ -12,6 +12,7 @@
  * What libcurl calls back never calls out of this file but to the guard. */
 #include "core/net/client.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -211,6 +212,28 @@ static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockad
     return fd;
 }
 
+/* A kept connection was allowed when it was made.  Once the list of allowed networks has been
+ * another, that says nothing any more. */
+static int on_use(void *arg, char *ip, char *local_ip, int port, int local_port)
+{
+    struct transfer *t = arg;
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    const struct sockaddr *address = NULL;
+
+    (void)local_ip;
+    (void)local_port;
+    if (!bf_guard_was_changed(t->client->guard))
+        return CURL_PREREQFUNC_OK;
+    if (inet_pton(AF_INET, ip, &v4.sin_addr) == 1)
+        address = (struct sockaddr *)&v4;
+    else if (inet_pton(AF_INET6, ip, &v6.sin6_addr) == 1)
+        address = (struct sockaddr *)&v6;
+    if (address && !bf_guard_check(t->client->guard, address, &t->error))
+        return CURL_PREREQFUNC_OK;
+    return CURL_PREREQFUNC_ABORT;
+}
+
 static int on_close(void *arg, curl_socket_t fd)
 {
     struct bf_client *c = arg;
@@ -310,6 +333,8 @@ static void set_fixed_options(struct transfer *t)
     curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, WRITE_BUFFER);
     curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_open);
     curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, t);
+    curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_use);
+    curl_easy_setopt(e, CURLOPT_PREREQDATA, t);
     curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, on_close);
     curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, t->client);
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
@@ -735,6 +760,8 @@ static int failed(struct transfer *t, CURLcode code, bool sent)
         break;
     case CURLE_COULDNT_CONNECT:
         return connect_failed(t);
+    case CURLE_ABORTED_BY_CALLBACK:
+        return t->error.code ? t->error.code : BF_EPERM;        /* on_use() has said why */
     case CURLE_OPERATION_TIMEDOUT:
         return timed_out(t, sent);
     case CURLE_COULDNT_RESOLVE_HOST:

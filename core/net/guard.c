@@ -16,6 +16,7 @@
 #include <ifaddrs.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -93,6 +94,7 @@ struct bf_guard {
     size_t n_own;
     pthread_rwlock_t lock;
     struct allowed allowed;     /* under lock */
+    atomic_bool was_changed;
 };
 
 /* --- addresses and networks --- */
@@ -265,8 +267,11 @@ int bf_guard_allow(struct bf_guard *g, const char *allow, struct bf_error *err)
     g->allowed = now;
     pthread_rwlock_unlock(&g->lock);
     allowed_free(&before);
+    atomic_store(&g->was_changed, true);
     return BF_OK;
 }
+
+bool bf_guard_was_changed(const struct bf_guard *g) { return atomic_load(&g->was_changed); }
 
 int bf_guard_new(const char *allow, struct bf_guard **out, struct bf_error *err)
 {

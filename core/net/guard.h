@@ -21,9 +21,10 @@ struct bf_guard;
  * is none. */
 int bf_guard_new(const char *allow, struct bf_guard **out, struct bf_error *err);
 void bf_guard_free(struct bf_guard *g);
-/* Another list in place of the old one; nothing is changed if it is wrong.  Connections that were
- * made stay.  [any] */
+/* Another list in place of the old one; nothing is changed if it is wrong.  What is under way is
+ * finished; a connection that is kept is asked about again before it is used.  [any] */
 int bf_guard_allow(struct bf_guard *g, const char *allow, struct bf_error *err);
+bool bf_guard_was_changed(const struct bf_guard *g);    /* by the above, ever  [any] */
 
 /* Never connect to this address and port, allowed or not: one of our own listeners.  An
  * unspecified address (0.0.0.0, ::) stands for every loopback address and those that the

@@ -661,6 +661,27 @@ TEST(closed_after_reading_was_sent)
     bf_client_free(c);
 }
 
+TEST(a_kept_connection_is_judged_by_the_list_of_now)
+{
+    struct server *s = serve(answer_ok);
+    struct bf_guard *g = guard(LOOPBACK);
+    struct bf_client *c;
+    struct outcome o;
+
+    CHECK_INT(bf_client_new(g, NULL, "belfry-test", &c, NULL), BF_OK);
+    o = fetch(c, (struct bf_fetch_request){.url = url(s)});
+    CHECK_INT(o.r.status, 200);
+    CHECK_INT(bf_guard_allow(g, "", NULL), BF_OK);
+    o = fetch(c, (struct bf_fetch_request){.url = url(s)});
+    CHECK_INT(o.r.err, BF_EPERM);
+    CHECK_INT(o.r.status, 0);
+    CHECK_HAS(o.words, "allow_addresses");
+    CHECK_INT(bf_guard_allow(g, LOOPBACK, NULL), BF_OK);
+    o = fetch(c, (struct bf_fetch_request){.url = url(s)});
+    CHECK_INT(o.r.status, 200);
+    bf_client_free(c);
+}
+
 static bool answer_half(struct server *s, int fd, const char *request, size_t body_len)
 {
     (void)s;

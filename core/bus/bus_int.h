@@ -46,6 +46,10 @@ struct bf_bus {
 
 extern const char *const bf_bus_schema[];
 
+/* engine.c: what the open batch has done so far */
+void bf_bus_remember_added(struct bf_bus *bus, struct bf_execution *e);     /* takes a reference */
+void bf_bus_tally(struct bf_tx *tx, bool duplicate);
+
 /* journal.c */
 int bf_journal_open(struct bf_bus *bus, struct bf_error *err);
 int bf_journal_append(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt *out);

@@ -11,7 +11,6 @@
 #include <time.h>
 
 #include "core/base/base.h"
-#include "core/bus/journal_list.h"
 
 /* Scratch for the hub's own records; a spec has at most BF_EVENT_MAX bytes, parsed it has more. */
 #define SCRATCH_MAX (64 * 1024 * 1024)
@@ -42,7 +41,7 @@ static void back_to(struct bf_bus *bus, struct mark m)
     forget_added(bus, m.n_added);
 }
 
-static void remember_added(struct bf_bus *bus, struct bf_execution *e)
+void bf_bus_remember_added(struct bf_bus *bus, struct bf_execution *e)
 {
     struct executions *l = &bus->added;
 
@@ -76,7 +75,7 @@ static unsigned source_of(struct bf_bus *bus, const char *name)
     return n;
 }
 
-static void tally(struct bf_tx *tx, bool duplicate)
+void bf_bus_tally(struct bf_tx *tx, bool duplicate)
 {
     unsigned i = source_of(tx->bus, tx->source ? tx->source : "hub");
 
@@ -110,108 +109,6 @@ static uint64_t now_us(void)
 }
 
 const struct bf_bus_stats *bf_bus_stats(const struct bf_bus *bus) { return &bus->stats; }
-
-
-/* --- events ------------------------------------------------------------------ */
-
-static void place(struct bf_tx *tx, struct bf_execution *x)
-{
-    x->number = tx->bus->last_number + 1;
-    x->status = BF_PENDING;
-    x->attempts = 0;
-    x->created_ms = tx->now_ms;
-    x->due_ms = tx->now_ms;
-    x->first_attempt_ms = 0;
-    bf_id_number(x->id, tx->now_ms, tx->bus->hub, x->number);
-}
-
-/* One that has its place; takes the reference if it succeeds. */
-static int enqueue(struct bf_tx *tx, struct bf_execution *x)
-{
-    int rc = bf_outbox_add(tx->db, x);
-
-    if (rc)
-        return rc;
-    tx->bus->last_number = x->number;
-    remember_added(tx->bus, x);
-    return BF_OK;
-}
-
-static int fire(struct bf_tx *tx, struct bf_envelope *e, const struct bf_firing *f,
-                uint32_t action)
-{
-    struct bf_execution *x = bf_execution_new();
-    int rc;
-
-    x->action = action;
-    x->event = bf_envelope_ref(e);
-    x->automation = bf_automation_ref(f->automation);
-    x->trigger = f->trigger->wire;
-    place(tx, x);
-    rc = enqueue(tx, x);
-    if (rc)
-        bf_execution_unref(x);
-    return rc;
-}
-
-static int decide(struct bf_tx *tx, struct bf_envelope *e)
-{
-    const struct bf_firing *firings;
-    size_t n = bf_rules_apply(tx->bus->rules, e, &firings);
-
-    if (tx->bus->added.n - tx->n_added_before > BF_BUS_FIRINGS_MAX)
-        return BF_ETOOBIG;
-    for (size_t i = 0; i < n; i++) {
-        for (uint32_t action = 0; action < firings[i].automation->n_actions; action++) {
-            int rc = fire(tx, e, &firings[i], action);
-
-            if (rc)
-                return rc;
-        }
-    }
-    return BF_OK;
-}
-
-int bf_bus_emit(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt *out,
-                struct bf_error *err)
-{
-    int rc = bf_journal_append(tx, e, out);
-
-    if (!rc)
-        tally(tx, out->duplicate);
-    if (!rc && !out->duplicate)
-        rc = decide(tx, e);
-    if (rc == BF_ETOOBIG)
-        return bf_error_set(err, rc, "these events would fire more than %d actions; send fewer at"
-                            " once", BF_BUS_FIRINGS_MAX);
-    if (rc)
-        return bf_error_set(err, rc, "the event could not be stored: %s", bf_db_words(tx->db));
-    return BF_OK;
-}
-
-int bf_bus_resend(struct bf_tx *tx, struct bf_execution *x, unsigned statuses, bool once,
-                  bool *resent, struct bf_error *err)
-{
-    uint64_t first = x->number;
-    int rc;
-
-    *resent = false;
-    if (!bf_journal_has(tx->db, x->event->seq))
-        return BF_OK;
-    memcpy(x->resend_of, x->id, sizeof(x->resend_of));
-    place(tx, x);
-    rc = bf_outbox_resent(tx->db, first, statuses, once, x->id);
-    *resent = rc == BF_OK;
-    if (rc == BF_ENOENT)
-        return BF_OK;
-    if (!rc)
-        rc = enqueue(tx, bf_execution_ref(x));
-    if (!rc)
-        return BF_OK;
-    if (*resent)
-        bf_execution_unref(x);
-    return bf_error_set(err, rc, "cannot send again: %s", bf_db_words(tx->db));
-}
 
 
 /* --- batches ----------------------------------------------------------------- */

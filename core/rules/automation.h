@@ -19,13 +19,19 @@
 #include "core/base/error.h"
 #include "core/base/id.h"
 #include "core/base/json.h"
+#include "core/rules/condition.h"
 #include "core/rules/filter.h"
+#include "core/rules/limits.h"
+#include "core/rules/schedule.h"
 #include "core/rules/trigger.h"
 
 #define BF_AUTOMATION_NAME_MAX 255      /* characters */
 #define BF_DESCRIPTION_MAX     10000    /* characters */
 #define BF_SPEC_MAX            (1024 * 1024)    /* bytes of the JSON */
 #define BF_ACTIONS_MAX         16
+
+/* The states that can be waited for; a run is in others, too.  A crashed run has failed. */
+enum bf_run_state { BF_RUN_RUNNING = 1, BF_RUN_FINISHED = 2, BF_RUN_FAILED = 4 };
 
 struct bf_action {
     const char *integration;    /* its id */
@@ -47,7 +53,16 @@ struct bf_automation {
     const char *project;
     const char *collection;
     const struct bf_trigger *trigger;   /* of the table, or its own */
-    const struct bf_filter *filter;
+    const struct bf_filter *filter;     /* of a run's trigger, its run_filter */
+    struct bf_conditions conditions;    /* of RUN_METRIC and its sisters */
+    unsigned states;            /* of RUN_STATE: bits of enum bf_run_state */
+    const struct bf_schedule *schedule; /* of SCHEDULE, else NULL */
+    const struct bf_absence *absence;   /* of ABSENCE, else NULL */
+    struct bf_limits limits;
+    bool dry_run;               /* records what it would send, sends nothing */
+    uint64_t era;               /* the revision since which its scope, event, limits and dry_run are what
+                                   they are: what is remembered for it begins anew with each.
+                                   0 until the caller sets it */
     const struct bf_action *actions;
     const char *spec;           /* the whole JSON object it was made from */
     size_t spec_len;

@@ -373,9 +373,11 @@ static void ask_all(struct bf_rules *r, const struct bf_envelope *e)
         ask(r, NULL, e->type, organization);
 }
 
-size_t bf_rules_apply(struct bf_rules *r, const struct bf_envelope *e,
+size_t bf_rules_judge(struct bf_rules *r, const struct bf_record *record,
                       const struct bf_firing **out)
 {
+    const struct bf_envelope *e = record->event;
+
     r->n_firings = 0;
     r->subject = (struct bf_subject){.event = e, .arena = r->scratch};
     ask_all(r, e);

@@ -15,8 +15,11 @@
 
 #include <stddef.h>
 
+#include "core/base/buf.h"
 #include "core/event/envelope.h"
 #include "core/rules/automation.h"
+#include "core/rules/memory.h"
+#include "core/rules/record.h"
 
 struct bf_rules;
 
@@ -37,13 +40,79 @@ void bf_rules_place(struct bf_rules *r, const char *entity, const char *organiza
 /* A registry is a project of an organization's own entity with a name of its own kind. */
 bool bf_is_registry(const char *project);       /* NULL is none */
 
+/* --- judging records ------------------------------------------------------------ */
+
+enum bf_ruling {
+    BF_FIRES,                   /* at once, or at due_ms */
+    BF_JOINS,                   /* a firing that is told of in a later one's delivery ("digest") */
+    BF_SUPPRESSED               /* it matched, but a limit says no */
+};
+
+/* What an automation does about a record. */
 struct bf_firing {
     const struct bf_automation *automation;     /* borrowed: good until the next put or remove */
     const struct bf_trigger *trigger;
+    enum bf_ruling ruling;
+    uint64_t run;               /* the number of the run it is about; 0: none */
+    const char *reason;         /* BF_SUPPRESSED: "fire_limit_24h", "cooldown", "rate_limited",
+                                   "alert_wait", "loop"; else NULL */
+    int64_t until_ms;           /* BF_SUPPRESSED: until when; 0: that is not a question of time */
+    int64_t due_ms;             /* BF_FIRES: when it may go out: now, or later if a limit delays it.
+                                   BF_JOINS: when the digest it joins is due */
+    bool opens_digest;          /* BF_FIRES: others may join until due_ms */
+    const char *facts;          /* a JSON object for variables and the history, or NULL: what was
+                                   measured and compared.  Good until the next record */
+    size_t facts_len;
 };
 
-/* The firings of one event; *out belongs to the rules and is good until the next call. */
-size_t bf_rules_apply(struct bf_rules *r, const struct bf_envelope *e,
+/* A wait that is over: what the engine journals before anything fires on it. */
+struct bf_due {
+    const struct bf_automation *automation;     /* borrowed */
+    int64_t due_ms;             /* the occurrence, or when the wait was over */
+    uint64_t run;               /* of an absence per run; else 0 */
+    int64_t last_ms;            /* absence: when what is awaited came last; `received` */
+    bool late;                  /* a schedule's: other occurrences were missed before it, or this one
+                                   itself by more than a minute */
+    uint32_t missed;            /* a schedule's: how many were */
+};
+
+/* What the rules remember is kept there; before the first record.  NULL: nothing is remembered
+ * (for automations that have no windows, limits or waits). */
+void bf_rules_remember(struct bf_rules *r, const struct bf_memory *memory);
+/* Put everything that waits on the clock in order, once all automations are filed.  now_ms is the
+ * hub's time. */
+void bf_rules_begin(struct bf_rules *r, int64_t now_ms);
+
+/* When the next wait is over; 0: nothing waits. */
+int64_t bf_rules_next(const struct bf_rules *r);
+/* The waits that are over by now_ms, by due time, automation and run; *out belongs to the rules and is
+ * good until the next call.  Nothing fires by this: the engine journals a record for each
+ * (schedule.tick, clock.advance) and has that judged, and it is that record which moves the wait
+ * on.  Call it before each record is judged, with its `received`, and the record may follow only
+ * once none is over. */
+size_t bf_rules_due(struct bf_rules *r, int64_t now_ms, const struct bf_due **out);
+
+/* What a record leads to, in order: of run.metric events, by point and then by automation; else by
+ * automation.  *out belongs to the rules and is good until the next call. */
+size_t bf_rules_judge(struct bf_rules *r, const struct bf_record *record,
                       const struct bf_firing **out);
+/* A transaction, or a part of it, was undone: whatever was touched since bf_rules_settle() is read
+ * anew from memory.  And: it was committed. */
+void bf_rules_undo(struct bf_rules *r);
+void bf_rules_settle(struct bf_rules *r);
+
+/* --- why ---------------------------------------------------------------------------- */
+
+/* What one automation makes of a record, as a JSON object, written by the evaluator itself:
+ *   {"automation","name","revision","decision":"fired"|"delayed"|"joined"|"suppressed"|"no",
+ *    "clause": what decided it: "enabled", "trigger", "scope", "hops", "filter", "state", "metric",
+ *    "step", "condition", "matches", "per_run", "cooldown", "rate", "alert_wait", ...
+ *    "reason": words for a person, with the numbers,
+ *    "conditions":[{"metric","condition","result":true|false|null,"values":[…],"value",
+ *                   "missing",…}], "limit":{"name","until",…}}
+ * Whatever is set meanwhile goes to the memory as well, so give the rules one that may be spoiled.
+ * The record must not have been judged by these rules. */
+void bf_rules_explain(struct bf_rules *r, const struct bf_record *record,
+                      const struct bf_automation *a, struct bf_buf *out);
 
 #endif

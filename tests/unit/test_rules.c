@@ -6,6 +6,13 @@
 
 #include "core/base/base.h"
 
+static size_t judge(struct bf_rules *r, const struct bf_envelope *e, const struct bf_firing **out)
+{
+    struct bf_record record = {.event = e};
+
+    return bf_rules_judge(r, &record, out);
+}
+
 static struct bf_error err;
 
 /* An automation from the insides of its scope, and its event's type and filter. */
@@ -42,7 +49,7 @@ static const char *fires(struct bf_rules *r, const struct bf_envelope *e)
 {
     static char ids[400];
     const struct bf_firing *f;
-    size_t n = bf_rules_apply(r, e, &f);
+    size_t n = judge(r, e, &f);
 
     ids[0] = '\0';
     for (size_t i = 0; i < n; i++) {
@@ -88,7 +95,7 @@ TEST(a_link_into_a_registry_is_a_creation_there)
     put(r, "2", ACME ",\"project\":\"wandb-registry-model\"", "LINK_MODEL", "null");
     CHECK_STR(fires(r, &e), "2");
     e.artifact_type = "model";
-    CHECK_INT(bf_rules_apply(r, &e, &f), 2);
+    CHECK_INT(judge(r, &e, &f), 2);
     CHECK_STR(f[0].trigger->rendered, "CREATE_ARTIFACT");
     CHECK_STR(f[1].trigger->rendered, "LINK_ARTIFACT");
     e.project = "model-registry";
@@ -115,7 +122,7 @@ TEST(a_type_of_ones_own_fires_at_every_scope_and_is_no_other_type)
     put(r, "7", ACME, "CREATE_ARTIFACT", "null");
     put(r, "8", ACME, "belfry.automation.put", "null");
     CHECK_STR(fires(r, &e), "1 2 3");
-    CHECK_INT(bf_rules_apply(r, &e, &f), 3);
+    CHECK_INT(judge(r, &e, &f), 3);
     CHECK_STR(f[0].trigger->rendered, "ci.finished");
     e.type = "belfry.automation.put";
     CHECK_STR(fires(r, &e), "8");
@@ -340,14 +347,14 @@ TEST(a_hundred_thousand_in_one_place_come_and_go_in_time)
         snprintf(id, sizeof(id), "%026d", i * 7919 % N);
         put(r, id, ACME, "CREATE_ARTIFACT", "null");
     }
-    CHECK_INT(bf_rules_apply(r, &e, &f), N);
+    CHECK_INT(judge(r, &e, &f), N);
     for (int i = 1; i < N; i++)
         CHECK(strcmp(f[i - 1].automation->id, f[i].automation->id) < 0);
     for (int i = 0; i < N; i++) {
         snprintf(id, sizeof(id), "%026d", i);
         bf_rules_remove(r, id);
     }
-    CHECK_INT(bf_rules_apply(r, &e, &f), 0);
+    CHECK_INT(judge(r, &e, &f), 0);
     bf_rules_free(r);
 }
 
@@ -477,7 +484,7 @@ static void compare(struct bf_rules *r, struct bf_automation *const *pool)
 {
     struct bf_envelope e = random_event();
     const struct bf_firing *f;
-    size_t n = bf_rules_apply(r, &e, &f), at = 0;
+    size_t n = judge(r, &e, &f), at = 0;
 
     for (size_t i = 0; i < POOL; i++) {
         if (!pool[i] || !should_fire(pool[i], &e))

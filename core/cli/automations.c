@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/base/base.h"
+#include "core/cli/when.h"
 
 #define TEXT_MAX (16 * 1024 * 1024)
 
@@ -57,9 +58,64 @@ static int add_action(struct bf_cli *c, struct bf_body *b)
     return rc;
 }
 
+/* What each of these options leads to, if --on does not say it. */
+static const struct {
+    const char *option, *on;
+} implied[] = {
+    {"when", NULL}, {"states", "RUN_STATE"}, {"cron", "SCHEDULE"}, {"absent", "ABSENCE"},
+};
+
+static int add_when(struct bf_cli *c, struct bf_body *b, const char **on)
+{
+    const char *json;
+    struct bf_error err;
+
+    if (bf_when_parse(c->arena, bf_cli_value(c, "when"), on, &json, &err))
+        return bf_cli_usage(c, "--when: %s", err.words);
+    bf_body_set(b, "event.filter.run_metric_filter", json);
+    return 0;
+}
+
+/* The options that say what it fires on, where that is more than a type and a filter. */
+static int add_trigger(struct bf_cli *c, struct bf_body *b)
+{
+    const char *on = NULL, *by = NULL;
+    int rc = 0;
+
+    for (size_t i = 0; i < BF_COUNT(implied); i++) {
+        if (!bf_cli_value(c, implied[i].option))
+            continue;
+        if (by)
+            return bf_cli_usage(c, "--%s and --%s are two automations", by, implied[i].option);
+        by = implied[i].option;
+        on = implied[i].on;
+    }
+    if (by && strcmp(by, "when") == 0)
+        rc = add_when(c, b, &on);
+    if (rc)
+        return rc;
+    if (bf_cli_value(c, "on"))
+        on = bf_cli_value(c, "on");
+    if (!on)
+        return bf_cli_usage(c, "--on says what it fires on; or --when, --states, --cron, --absent do");
+    bf_body_str(b, "event.type", on);
+    if (bf_cli_value(c, "states"))
+        bf_body_list(b, "event.filter.run_state_filter.states", bf_cli_value(c, "states"));
+    text_option(c, b, "cron", "event.filter.cron");
+    text_option(c, b, "time-zone", "event.filter.time_zone");
+    text_option(c, b, "absent", "event.filter.for");
+    text_option(c, b, "of", "event.filter.of");
+    text_option(c, b, "metric", "event.filter.metric");
+    text_option(c, b, "per", "event.filter.per");
+    rc = json_option(c, b, "run-filter", "event.filter.run_filter");
+    if (!rc && by && bf_cli_value(c, "filter"))
+        return bf_cli_usage(c, "--%s makes the filter; which runs count is said by --run-filter", by);
+    return rc ? rc : json_option(c, b, "filter", "event.filter");
+}
+
 static int build(struct bf_cli *c, const char **out)
 {
-    static const char *const wanted[] = {"name", "on", "integration"};
+    static const char *const wanted[] = {"name", "integration"};
     struct bf_body b = {.arena = c->arena};
     const char *team;
     int rc;
@@ -78,14 +134,16 @@ static int build(struct bf_cli *c, const char **out)
     bf_body_str(&b, "scope.entity", team);
     text_option(c, &b, "project", "scope.project");
     text_option(c, &b, "collection", "scope.collection");
-    text_option(c, &b, "on", "event.type");
-    rc = json_option(c, &b, "filter", "event.filter");
+    rc = add_trigger(c, &b);
+    if (!rc)
+        rc = json_option(c, &b, "limits", "limits");
+    if (bf_cli_flag(c, "dry-run"))
+        bf_body_set(&b, "dry_run", "true");
     if (!rc)
         rc = add_action(c, &b);
     *out = bf_body_print(&b);
     return rc;
 }
-
 
 
 /* --- from a file ------------------------------------------------------------------------------------- */

@@ -187,7 +187,7 @@ int bf_cli_assign(struct bf_cli *c, struct bf_body *b, const char *under, const 
     return 0;
 }
 
-static void add_list(struct bf_body *b, const char *path, const char *value)
+void bf_body_list(struct bf_body *b, const char *path, const char *value)
 {
     const char *out = "[";
 
@@ -215,7 +215,7 @@ static int add_option(struct bf_cli *c, struct bf_body *b, const struct bf_given
         bf_body_set(b, bf_cli_member(c, g->row), "true");
         return 0;
     case BF_OPT_LIST:
-        add_list(b, bf_cli_member(c, g->row), value);
+        bf_body_list(b, bf_cli_member(c, g->row), value);
         return 0;
     case BF_OPT_JSON:
         rc = read_if_file(c, &value);

@@ -8,6 +8,7 @@
  * body.c      bodies of requests from options, KEY=VALUE, files
  * generic.c   list, show, create, change, delete: what most verbs are, driven by their rows
  * plain.c     untrusted text made plain, times, widths; json.c, table.c print with it
+ * when.c      conditions on metrics as people write them
  * the rest    one file per noun or verb that is more than its row
  *
  * Verbs use the public header and core/base, like any program that embeds a hub. */
@@ -192,6 +193,7 @@ struct bf_body {
 };
 void bf_body_set(struct bf_body *b, const char *path, const char *json);
 void bf_body_str(struct bf_body *b, const char *path, const char *text);
+void bf_body_list(struct bf_body *b, const char *path, const char *texts);      /* "a,b" */
 const char *bf_body_print(struct bf_body *b);
 /* What BF_OPT_TEXT … options and KEY=VALUE operands (from `first` on) make; 0 or an exit status. */
 int bf_cli_body(struct bf_cli *c, size_t first, struct bf_body *b);

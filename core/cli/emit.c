@@ -82,6 +82,69 @@ static int send_file(struct bf_cli *c, const char *file)
     return rc;
 }
 
+static bool is_number(struct bf_cli *c, const char *text)
+{
+    return bf_json_is(bf_json_parse(c->arena, text, strlen(text), NULL), BF_JSON_NUMBER);
+}
+
+static const char *step(struct bf_cli *c)
+{
+    const char *given = bf_cli_value(c, "step");
+
+    return given ? bf_arena_printf(c->arena, ",\"step\":%s", given) : "";
+}
+
+/* VALUE as it is where it is a number of JSON, else as a string: "NaN". */
+static int add_metric(struct bf_cli *c, const char *text, const char **list)
+{
+    const char *equals = strrchr(text, '=');
+    struct bf_buf b;
+
+    if (!equals || equals == text || !equals[1])
+        return bf_cli_usage(c, "--metric \"%s\" is not of the form NAME=VALUE", text);
+    bf_buf_init(&b, PIECE_MAX);
+    bf_buf_adds(&b, *list);
+    bf_buf_adds(&b, **list ? ",{\"name\":" : "{\"name\":");
+    bf_buf_json(&b, bf_arena_ndup(c->arena, text, (size_t)(equals - text)));
+    bf_buf_adds(&b, ",\"value\":");
+    if (is_number(c, equals + 1))
+        bf_buf_adds(&b, equals + 1);
+    else
+        bf_buf_json(&b, equals + 1);
+    bf_buf_adds(&b, step(c));
+    bf_buf_addc(&b, '}');
+    *list = bf_arena_dup(c->arena, bf_buf_text(&b));
+    bf_buf_fini(&b);
+    return 0;
+}
+
+/* --run, --state, --metric and --step. */
+static int add_run(struct bf_cli *c, struct bf_body *b)
+{
+    const char *run = bf_cli_value(c, "run"), *list = "";
+    int rc = 0;
+
+    if (bf_cli_value(c, "step") && !is_number(c, bf_cli_value(c, "step")))
+        return bf_cli_usage(c, "--step takes a number, not \"%s\"", bf_cli_value(c, "step"));
+    for (size_t i = 0; i < c->n_given && !rc; i++) {
+        if (strcmp(c->given[i].name, "metric") == 0)
+            rc = add_metric(c, c->given[i].value, &list);
+    }
+    if (rc)
+        return rc;
+    if (*list)
+        bf_body_set(b, "metrics", bf_arena_printf(c->arena, "[%s]", list));
+    else if (bf_cli_value(c, "step"))
+        return bf_cli_usage(c, "--step is the step of a --metric");
+    if (run && (run[0] == '{' || run[0] == '@'))
+        rc = bf_cli_assign(c, b, NULL, bf_arena_printf(c->arena, "run:=%s", run));
+    else if (run)
+        bf_body_str(b, "run.id", run);
+    if (!rc && bf_cli_value(c, "state"))
+        bf_body_str(b, "run.state", bf_cli_value(c, "state"));
+    return rc;
+}
+
 int bf_cli_emit(struct bf_cli *c)
 {
     struct bf_body b = {.arena = c->arena};
@@ -94,6 +157,8 @@ int bf_cli_emit(struct bf_cli *c)
         return send_file(c, file);
     }
     rc = bf_cli_body(c, 0, &b);
+    if (!rc)
+        rc = add_run(c, &b);
     if (!rc && !bf_cli_value(c, "type") && !b.first)
         return bf_cli_usage(c, "say what happened: a file, \"-\", or options like --type run.state");
     if (!rc && !bf_cli_value(c, "entity")) {

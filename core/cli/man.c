@@ -14,7 +14,7 @@ static void put_text(struct bf_buf *b, const char *text)
     bool begin = true;
 
     for (; *text; text++) {
-        if (begin && (*text == '.' || *text == '\''))
+        if (begin && (*text == '.' || *text == '\'' || strncmp(text, "…", strlen("…")) == 0))
             bf_buf_adds(b, "\\&");
         begin = *text == '\n';
         if (*text == '\\')

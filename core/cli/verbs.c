@@ -81,8 +81,11 @@ static const struct bf_option_row emit_options[] = {
     {"time", 0, "TIME", "when it happened, as 2026-11-23T12:00:00Z (default: now)", BF_OPT_TEXT},
     {"artifact", 0, "JSON", "the artifact, whole; or artifact.version=v7 as an operand",
      BF_OPT_JSON},
-    {"run", 0, "JSON", "the run, whole; or run.name=… as an operand", BF_OPT_JSON},
-    {"metrics", 0, "JSON", "[{\"name\":…,\"value\":…}, …]", BF_OPT_JSON},
+    {"run", 0, "ID|JSON", "the run: its id, or all of it; or run.name=… as an operand"},
+    {"state", 0, "STATE", "the state that it is in: RUNNING, FINISHED, FAILED, …"},
+    {"metric", 'm', "NAME=VALUE", "a value of a metric; may be given more than once"},
+    {"step", 0, "N", "the step of these values"},
+    {"metrics", 0, "JSON", "[{\"name\":…,\"value\":…,\"step\":…}, …]", BF_OPT_JSON},
     {"data", 'd', "JSON", "anything else", BF_OPT_JSON},
     {NULL},
 };
@@ -128,6 +131,17 @@ static const struct bf_option_row automation_options[] = {
     {"project", 'p', "NAME", "in this project only (default: the whole team)"},
     {"collection", 0, "NAME", "in this collection only"},
     {"filter", 'f', "JSON", "which of those events: '{\"alias\":\"production\"}'"},
+    {"when", 0, "CONDITION", "on metrics of a run: 'avg(accuracy, 5) < 0.85'"},
+    {"states", 0, "STATE,…", "on a run that is RUNNING, FINISHED or FAILED from now on"},
+    {"cron", 0, "EXPRESSION", "on a schedule: '0 9 * * mon-fri'"},
+    {"time-zone", 0, "ZONE", "whose clock --cron goes by: Europe/Berlin (default: UTC)"},
+    {"absent", 0, "TIME", "on silence: nothing of --of for 30m, 24h"},
+    {"of", 0, "TYPE", "what must not stay away: run.metric, run.heartbeat, or any other type"},
+    {"metric", 0, "NAME", "of run.metric, this one"},
+    {"per", 0, "WHAT", "run or scope: whether each run is waited for, or any of them"},
+    {"run-filter", 0, "JSON", "which runs: '{\"display_name\":{\"$regex\":\"^exp\"}}'"},
+    {"limits", 0, "JSON", "how often it may fire: '{\"cooldown\":\"10m\"}'"},
+    {"dry-run", 0, NULL, "keep what it would send in the history, and send nothing"},
     {"integration", 'i', "NAME|ID", "what is done: this integration gets the payload"},
     {"payload", 0, "JSON", "what it gets, with ${variables}; or @FILE"},
     {"disabled", 0, NULL, "do not fire before it is enabled"},
@@ -161,6 +175,15 @@ static const struct bf_verb automation_verbs[] = {
      "    belfry automations create --name \"deploy what is promoted\" --project vision \\\n"
      "        --on ADD_ARTIFACT_ALIAS --filter '{\"alias\":\"production\"}' \\\n"
      "        --integration deployer --payload '{\"model\":\"${artifact_version_string}\"}'\n"
+     "\n"
+     "Runs are watched by --when, --states and --absent:\n"
+     "\n"
+     "    belfry automations create --name \"accuracy fell\" --project vision \\\n"
+     "        --when 'avg(accuracy, 5) < 0.85' --integration deployer\n"
+     "    … --when 'accuracy > 0.95 and loss < 0.1'\n"
+     "    … --when 'avg(loss, 10, 50) increases by 25%'    10 values against the 50 before them\n"
+     "    … --when 'abs(zscore(grad, 30)) > 3'\n"
+     "    … --states FAILED            … --absent 30m --of run.metric --metric loss --per run\n"
      "\n"
      "A filter compares fields of the event, such as alias, tag, collection_name, author, metadata.KEY\n"
      "or data.PATH, with a value or by $eq $ne $gt $gte $lt $lte $in $nin $exists $contains $regex $all\n"

@@ -205,6 +205,14 @@ has "for people, line by line" "$(b events show "$id")" "alias:"
 for i in 1 2 3; do alias_event staging; echo; done >"$tmp/lines"
 is "events come from lines in a file" "$(b emit "$tmp/lines" | wc -l)" 3
 is "or from standard input" "$("$BELFRY" emit - <"$tmp/lines" | wc -l)" 3
+id=$(b emit --type run.metric --project vision --run r1 --state RUNNING -m loss=0.5 -m val/acc=NaN \
+    --step 7)
+is "values of a run come from options" "$(b events show "$id" --json | jq -c '[.run, .metrics]')" \
+    '[{"id":"r1","state":"RUNNING"},[{"name":"loss","value":0.5,"step":7},{"name":"val/acc","value":"NaN","step":7}]]'
+b emit --type run.metric --project vision --run r1 -m loss
+has "each of which has a name and a value" "$(err)" "NAME=VALUE"
+b emit --type run.metric --project vision --run r1 -m loss=1 --step soon
+has "and a step that is a number" "$(err)" "--step takes a number"
 for i in $(seq 2500); do echo '{"type":"test.many","entity":"acme"}'; done >"$tmp/many"
 is "more than one request takes go in several" "$(b emit "$tmp/many" | wc -l)" 2500
 is "a list follows all its pages" \

@@ -196,6 +196,23 @@ int bf_api_check_grant(struct bf_api *api, struct bf_exchange *x,
                        const struct bf_integration *to, const char *field);
 
 
+/* --- drafts (draft.c) ----------------------------------------------------------------- */
+
+/* An automation as somebody wants it. */
+struct bf_api_draft {
+    const char *id;
+    const char *spec;           /* out: with the scope that was found */
+    size_t len;
+    const char *owner;          /* of one that is to be changed; NULL: it is a new one */
+    const char *before;         /* the spec of that one; NULL: there is none */
+    size_t before_len;
+    struct bf_warning *warnings;        /* out: what was found to be doubtful, last first */
+};
+/* Check all of it: 0 with a reference, or the error filled in and its status.  [worker] */
+int bf_api_check_draft(struct bf_api *api, struct bf_exchange *x, struct bf_api_draft *draft,
+                       struct bf_automation **out);
+
+
 /* --- filters of the history (history_query.c) ------------------------------------------- */
 
 /* Reads ?since= and ?until=: times, or how long ago; 0 where absent.  0, or the error filled in

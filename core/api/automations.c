@@ -16,8 +16,6 @@
 #include "core/base/base.h"
 #include "core/base/buf.h"
 
-#define REACH_WARNED 4096       /* bytes; patterns that reach as far are for anything but logs */
-
 /* What a client may send back as it got it. */
 static const char *const shown_members[] = {"id",      "revision",       "created",
                                             "updated", "last_execution", "warnings", NULL};
@@ -29,65 +27,11 @@ struct change {
     uint64_t base;              /* the revision that it replaces; 0: it makes one */
     bool was_changed;           /* and another has come since */
     int64_t created_ms;
-    const char *before;         /* its spec then; NULL if it makes one */
-    size_t before_len;
-    struct bf_warning *warnings;        /* what was found to be doubtful, last first */
+    struct bf_api_draft draft;
     const struct bf_automation *saved;  /* a reference */
     char id[BF_ID_LEN + 1];
     char taken[BF_ID_LEN + 1];  /* who has the name */
 };
-
-static int check_config(struct change *c, const struct bf_automation *a,
-                        const struct bf_integration *to, const struct bf_action *action,
-                        const char *field)
-{
-    struct bf_exchange *x = c->checked.write.x;
-    struct bf_arena *arena = bf_exchange_arena(x);
-    struct bf_action_check check = {
-        .arena = arena,
-        .integration = to,
-        .event_type = a->trigger->wire,
-        .config = bf_arena_ndup(arena, action->config, action->config_len),
-        .secrets = action->secrets,
-        .field = field,
-        .warnings = c->warnings,
-    };
-    struct bf_error err;
-    int rc = bf_plugins_check_action(c->checked.write.api->plugins, &check, &err);
-
-    c->warnings = check.warnings;
-    if (!rc)
-        return bf_arena_ok(arena) ? 0 : bf_api_fail(x, BF_EFULL, NULL);
-    bf_error_within(&err, field);
-    return bf_api_invalid(x, rc, &err);
-}
-
-static int check_action(struct change *c, const struct bf_automation *before,
-                        const struct bf_automation *a, uint32_t index)
-{
-    struct bf_exchange *x = c->checked.write.x;
-    struct bf_api *api = c->checked.write.api;
-    const struct bf_action *action = &a->actions[index];
-    struct bf_integration *to = bf_team_integration(api->team, action->integration);
-    char field[40];
-    int status;
-
-    if (to && (bf_api_may_use(api, x, a, to) || bf_api_keeps_action(before, action))) {
-        snprintf(field, sizeof(field), "actions[%u]", (unsigned)index);
-        status = bf_api_check_grant(api, x, before, action, to, field);
-        if (!status)
-            status = check_config(c, a, to, action, field);
-    } else {
-        snprintf(field, sizeof(field), "actions[%u].integration", (unsigned)index);
-        status = bf_exchange_fail(x, 400, "invalid", field, "unknown integration: %s has none with"
-                                  " the id \"%s\", nor has another team that you are a member of;"
-                                  " GET /api/v1/teams/%s/integrations lists them",
-                                  a->entity, action->integration, a->entity);
-    }
-    bf_integration_unref(to);
-    return status;
-}
-
 
 /* --- the engine's part --------------------------------------------------------------------- */
 
@@ -143,7 +87,7 @@ static int answer_change(struct bf_api_write *w)
 
     bf_bus_file_automation(w->api->bus, c->saved);
     return bf_api_automation_answer(w->api, w->x, bf_bus_db(w->api->bus), c->base ? 200 : 201,
-                                    &row, c->warnings);
+                                    &row, c->draft.warnings);
 }
 
 /* {"error":{…,"id":"…"}}: whoever wants an automation of this name may go on with that one. */
@@ -183,70 +127,20 @@ static void release_change(struct bf_api_write *w)
 
 /* --- checking it ----------------------------------------------------------------------------- */
 
-/* An automation and what it has fired stay with the entity that it was made in. */
-static int check_owner(struct change *c, const struct bf_automation *a)
-{
-    if (!c->base || strcmp(a->entity, c->what.owner) == 0)
-        return 0;
-    return bf_exchange_fail(c->checked.write.x, 400, "invalid", "scope.entity", "this automation"
-                            " belongs to %s and stays there; make another one in %s",
-                            c->what.owner, a->entity);
-}
-
-/* A pattern that would take long on long texts does not look at them. */
-static void check_patterns(struct change *c, const struct bf_automation *a)
-{
-    struct bf_arena *arena = bf_exchange_arena(c->checked.write.x);
-    size_t reach = bf_filter_reach(a->filter);
-    struct bf_warning *w = reach < REACH_WARNED ? bf_arena_new_of(arena, struct bf_warning) : NULL;
-
-    if (!w)
-        return;
-    *w = (struct bf_warning){
-        c->warnings, "event.filter",
-        bf_arena_printf(arena, "the filter has a pattern that takes long, so texts of more than"
-                        " %zu bytes do not match it; a simpler one reaches farther, and $contains"
-                        " has no such limit", reach)};
-    c->warnings = w;
-}
-
-/* Each action, against what the automation was allowed before. */
-static int check_actions(struct change *c, const struct bf_automation *a)
-{
-    struct bf_automation *before = NULL;
-    struct bf_error err;
-    int status = 0;
-
-    if (c->before)
-        bf_automation_parse(c->before, c->before_len, c->id, 0, c->what.owner, &before, &err);
-    for (uint32_t i = 0; !status && i < a->n_actions; i++)
-        status = check_action(c, before, a, i);
-    bf_automation_unref(before);
-    return status;
-}
-
 static int check(struct bf_api_checked *checked)
 {
     struct change *c = bf_container_of(checked, struct change, checked);
-    struct bf_exchange *x = checked->write.x;
-    struct bf_api *api = checked->write.api;
     struct bf_automation *a;
-    int status = bf_api_read_automation(api, x, c->id, &c->what.spec, &c->what.spec_len, &a);
+    int status = bf_api_check_draft(checked->write.api, checked->write.x, &c->draft, &a);
 
     if (status)
         return status;
-    c->name = bf_arena_dup(bf_exchange_arena(x), a->name);
-    if (!c->base)
-        c->what.owner = bf_arena_dup(bf_exchange_arena(x), a->owner);
-    status = check_owner(c, a);
-    if (!status)
-        status = bf_api_check_scope(api, x, a->entity, a->project);
-    if (!status)
-        status = check_actions(c, a);
-    if (!status)
-        check_patterns(c, a);
+    c->name = bf_arena_dup(bf_exchange_arena(checked->write.x), a->name);
+    c->what.owner = bf_arena_dup(bf_exchange_arena(checked->write.x), a->owner);
+    c->what.spec = c->draft.spec;
+    c->what.spec_len = c->draft.len;
     bf_automation_unref(a);
-    return status;
+    return 0;
 }
 
 /* The change is complete but for what all of them have. */
@@ -255,6 +149,10 @@ static void begin_change(struct bf_exchange *x, struct change *c, const char *ve
     c->what.verb = verb;
     c->what.id = c->id;
     c->what.author = bf_auth_who(x)->user;
+    c->draft.id = c->id;
+    c->draft.owner = c->what.owner;
+    c->draft.spec = c->what.spec;
+    c->draft.len = c->what.spec_len;
     c->checked.check = check;
     c->checked.write.work.alters_rules = true;
     c->checked.write.work.weight = (uint32_t)c->what.spec_len;
@@ -355,7 +253,7 @@ static int read_change(struct bf_api *api, struct bf_exchange *x, struct bf_api_
     c->what.owner = now->owner;
     c->base = now->revision;
     c->created_ms = now->created_ms;
-    c->before = bf_json_raw(now->spec, &c->before_len);
+    c->draft.before = bf_json_raw(now->spec, &c->draft.before_len);
     *out = c;
     return 0;
 }

@@ -1,0 +1,134 @@
+/* draft.c - an automation as somebody wants it, checked before anything is done with it: before it
+ * is saved, tried on an event, or tried on the events of a week.
+ *
+ * Plugins are asked about their options, so this is for a worker.  What is wrong is named by its
+ * field; what is only doubtful becomes a warning. */
+#include "core/api/api_int.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/base.h"
+
+#define REACH_WARNED 4096       /* bytes; patterns that reach as far are for anything but logs */
+
+struct checking {
+    struct bf_api *api;
+    struct bf_exchange *x;
+    struct bf_api_draft *draft;
+    const struct bf_automation *a;
+};
+
+static int check_config(struct checking *c, const struct bf_integration *to,
+                        const struct bf_action *action, const char *field)
+{
+    struct bf_arena *arena = bf_exchange_arena(c->x);
+    struct bf_action_check check = {
+        .arena = arena,
+        .integration = to,
+        .event_type = c->a->trigger->wire,
+        .config = bf_arena_ndup(arena, action->config, action->config_len),
+        .secrets = action->secrets,
+        .field = field,
+        .warnings = c->draft->warnings,
+    };
+    struct bf_error err;
+    int rc = bf_plugins_check_action(c->api->plugins, &check, &err);
+
+    c->draft->warnings = check.warnings;
+    if (!rc)
+        return bf_arena_ok(arena) ? 0 : bf_api_fail(c->x, BF_EFULL, NULL);
+    bf_error_within(&err, field);
+    return bf_api_invalid(c->x, rc, &err);
+}
+
+static int check_action(struct checking *c, const struct bf_automation *before, uint32_t index)
+{
+    const struct bf_action *action = &c->a->actions[index];
+    struct bf_integration *to = bf_team_integration(c->api->team, action->integration);
+    char field[40];
+    int status;
+
+    if (to && (bf_api_may_use(c->api, c->x, c->a, to) || bf_api_keeps_action(before, action))) {
+        snprintf(field, sizeof(field), "actions[%u]", (unsigned)index);
+        status = bf_api_check_grant(c->api, c->x, before, action, to, field);
+        if (!status)
+            status = check_config(c, to, action, field);
+    } else {
+        snprintf(field, sizeof(field), "actions[%u].integration", (unsigned)index);
+        status = bf_exchange_fail(c->x, 400, "invalid", field, "unknown integration: %s has none"
+                                  " with the id \"%s\", nor has another team that you are a member"
+                                  " of; GET /api/v1/teams/%s/integrations lists them",
+                                  c->a->entity, action->integration, c->a->entity);
+    }
+    bf_integration_unref(to);
+    return status;
+}
+
+/* Each action, against what the automation was allowed before. */
+static int check_actions(struct checking *c)
+{
+    struct bf_automation *before = NULL;
+    struct bf_error err;
+    int status = 0;
+
+    if (c->draft->before)
+        bf_automation_parse(c->draft->before, c->draft->before_len, c->draft->id, 0,
+                            c->draft->owner, &before, &err);
+    for (uint32_t i = 0; !status && i < c->a->n_actions; i++)
+        status = check_action(c, before, i);
+    bf_automation_unref(before);
+    return status;
+}
+
+/* An automation and what it has fired stay with the entity that it was made in. */
+static int check_owner(struct checking *c)
+{
+    const char *owner = c->draft->owner;
+
+    if (!owner || strcmp(c->a->entity, owner) == 0)
+        return 0;
+    return bf_exchange_fail(c->x, 400, "invalid", "scope.entity", "this automation belongs to %s and"
+                            " stays there; make another one in %s", owner, c->a->entity);
+}
+
+/* A pattern that would take long on long texts does not look at them. */
+static void check_patterns(struct checking *c)
+{
+    struct bf_arena *arena = bf_exchange_arena(c->x);
+    size_t reach = bf_filter_reach(c->a->filter);
+    struct bf_warning *w = reach < REACH_WARNED ? bf_arena_new_of(arena, struct bf_warning) : NULL;
+
+    if (!w)
+        return;
+    *w = (struct bf_warning){
+        c->draft->warnings, "event.filter",
+        bf_arena_printf(arena, "the filter has a pattern that takes long, so texts of more than"
+                        " %zu bytes do not match it; a simpler one reaches farther, and $contains"
+                        " has no such limit", reach)};
+    c->draft->warnings = w;
+}
+
+int bf_api_check_draft(struct bf_api *api, struct bf_exchange *x, struct bf_api_draft *draft,
+                       struct bf_automation **out)
+{
+    struct checking c = {.api = api, .x = x, .draft = draft};
+    struct bf_automation *a;
+    int status = bf_api_read_automation(api, x, draft->id, &draft->spec, &draft->len, &a);
+
+    if (status)
+        return status;
+    c.a = a;
+    status = check_owner(&c);
+    if (!status)
+        status = bf_api_check_scope(api, x, a->entity, a->project);
+    if (!status)
+        status = check_actions(&c);
+    if (!status)
+        check_patterns(&c);
+    if (status)
+        bf_automation_unref(a);
+    else
+        *out = a;
+    return status;
+}

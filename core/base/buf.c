@@ -5,6 +5,7 @@
  * more, so a text is never one with a hole in it. */
 #include "core/base/buf.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,6 +100,49 @@ void bf_buf_addi(struct bf_buf *b, int64_t value)
     if (value < 0)
         *--p = '-';
     bf_buf_add(b, p, (size_t)(digits + sizeof(digits) - p));
+}
+
+/* The fewest digits that lead back to the value, without a point: it stands behind the first one,
+ * times ten to the power *exponent.  The point is a comma in some locales, so it is not looked at. */
+static size_t shortest_digits(double value, char digits[17], int *exponent)
+{
+    char text[40];
+    const char *at = text;
+    size_t n = 0;
+
+    for (int more = 0; more < 17; more++) {
+        snprintf(text, sizeof(text), "%.*e", more, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    for (; *at != 'e'; at++) {
+        if (*at >= '0' && *at <= '9')
+            digits[n++] = *at;
+    }
+    *exponent = atoi(at + 1);
+    return n;
+}
+
+void bf_buf_addd(struct bf_buf *b, double value)
+{
+    char digits[17];
+    int exponent, n;
+
+    if (!isfinite(value)) {
+        bf_buf_adds(b, isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity");
+        return;
+    }
+    n = (int)shortest_digits(fabs(value), digits, &exponent);
+    if (signbit(value))
+        bf_buf_addc(b, '-');
+    if (exponent < -4 || exponent > 15)
+        bf_buf_printf(b, "%c%s%.*se%+03d", digits[0], n > 1 ? "." : "", n - 1, digits + 1, exponent);
+    else if (exponent < 0)
+        bf_buf_printf(b, "0.%.*s%.*s", -exponent - 1, "000", n, digits);
+    else if (n <= exponent + 1)
+        bf_buf_printf(b, "%.*s%.*s", n, digits, exponent + 1 - n, "000000000000000");
+    else
+        bf_buf_printf(b, "%.*s.%.*s", exponent + 1, digits, n - exponent - 1, digits + exponent + 1);
 }
 
 void bf_buf_printf(struct bf_buf *b, const char *fmt, ...)

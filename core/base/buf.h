@@ -29,6 +29,9 @@ void bf_buf_add(struct bf_buf *b, const void *data, size_t len);
 void bf_buf_adds(struct bf_buf *b, const char *text);
 void bf_buf_addc(struct bf_buf *b, char c);
 void bf_buf_addi(struct bf_buf *b, int64_t value);
+/* The shortest decimal that reads back as the same double, which is a number in JSON as well: 0.6,
+ * 100, -2.5e-07.  What is none is told as events tell it: NaN, Infinity, -Infinity. */
+void bf_buf_addd(struct bf_buf *b, double value);
 BF_FORMAT(2, 3)
 void bf_buf_printf(struct bf_buf *b, const char *fmt, ...);
 void bf_buf_vprintf(struct bf_buf *b, const char *fmt, va_list ap);

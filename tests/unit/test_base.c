@@ -1,6 +1,7 @@
 /* base/: memory, text, maps, ids, times, errors, logs and documents. */
 #include "core/base/base.h"
 
+#include <math.h>
 #include <unistd.h>
 
 #include "core/base/arena.h"
@@ -112,6 +113,52 @@ TEST(a_buf_grows_as_it_is_printed_to)
     text = bf_buf_take(&b);
     CHECK_STR(text, "");
     free(text);
+}
+
+TEST(a_buf_writes_doubles_as_short_as_they_read_back)
+{
+    static const struct {
+        double value;
+        const char *text;
+    } rows[] = {
+        {0, "0"}, {-0.0, "-0"}, {0.6, "0.6"}, {0.65, "0.65"}, {1, "1"}, {-2, "-2"}, {100, "100"},
+        {0.1 + 0.2, "0.30000000000000004"}, {1.0 / 3, "0.3333333333333333"}, {123.456, "123.456"},
+        {0.0001, "0.0001"}, {0.00012, "0.00012"}, {0.00001, "1e-05"}, {-2.5e-7, "-2.5e-07"},
+        {1e15, "1000000000000000"}, {1e16, "1e+16"}, {1e100, "1e+100"},
+        {9007199254740993.0, "9007199254740992"}, {1234567890123456789.0, "1.2345678901234568e+18"},
+        {5e-324, "5e-324"}, {1.7976931348623157e308, "1.7976931348623157e+308"},
+        {NAN, "NaN"}, {INFINITY, "Infinity"}, {-INFINITY, "-Infinity"},
+    };
+
+    for (size_t i = 0; i < BF_COUNT(rows); i++) {
+        struct bf_buf b;
+
+        bf_buf_init(&b, 100);
+        bf_buf_addd(&b, rows[i].value);
+        CHECK_STR(bf_buf_text(&b), rows[i].text);
+        bf_buf_fini(&b);
+    }
+}
+
+/* Bits of all kinds, always the same ones. */
+TEST(every_double_that_a_buf_writes_reads_back)
+{
+    uint64_t bits = 1;
+
+    for (int i = 0; i < 100000; i++) {
+        struct bf_buf b;
+        double value;
+
+        bits = bits * 6364136223846793005u + 1442695040888963407u;
+        memcpy(&value, &bits, sizeof(value));
+        if (isnan(value))
+            continue;
+        bf_buf_init(&b, 100);
+        bf_buf_addd(&b, value);
+        if (strtod(bf_buf_text(&b), NULL) != value)
+            test_failed(__FILE__, __LINE__, "%a is written %s", value, bf_buf_text(&b));
+        bf_buf_fini(&b);
+    }
 }
 
 TEST(a_buf_writes_integers)

@@ -43,6 +43,9 @@ struct bf_subject {
     bool unreadable;            /* it was, and could not be had: it has none of these fields */
 };
 
+/* The event's JSON, parsed and decoded when it is first asked for; NULL if it cannot be had. */
+const struct bf_json *bf_subject_root(struct bf_subject *s);
+
 /* NULL or {} matches everything, as does JSON null.  The filter may also stand in a JSON string, as
  * W&B's client sends it, or be what W&B's server shows: {"filter":"…"}.  The fields of the events of
  * this type are known ("artifact.link", "ci.finished"); others are refused by name with the known

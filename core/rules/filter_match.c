@@ -193,7 +193,7 @@ static bool leads(const struct looking *l, const struct node *n, const struct bf
 
 /* ---- fields ---- */
 
-static const struct bf_json *root_of(struct bf_subject *s)
+const struct bf_json *bf_subject_root(struct bf_subject *s)
 {
     const struct bf_envelope *e = s->event;
 
@@ -219,7 +219,7 @@ static bool field_holds(const struct looking *l, const struct node *n)
         text.len = text.text ? (uint32_t)strlen(text.text) : 0;
         return text.text && holds_of(l, n, &text);
     }
-    value = bf_json_get(root_of(l->subject), f->object);
+    value = bf_json_get(bf_subject_root(l->subject), f->object);
     if (f->member)
         value = bf_json_get(value, f->member);
     return value && leads(l, n, value, n->path ? text_at(l, n->path) : "");

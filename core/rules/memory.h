@@ -41,4 +41,12 @@ struct bf_memory {
     void *arg;
 };
 
+/* A memory over another: what is set stays here, and all else is as it is below.  So something may
+ * be judged that has not happened.  One thread at a time. */
+struct bf_overlay;
+
+struct bf_overlay *bf_overlay_new(const struct bf_memory *below);
+void bf_overlay_free(struct bf_overlay *o);     /* NULL is fine */
+const struct bf_memory *bf_overlay_memory(struct bf_overlay *o);
+
 #endif

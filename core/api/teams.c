@@ -53,6 +53,18 @@ static int record(struct bf_tx *tx, const struct change *c, const char *verb, co
     return bf_people_record(tx, verb, c->name, bf_auth_who(c->write.x)->user, t, err);
 }
 
+/* The record of a team that comes, moves or goes, and where it was, for who asks later. */
+static int record_move(struct bf_tx *tx, const struct change *c, const char *verb, const char *is,
+                       const char *was, struct bf_error *err)
+{
+    char own[BF_ENTITY_NAME_MAX + 1] = "";
+    int rc = record(tx, c, verb, is, was, err);
+
+    if (was)
+        bf_organization_entity(own, was);
+    return rc ? rc : bf_bus_moved(tx, c->name, *own ? own : NULL, err);
+}
+
 static int record_default(struct bf_tx *tx, const struct change *c, struct bf_error *err)
 {
     struct bf_tree *t = bf_tree_object();
@@ -93,7 +105,7 @@ static int apply_put(struct bf_work *work, struct bf_tx *tx, struct bf_error *er
     if (!rc && c->put.made_default)
         rc = record_default(tx, c, err);
     if (!rc && strcmp(c->put.is, c->put.was) != 0)
-        rc = record(tx, c, "belfry.team.put", c->put.is, *c->put.was ? c->put.was : NULL, err);
+        rc = record_move(tx, c, "belfry.team.put", c->put.is, *c->put.was ? c->put.was : NULL, err);
     return rc;
 }
 
@@ -166,7 +178,7 @@ static int apply_delete(struct bf_work *work, struct bf_tx *tx, struct bf_error 
     rc = bf_api_owns_nothing(tx->db, c->name, err);
     if (!rc)
         rc = bf_team_delete_entity(tx->db, c->name, tx->now_ms, err);
-    return rc ? rc : record(tx, c, "belfry.team.delete", NULL, now.organization, err);
+    return rc ? rc : record_move(tx, c, "belfry.team.delete", NULL, now.organization, err);
 }
 
 static int answer_delete(struct bf_api_write *w)

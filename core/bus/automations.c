@@ -115,7 +115,7 @@ static int move_to_deleted(struct bf_tx *tx, const struct bf_automation_row *row
 {
     struct bf_query *q =
         bf_db_query(tx->db, "INSERT INTO automations_deleted (id, entity, name, project, revision,"
-                            " deleted) VALUES (?, ?, ?, ?, ?, ?)");
+                            " deleted, seq) VALUES (?, ?, ?, ?, ?, ?, ?)");
 
     bf_query_text(q, 1, row->id);
     bf_query_text(q, 2, row->entity);
@@ -123,6 +123,7 @@ static int move_to_deleted(struct bf_tx *tx, const struct bf_automation_row *row
     bf_query_text(q, 4, row->project);
     bf_query_int(q, 5, (int64_t)row->revision);
     bf_query_int(q, 6, tx->now_ms);
+    bf_query_int(q, 7, (int64_t)tx->bus->last_seq);     /* its record */
     return bf_query_run(q);
 }
 

@@ -150,6 +150,9 @@ void bf_bus_unfile_automation(struct bf_bus *bus, const char *id);
 /* In done, after a success, and before the start: the rules know that the entity is in the
  * organization with this own entity; NULL: in none.  The work must have alters_rules.  [engine] */
 void bf_bus_place(struct bf_bus *bus, const char *entity, const char *organization);
+/* Inside apply, behind the record that says so: until then the entity was in the organization with
+ * this own entity; NULL: in none.  [engine] */
+int bf_bus_moved(struct bf_tx *tx, const char *entity, const char *was, struct bf_error *err);
 
 /* What has been counted since the start, of batches that were committed.  [any] */
 struct bf_bus_source {

@@ -76,6 +76,16 @@ const char *const bf_bus_schema[] = {
     " automation TEXT NOT NULL,"
     " PRIMARY KEY (integration, secret, automation))",
     "CREATE INDEX automation_uses_by_automation ON automation_uses (automation)",
+    /* How things were before a record (as_of.h): the place of a deletion, NULL where an older hub
+     * deleted; the revisions of an entity's automations; where a team was before it moved. */
+    "ALTER TABLE automations_deleted ADD COLUMN seq INTEGER",
+    "CREATE INDEX automation_revisions_by_entity ON automation_revisions"
+    " (entity, automation, revision)",
+    "CREATE TABLE placements ("
+    " entity TEXT NOT NULL,"
+    " seq INTEGER NOT NULL,"
+    " was TEXT,"
+    " PRIMARY KEY (entity, seq))",
     NULL};
 
 /* The 16 bits that tell this hub's ids from another's: drawn once, kept for ever. */

@@ -5,11 +5,13 @@
  * table is refused by name; foreign bytes have their place in `data`, `artifact.metadata` and
  * `run.config`, which nobody looks into here.
  *
- * An envelope is one piece of memory: the struct, the sender's bytes, and behind them the strings
- * that the hub works with, decoded.  It never changes but for its count, and for the number, time
- * and id that the engine writes before anybody else sees it. */
+ * An envelope is one piece of memory: the struct, the points of its metrics with their names, the
+ * sender's bytes, and behind them the strings that the hub works with, decoded.  It never changes
+ * but for its count, and for the number, time, id and order of points that the engine writes before
+ * anybody else sees it. */
 #include "core/event/event_int.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +42,15 @@ struct reading {
     int64_t time_ms;
     int64_t hops;
     const struct known_type *known;             /* of the type; NULL for a custom one */
+    double value;                               /* of the metric that was looked at last */
+    int64_t step;
+    struct sent_point *points;                  /* as they came */
+    size_t n_points;
+};
+
+struct sent_point {
+    struct bf_point point;                      /* its name is the reading's, without an end */
+    size_t name_len;
 };
 
 typedef int check_fn(struct reading *r, const struct bf_json *value, struct bf_error *err);
@@ -464,22 +475,23 @@ static int check_version(struct reading *r, const struct bf_json *value, struct 
 
 static int check_step(struct reading *r, const struct bf_json *value, struct bf_error *err)
 {
-    int64_t step;
-
-    (void)r;
-    return bf_json_int(value, &step) ? BF_OK : wrong_type(value, "a whole number", err);
+    return bf_json_int(value, &r->step) ? BF_OK : wrong_type(value, "a whole number", err);
 }
 
 static int check_value(struct reading *r, const struct bf_json *value, struct bf_error *err)
 {
-    double number;
-
-    (void)r;
-    if (bf_json_double(value, &number) || bf_json_eq(value, "NaN") ||
-        bf_json_eq(value, "Infinity") || bf_json_eq(value, "-Infinity"))
+    if (bf_json_double(value, &r->value))
         return BF_OK;
-    return bf_error_set(err, BF_ECONFIG,
-                        "must be a number, or one of \"NaN\", \"Infinity\" and \"-Infinity\"");
+    if (bf_json_eq(value, "NaN"))
+        r->value = NAN;
+    else if (bf_json_eq(value, "Infinity"))
+        r->value = INFINITY;
+    else if (bf_json_eq(value, "-Infinity"))
+        r->value = -INFINITY;
+    else
+        return bf_error_set(err, BF_ECONFIG, "must be a number, or one of \"NaN\", \"Infinity\""
+                                             " and \"-Infinity\"");
+    return BF_OK;
 }
 
 /* ---- objects ---- */
@@ -531,11 +543,25 @@ static int check_alert(struct reading *r, const struct bf_json *value, struct bf
     return check_members(r, alert_members, value, err);
 }
 
+/* The metric that was just looked at, unless the arena is full, which is found out at the end. */
+static void keep_point(struct reading *r)
+{
+    bool has_step = r->has & BIT(METRIC_STEP);
+    struct sent_point *to;
+
+    if (!r->points)
+        return;
+    to = &r->points[r->n_points++];
+    to->point = (struct bf_point){.value = r->value, .has_step = has_step,
+                                  .step = has_step ? r->step : 0};
+    to->point.name = chars(r, r->seen[METRIC_NAME], &to->name_len);
+}
+
 static int check_metric(struct reading *r, const struct bf_json *value, struct bf_error *err)
 {
     int rc;
 
-    r->has &= ~(BIT(METRIC_NAME) | BIT(METRIC_VALUE));
+    r->has &= ~(BIT(METRIC_NAME) | BIT(METRIC_STEP) | BIT(METRIC_VALUE));
     rc = check_members(r, metric_members, value, err);
     if (rc)
         return rc;
@@ -543,6 +569,7 @@ static int check_metric(struct reading *r, const struct bf_json *value, struct b
         return bf_error_field(err, BF_ECONFIG, "name", "a metric needs \"name\"");
     if (!(r->has & BIT(METRIC_VALUE)))
         return bf_error_field(err, BF_ECONFIG, "value", "a metric needs \"value\"");
+    keep_point(r);
     return BF_OK;
 }
 
@@ -555,6 +582,7 @@ static int check_metrics(struct reading *r, const struct bf_json *value, struct 
         return wrong_type(value, "an array of metrics", err);
     if (!bf_json_first(value))
         return bf_error_set(err, BF_ECONFIG, "is empty: leave it out instead");
+    r->points = bf_arena_alloc(r->scratch, bf_json_count(value) * sizeof(*r->points));
     for (const struct bf_json *one = bf_json_first(value); one; one = bf_json_next(value, one)) {
         int rc = check_metric(r, one, err);
 
@@ -611,15 +639,84 @@ static const struct {
     {ARTIFACT_TYPE, offsetof(struct bf_envelope, artifact_type)},
     {RUN_ID, offsetof(struct bf_envelope, run_id)},
     {RUN_NAME, offsetof(struct bf_envelope, run_name)},
+    {RUN_STATE, offsetof(struct bf_envelope, run_state)},
 };
+
+/* In the order in which they are taken; qsort() need not be stable, so where they stand decides
+ * last. */
+static int by_step(const void *a, const void *b)
+{
+    const struct sent_point *x = *(struct sent_point *const *)a, *y = *(struct sent_point *const *)b;
+
+    if (x->point.has_step != y->point.has_step)
+        return x->point.has_step ? -1 : 1;
+    if (x->point.step != y->point.step)
+        return x->point.step < y->point.step ? -1 : 1;
+    return x < y ? -1 : x > y;
+}
+
+static bool is_same_name(const struct sent_point *a, const struct sent_point *b)
+{
+    return a->name_len == b->name_len && memcmp(a->point.name, b->point.name, a->name_len) == 0;
+}
+
+/* The points of a run.metric event, sorted, and the bytes that they take with their names, of which
+ * neighbours share one.  False if the arena has no room. */
+static bool sort_points(struct reading *r, struct sent_point ***out, size_t *size)
+{
+    struct sent_point **sorted;
+
+    *out = NULL;
+    *size = 0;
+    if (!r->known || !(r->known->needs & BIT(METRICS)))
+        r->n_points = 0;
+    if (r->n_points == 0)
+        return true;
+    sorted = bf_arena_alloc(r->scratch, r->n_points * sizeof(struct sent_point *));
+    if (!sorted)
+        return false;
+    for (size_t i = 0; i < r->n_points; i++)
+        sorted[i] = &r->points[i];
+    qsort(sorted, r->n_points, sizeof(struct sent_point *), by_step);
+    for (size_t i = 0; i < r->n_points; i++)
+        *size += sizeof(struct bf_point) +
+                 (i && is_same_name(sorted[i], sorted[i - 1]) ? 0 : sorted[i]->name_len + 1);
+    *out = sorted;
+    return true;
+}
+
+/* Gives where their names end. */
+static char *put_points(struct bf_envelope *e, struct sent_point *const *sorted, size_t n)
+{
+    struct bf_point *points = (struct bf_point *)(e + 1);
+    char *at = (char *)(points + n);
+
+    e->points = n ? points : NULL;
+    e->n_points = n;
+    for (size_t i = 0; i < n; i++) {
+        points[i] = sorted[i]->point;
+        if (i && is_same_name(sorted[i], sorted[i - 1])) {
+            points[i].name = points[i - 1].name;
+            continue;
+        }
+        points[i].name = memcpy(at, sorted[i]->point.name, sorted[i]->name_len);
+        at[sorted[i]->name_len] = '\0';
+        at += sorted[i]->name_len + 1;
+    }
+    return at;
+}
 
 static struct bf_envelope *build(struct reading *r, const char *text, size_t len)
 {
     struct { const char *text; size_t len; } strings[BF_COUNT(decoded)] = {{0}};
-    size_t size = sizeof(struct bf_envelope) + len + 1;
+    size_t size = sizeof(struct bf_envelope) + len + 1, points_size;
+    struct sent_point **points;
     struct bf_envelope *e;
     char *at;
 
+    if (!sort_points(r, &points, &points_size))
+        return NULL;
+    size += points_size;
     for (size_t i = 0; i < BF_COUNT(decoded); i++) {
         if (r->has & BIT(decoded[i].slot)) {
             strings[i].text = chars(r, r->seen[decoded[i].slot], &strings[i].len);
@@ -633,7 +730,7 @@ static struct bf_envelope *build(struct reading *r, const char *text, size_t len
     atomic_init(&e->refs, 1);
     e->hops = (uint32_t)r->hops;
     e->time_ms = r->time_ms;
-    at = (char *)(e + 1);
+    at = put_points(e, points, r->n_points);
     e->text = memcpy(at, text, len);
     e->text_len = len;
     at[len] = '\0';

@@ -23,6 +23,16 @@
 #define BF_NAME_MAX         256                 /* bytes of a name or key in the envelope */
 #define BF_HOPS_MAX         5
 
+/* One value of a metric. */
+struct bf_point {
+    const char *name;           /* as it was sent: "loss", "system.cpu" */
+    double value;               /* may be NaN or infinite: then it enters no window */
+    int64_t step;
+    bool has_step;
+    bool in_order;              /* newer than every value of this metric in this run before it; given
+                                   by the engine, as `seq` is */
+};
+
 /* Immutable once the engine has given it its place.  Strings end with the envelope. */
 struct bf_envelope {
     atomic_uint refs;
@@ -42,6 +52,11 @@ struct bf_envelope {
     const char *artifact_type;
     const char *run_id;
     const char *run_name;
+    const char *run_state;
+    /* Of run.metric events, in the order in which they are taken: those that have a step by their
+     * steps, then those without, each as they came. */
+    struct bf_point *points;
+    size_t n_points;
     int64_t time_ms;            /* the event's own time; `received` if it gave none, 0 until then */
     /* Given by the engine when it is appended to the journal, 0 and "" before. */
     uint64_t seq;

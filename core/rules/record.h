@@ -7,27 +7,15 @@
 #ifndef BF_RECORD_H
 #define BF_RECORD_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "core/event/envelope.h"
 
-/* One value of a metric. */
-struct bf_point {
-    const char *name;           /* as it was sent: "loss", "system.cpu" */
-    double value;               /* may be NaN or infinite: then it enters no window */
-    int64_t step;
-    bool has_step;
-    bool in_order;              /* newer than every value of this metric in this run before it */
-};
-
 struct bf_record {
     const struct bf_envelope *event;    /* has its place in the journal */
     uint64_t run;               /* number of its run; 0: it concerns none, or one nobody knows */
-    /* Of run.metric events, in the order in which they are taken: those that have a step by their
-     * steps, then those without, each as they came. */
-    const struct bf_point *points;
+    const struct bf_point *points;      /* the event's; whether they are in order is settled */
     size_t n_points;
 };
 

@@ -297,6 +297,88 @@ TEST(printing_keeps_the_senders_bytes)
 
 /* ---- batches ---- */
 
+/* ---- points ---- */
+
+#define METRICS(list) "{\"type\":\"run.metric\",\"entity\":\"a\",\"project\":\"p\","               \
+                      "\"run\":{\"id\":\"r\",\"state\":\"RUNNING\"},\"metrics\":[" list "]}"
+
+static const char *points_of(const struct bf_envelope *e)
+{
+    static char text[512];
+    int at = 0;
+
+    text[0] = '\0';
+    for (size_t i = 0; i < e->n_points; i++) {
+        const struct bf_point *p = &e->points[i];
+
+        at += snprintf(text + at, sizeof(text) - (size_t)at, "%s%s", i ? " " : "", p->name);
+        if (p->has_step)
+            at += snprintf(text + at, sizeof(text) - (size_t)at, "@%lld", (long long)p->step);
+        at += snprintf(text + at, sizeof(text) - (size_t)at, "=%g", p->value);
+    }
+    return text;
+}
+
+static const struct {
+    const char *text, *points;
+} with_points[] = {
+    {METRICS("{\"name\":\"loss\",\"step\":3,\"value\":0.5}"), "loss@3=0.5"},
+    {METRICS("{\"value\":-1e-3,\"name\":\"l\\u006fss\"}"), "loss=-0.001"},
+    {METRICS("{\"name\":\"a\",\"value\":\"NaN\"},{\"name\":\"a\",\"value\":\"Infinity\"},"
+             "{\"name\":\"b\",\"value\":\"-Infinity\"}"), "a=nan a=inf b=-inf"},
+    /* By step, those without one behind, and what is equal as it came. */
+    {METRICS("{\"name\":\"a\",\"value\":1},{\"name\":\"b\",\"step\":2,\"value\":2},"
+             "{\"name\":\"a\",\"step\":-1,\"value\":3},{\"name\":\"c\",\"value\":4},"
+             "{\"name\":\"a\",\"step\":2,\"value\":5},{\"name\":\"b\",\"step\":2,\"value\":6}"),
+     "a@-1=3 b@2=2 a@2=5 b@2=6 a=1 c=4"},
+    {METRICS("{\"name\":\"a\",\"step\":9223372036854775807,\"value\":1}"),
+     "a@9223372036854775807=1"},
+    {"{\"type\":\"x\",\"entity\":\"a\",\"metrics\":[{\"name\":\"a\",\"value\":1}]}", ""},
+    {"{\"metrics\":[{\"name\":\"a\",\"value\":1}],\"run\":{\"id\":\"r\"},\"project\":\"p\","
+     "\"entity\":\"a\",\"type\":\"run.metric\"}", "a=1"},
+};
+
+TEST(metrics_are_points_in_the_order_in_which_they_are_taken)
+{
+    for (size_t i = 0; i < BF_COUNT(with_points); i++) {
+        struct bf_envelope *e = good(with_points[i].text);
+
+        CHECK_STR(points_of(e), with_points[i].points);
+        bf_envelope_unref(e);
+    }
+}
+
+TEST(a_step_is_not_carried_over_to_the_next_metric)
+{
+    struct bf_envelope *e = good(METRICS("{\"name\":\"a\",\"step\":7,\"value\":1},"
+                                         "{\"name\":\"b\",\"value\":2}"));
+
+    CHECK_STR(points_of(e), "a@7=1 b=2");
+    CHECK_INT(e->points[1].step, 0);
+    CHECK_STR(e->run_state, "RUNNING");
+    bf_envelope_unref(e);
+}
+
+/* As many as one event can hold: the memory of all is the envelope's. */
+TEST(an_event_may_be_all_points)
+{
+    static const char one[] = ",{\"name\":\"a\",\"value\":1}";
+    size_t head = strlen(METRICS("{\"name\":\"a\",\"value\":1}")) - 2, n = 1;
+    char *text = malloc(BF_EVENT_MAX + 1);
+    struct bf_envelope *e;
+
+    memcpy(text, METRICS("{\"name\":\"a\",\"value\":1}"), head);
+    for (; head + sizeof(one) + 2 < BF_EVENT_MAX; head += sizeof(one) - 1, n++)
+        memcpy(text + head, one, sizeof(one) - 1);
+    memcpy(text + head, "]}", 3);
+    e = good(text);
+    CHECK_INT(e->n_points, n);
+    CHECK(e->points[0].name == e->points[n - 1].name);
+    CHECK_STR(e->text, text);
+    bf_envelope_unref(e);
+    free(text);
+}
+
 struct batch {
     struct bf_arena *arena;
     struct bf_envelope **events;

@@ -18,7 +18,7 @@ BF_CFLAGS := -std=c11 -D_GNU_SOURCE -Iinclude -I. -fPIC -fvisibility=hidden -MMD
              -DBF_PLUGIN_DIR='"$(PREFIX)/lib/belfry/plugins"' \
              $(WARN) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
 CFLAGS  ?= -O2 -g
-PKGS    := libmicrohttpd libcurl sqlite3 libcjson libsodium lua5.4 re2
+PKGS    := libmicrohttpd libcurl sqlite3 libcjson libsodium lua5.4 re2 glib-2.0
 LIBS    := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lstdc++ -ldl -lm -pthread
 BF_CFLAGS += $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 LINK     = $(CC) $(BF_CFLAGS) $(CFLAGS) $(LDFLAGS)

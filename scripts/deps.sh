@@ -7,7 +7,7 @@
 set -eu
 
 build="gcc g++ pkg-config libmicrohttpd-dev libcurl4-openssl-dev libsqlite3-dev libcjson-dev
-       liblua5.4-dev libsodium-dev libre2-dev"
+       liblua5.4-dev libsodium-dev libre2-dev libglib2.0-dev tzdata"
 demo="curl jq ca-certificates"
 test="clang mandoc curl jq ca-certificates openssl strace procps webhook nginx-light nodejs npm
       prometheus prometheus-alertmanager"

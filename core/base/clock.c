@@ -104,7 +104,7 @@ bool bf_sem_wait_within(sem_t *s, int64_t ms)
 /* Years are counted from March on, so that the leap day is a year's last; 400 of them, an era,
  * have 146,097 days.  The year 0 is in era 0, and its January in era -1. */
 
-static int64_t days_from_date(int year, int month, int day)
+int64_t bf_days_of_date(int year, int month, int day)
 {
     int64_t y = year - (month <= 2) + 400;      /* an era later, to stay positive */
     int64_t era = y / 400, of_era = y % 400;
@@ -113,20 +113,22 @@ static int64_t days_from_date(int year, int month, int day)
     return (era - 1) * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
 }
 
-static void date_from_days(int64_t days, struct moment *m)
+struct bf_date bf_date_of_days(int64_t days)
 {
     int64_t since = days + 719468 + 146097;     /* since March of the year -400 */
     int64_t era = since / 146097, of_era = since % 146097;
     int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
     int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
     int64_t month = (5 * of_year + 2) / 153;
+    struct bf_date d;
 
-    m->day = (int)(of_year - (153 * month + 2) / 5 + 1);
-    m->month = (int)(month < 10 ? month + 3 : month - 9);
-    m->year = (int)(year + (era - 1) * 400 + (m->month <= 2));
+    d.day = (int)(of_year - (153 * month + 2) / 5 + 1);
+    d.month = (int)(month < 10 ? month + 3 : month - 9);
+    d.year = (int)(year + (era - 1) * 400 + (d.month <= 2));
+    return d;
 }
 
-static int days_of_month(int year, int month)
+int bf_days_of_month(int year, int month)
 {
     static const char days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
@@ -137,10 +139,10 @@ static int days_of_month(int year, int month)
 /* False if there is no such moment.  A second of 60 is let through as the next minute's first. */
 static bool moment_ms(const struct moment *m, int64_t *ms)
 {
-    if (m->month < 1 || m->month > 12 || m->day < 1 || m->day > days_of_month(m->year, m->month) ||
-        m->hour > 23 || m->minute > 59 || m->second > 60)
+    if (m->month < 1 || m->month > 12 || m->day < 1 ||
+        m->day > bf_days_of_month(m->year, m->month) || m->hour > 23 || m->minute > 59 || m->second > 60)
         return false;
-    *ms = days_from_date(m->year, m->month, m->day) * DAY_MS + m->hour * HOUR_MS +
+    *ms = bf_days_of_date(m->year, m->month, m->day) * DAY_MS + m->hour * HOUR_MS +
           m->minute * MINUTE_MS + m->second * SECOND_MS;
     return true;
 }
@@ -158,14 +160,14 @@ static bool settle_leap_second(const struct moment *m, int64_t *ms)
 
 void bf_time_print(int64_t ms, char out[32])
 {
-    struct moment m;
+    struct bf_date d;
     int64_t of_day;
 
     ms = bf_min64(bf_max64(ms, YEAR_0_MS), TIME_MAX);
     of_day = ((ms % DAY_MS) + DAY_MS) % DAY_MS;
-    date_from_days((ms - of_day) / DAY_MS, &m);
-    snprintf(out, 32, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", (unsigned)m.year % 10000,
-             (unsigned)m.month % 100, (unsigned)m.day % 100, (unsigned)(of_day / HOUR_MS) % 100,
+    d = bf_date_of_days((ms - of_day) / DAY_MS);
+    snprintf(out, 32, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", (unsigned)d.year % 10000,
+             (unsigned)d.month % 100, (unsigned)d.day % 100, (unsigned)(of_day / HOUR_MS) % 100,
              (unsigned)(of_day / MINUTE_MS % 60), (unsigned)(of_day / SECOND_MS % 60),
              (unsigned)(of_day % SECOND_MS));
 }

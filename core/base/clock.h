@@ -27,6 +27,14 @@ bool bf_sem_wait_within(sem_t *s, int64_t ms);
 static inline int64_t bf_wall_ms(const struct bf_clock *c) { return c->wall_ms(c->arg); }
 static inline int64_t bf_mono_ms(const struct bf_clock *c) { return c->mono_ms(c->arg); }
 
+/* The Gregorian calendar, in days since 1970-01-01 (a Thursday); years from -400 on. */
+struct bf_date {
+    int year, month, day;       /* month and day from 1 */
+};
+int64_t bf_days_of_date(int year, int month, int day);
+struct bf_date bf_date_of_days(int64_t days);
+int bf_days_of_month(int year, int month);
+
 /* RFC 3339 in UTC with milliseconds, "2026-11-23T12:00:00.000Z"; out holds 32 bytes. */
 void bf_time_print(int64_t ms, char out[32]);
 /* Any RFC 3339 date-time, zone required, fraction cut to milliseconds; false if it is not one. */

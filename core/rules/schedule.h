@@ -8,7 +8,8 @@
  * and days in English (three letters), ranges, lists, steps; 7 is Sunday as 0 is.  Where both days
  * are given, either will do.  @hourly, @daily, @weekly, @monthly and @yearly are known too.  An
  * occurrence that falls into the hour that is left out in spring comes at the first moment behind
- * it; of an hour that comes twice in autumn the first one counts. */
+ * it; of an hour that comes twice in autumn the first one counts, unless the schedule is for every
+ * hour: what comes "every 5 minutes" does not pause for an hour. */
 #ifndef BF_SCHEDULE_H
 #define BF_SCHEDULE_H
 
@@ -19,8 +20,8 @@
 #include "core/base/error.h"
 #include "core/base/json.h"
 #include "core/base/tz.h"
-#include "core/rules/filter.h"
 
+#define BF_CRON_LEN_MAX   500
 #define BF_ABSENCE_MS_MIN 1000LL
 #define BF_ABSENCE_MS_MAX (366LL * 24 * 3600 * 1000)
 
@@ -35,17 +36,25 @@ struct bf_schedule {
     bool any_weekday;
     struct bf_tz *zone;         /* a reference, see bf_schedule_release() */
     const char *cron;           /* as written */
-    const char *zone_name;
+    const char *zone_name;      /* "UTC" if none is given */
 };
 
-/* Refuses with the field and the reason; also what never comes ("0 0 30 2 *"). */
+/* Refuses with the field and the reason; also what never comes ("0 0 30 2 *").  The texts live in
+ * `a`. */
 int bf_schedule_parse(struct bf_arena *a, const struct bf_json *filter, struct bf_schedule *out,
                       struct bf_error *err);
+/* The cron expression alone. */
+int bf_cron_parse(const char *text, struct bf_schedule *out, struct bf_error *err);
 void bf_schedule_release(const struct bf_schedule *s);  /* NULL is fine */
 /* The first occurrence behind a moment, in Unix ms; 0: there is none within the next 100 years. */
 int64_t bf_schedule_next(const struct bf_schedule *s, int64_t after_ms);
+/* How many occurrences lie behind `after_ms` and not behind `until_ms`, counting no further than
+ * `max`; *last is the last of them all. */
+uint32_t bf_schedule_count(const struct bf_schedule *s, int64_t after_ms, int64_t until_ms,
+                           uint32_t max, int64_t *last);
 
-/* What must not stay away. */
+/* What must not stay away.  Events of runs are waited for per run where nothing else is said, others
+ * per scope. */
 struct bf_absence {
     const char *of;             /* type of the event: "run.metric", "run.heartbeat", "artifact.link",
                                    "ci.finished"; "run": any of a run's */

@@ -3,7 +3,10 @@
  * A row says for which events a variable applies; for all others it is empty, even if the sender
  * sent more than its event is about: an artifact that comes along with collection.tag.add gives
  * no version variables.  Custom events have whatever they carry.  What a sender's own JSON holds,
- * an artifact's metadata and the event's data, are variables too. */
+ * an artifact's metadata and the event's data, are variables too.
+ *
+ * What the rules measured goes before what the event says: a metric's event may carry many values,
+ * its facts name the one that counted. */
 #include "core/event/vars.h"
 
 #include <stdio.h>
@@ -17,53 +20,66 @@
 #define DATA     "data"
 #define URL_MAX  4096           /* the hub's own address, and three names with every byte as %XX */
 
+#define HUB     "belfry-system" /* the author of what the hub does by itself */
+
 /* The kinds of events. */
 enum {
     OF_ARTIFACT = 1,
     OF_COLLECTION = 2,
     OF_RUN = 4,
     OF_CUSTOM = 8,
-    OF_ALL = 15
+    OF_CLOCK = 16,              /* a schedule's, or that something stayed away */
+    OF_ALL = 31
 };
 
-#define NOT_RUN (OF_ARTIFACT | OF_COLLECTION | OF_CUSTOM)
+#define NOT_RUN (OF_ARTIFACT | OF_COLLECTION | OF_CUSTOM | OF_CLOCK)
 #define VERSION (OF_ARTIFACT | OF_CUSTOM)
-#define RUN     (OF_RUN | OF_CUSTOM)
+#define RUN     (OF_RUN | OF_CUSTOM | OF_CLOCK)
 
-/* Every V(name, kinds) has a function of its name below.  `blank` are those that only a condition
- * on a metric can fill, for which there is no trigger yet. */
-#define VARIABLES(V, blank)                                                                        \
-    V(project_name, OF_ALL)                                                                        \
-    V(entity_name, OF_ALL)                                                                         \
-    V(event_type, OF_ALL)                                                                          \
-    V(event_author, OF_ALL)                                                                        \
-    V(alias, VERSION)                                                                              \
-    V(tag, NOT_RUN)                                                                                \
-    V(artifact_collection_name, NOT_RUN)                                                           \
-    V(artifact_version, VERSION)                                                                   \
-    V(artifact_version_string, VERSION)                                                            \
-    V(artifact_version_index, VERSION)                                                             \
-    V(run_name, RUN)                                                                               \
-    V(run_status, RUN)                                                                             \
-    V(run_id, RUN)                                                                                 \
-    V(run_url, RUN)                                                                                \
-    V(metric_name, RUN)                                                                            \
-    V(metric_values, RUN)                                                                          \
-    V(metric_value, RUN)                                                                           \
-    V(step, RUN)                                                                                   \
-    V(alert_name, RUN)                                                                             \
-    V(alert_level, RUN)                                                                            \
-    V(message, RUN)                                                                                \
-    V(event_id, OF_ALL)                                                                            \
-    V(event_time, OF_ALL)                                                                          \
-    V(execution_id, OF_ALL)                                                                        \
-    V(automation_name, OF_ALL)                                                                     \
-    V(automation_url, OF_ALL)                                                                      \
-    blank(metric_filter, 0)                                                                        \
-    blank(metric_filter_short, 0)                                                                  \
-    blank(metric_current_status, 0)                                                                \
-    blank(threshold, 0)                                                                            \
-    blank(comparison_op, 0)
+/* Every text(name, kinds) has a function var_NAME below; every node(name, kinds) a json_NAME, of a
+ * value that is no string; every made(name, kinds) both, for it is text in one way and JSON in
+ * another. */
+#define VARIABLES(text, node, made)                                                                \
+    text(project_name, OF_ALL)                                                                     \
+    text(entity_name, OF_ALL)                                                                      \
+    text(event_type, OF_ALL)                                                                       \
+    text(event_author, OF_ALL)                                                                     \
+    text(alias, VERSION)                                                                           \
+    text(tag, NOT_RUN)                                                                             \
+    text(artifact_collection_name, NOT_RUN)                                                        \
+    text(artifact_version, VERSION)                                                                \
+    text(artifact_version_string, VERSION)                                                         \
+    text(artifact_version_index, VERSION)                                                          \
+    text(run_name, RUN)                                                                            \
+    text(run_status, RUN)                                                                          \
+    text(previous_run_status, RUN)                                                                 \
+    text(run_id, RUN)                                                                              \
+    text(run_url, RUN)                                                                             \
+    text(metric_name, RUN)                                                                         \
+    made(metric_values, RUN)                                                                       \
+    node(metric_value, RUN)                                                                        \
+    text(metric_filter, OF_RUN)                                                                    \
+    text(metric_filter_short, OF_RUN)                                                              \
+    text(metric_current_status, OF_RUN)                                                            \
+    node(threshold, OF_RUN)                                                                        \
+    text(comparison_op, OF_RUN)                                                                    \
+    node(step, RUN)                                                                                \
+    text(alert_name, RUN)                                                                          \
+    text(alert_level, RUN)                                                                         \
+    text(message, RUN)                                                                             \
+    text(occurrence, OF_CLOCK)                                                                     \
+    node(late, OF_CLOCK)                                                                           \
+    node(missed, OF_CLOCK)                                                                         \
+    text(absent_event, OF_CLOCK)                                                                   \
+    text(absent_for, OF_CLOCK)                                                                     \
+    text(last_seen, OF_CLOCK)                                                                      \
+    text(event_id, OF_ALL)                                                                         \
+    text(event_time, OF_ALL)                                                                       \
+    text(execution_id, OF_ALL)                                                                     \
+    text(automation_name, OF_ALL)                                                                  \
+    text(automation_url, OF_ALL)                                                                   \
+    made(firing_count, OF_ALL)                                                                     \
+    made(firings, OF_ALL)
 
 /* ---- the event, as JSON ---- */
 
@@ -110,7 +126,34 @@ static unsigned kind(const struct bf_envelope *e)
         return OF_ARTIFACT;
     if (strncmp(e->type, "collection.", 11) == 0)
         return OF_COLLECTION;
+    if (strncmp(e->type, "schedule.", 9) == 0 || strncmp(e->type, "clock.", 6) == 0)
+        return OF_CLOCK;
     return strncmp(e->type, "run.", 4) == 0 ? OF_RUN : OF_CUSTOM;
+}
+
+static const struct bf_json *fact(const struct bf_vars *v, const char *name)
+{
+    return bf_json_get(v->facts, name);
+}
+
+/* What the hub's clock tells stands in its event's data as well. */
+static const struct bf_json *of_clock(const struct bf_vars *v, const char *name)
+{
+    const struct bf_json *value = fact(v, name);
+
+    return value ? value : at(v, DATA, name);
+}
+
+/* A moment, given as text or in Unix ms. */
+static const char *moment(const struct bf_vars *v, const struct bf_json *j)
+{
+    char text[32];
+    int64_t ms;
+
+    if (!bf_json_int(j, &ms))
+        return str(v, j);
+    bf_time_print(ms, text);
+    return bf_arena_dup(v->arena, text);
 }
 
 /* ---- the variables ---- */
@@ -126,12 +169,16 @@ static const char *var_event_type(const struct bf_vars *v)
     return v->trigger ? v->trigger : v->event->type;
 }
 
-/* Of a run's event, who made the run. */
+/* Of a run's event, who made the run; of what the hub does by itself, a crash or the time, the
+ * hub. */
 static const char *var_event_author(const struct bf_vars *v)
 {
     const char *user = str(v, at(v, "run", "user"));
+    unsigned of = kind(v->event);
 
-    if (*user && (kind(v->event) == OF_RUN || !v->event->author))
+    if (of == OF_CLOCK || (v->event->author && strcmp(v->event->author, HUB) == 0))
+        return HUB;
+    if (*user && (of == OF_RUN || !v->event->author))
         return user;
     return v->event->author;
 }
@@ -228,6 +275,13 @@ static const char *var_event_time(const struct bf_vars *v)
     return bf_arena_dup(v->arena, text);
 }
 
+/* ---- what was measured ---- */
+
+static const char *var_previous_run_status(const struct bf_vars *v)
+{
+    return str(v, fact(v, "from"));
+}
+
 static const struct bf_json *first_metric(const struct bf_vars *v)
 {
     return bf_json_first(bf_json_get(v->root, "metrics"));
@@ -235,37 +289,112 @@ static const struct bf_json *first_metric(const struct bf_vars *v)
 
 static const char *var_metric_name(const struct bf_vars *v)
 {
-    return str(v, bf_json_get(first_metric(v), "name"));
+    const struct bf_json *measured = of_clock(v, "metric");
+
+    return str(v, measured ? measured : bf_json_get(first_metric(v), "name"));
 }
 
-static const char *var_metric_value(const struct bf_vars *v)
+static const struct bf_json *json_metric_value(const struct bf_vars *v)
 {
-    return text_of(v, bf_json_get(first_metric(v), "value"));
+    const struct bf_json *values = fact(v, "values");
+
+    return values ? bf_json_first(values) : bf_json_get(first_metric(v), "value");
 }
 
-static const char *var_step(const struct bf_vars *v)
+static const struct bf_json *json_step(const struct bf_vars *v)
 {
-    return text_of(v, bf_json_get(first_metric(v), "step"));
+    return v->facts ? fact(v, "step") : bf_json_get(first_metric(v), "step");
 }
 
-/* The values of the metric that ${metric_name} names. */
+static void add_value(struct bf_buf *list, const char *between, const char *value)
+{
+    if (list->len > 1 || (list->len && list->data[0] != '['))
+        bf_buf_adds(list, between);
+    bf_buf_adds(list, value);
+}
+
+static const char *raw(const struct bf_vars *v, const struct bf_json *j)
+{
+    size_t len;
+    const char *text = j ? bf_json_raw(j, &len) : NULL;
+
+    return text ? bf_arena_ndup(v->arena, text, len) : "null";
+}
+
+/* What was measured, or without facts the values of the metric that ${metric_name} names. */
+static void list_values(const struct bf_vars *v, bool json, struct bf_buf *list)
+{
+    const struct bf_json *values = fact(v, "values");
+    const struct bf_json *from = values ? values : bf_json_get(v->root, "metrics");
+    const char *name = var_metric_name(v);
+
+    for (const struct bf_json *m = bf_json_first(from); m; m = bf_json_next(from, m)) {
+        const struct bf_json *value = values ? m : bf_json_get(m, "value");
+
+        if (values || bf_json_eq(bf_json_get(m, "name"), name))
+            add_value(list, json ? "," : ", ", json ? raw(v, value) : text_of(v, value));
+    }
+}
+
 static const char *var_metric_values(const struct bf_vars *v)
 {
-    const struct bf_json *metrics = bf_json_get(v->root, "metrics");
-    const char *name = var_metric_name(v), *values = "";
+    const char *values;
     struct bf_buf list;
 
     bf_buf_init(&list, BF_EVENT_MAX);
-    for (const struct bf_json *m = bf_json_first(metrics); m; m = bf_json_next(metrics, m)) {
-        if (!bf_json_eq(bf_json_get(m, "name"), name))
-            continue;
-        if (list.len)
-            bf_buf_adds(&list, ", ");
-        bf_buf_adds(&list, text_of(v, bf_json_get(m, "value")));
-    }
+    list_values(v, false, &list);
     values = bf_arena_dup(v->arena, bf_buf_text(&list));
     bf_buf_fini(&list);
     return values;
+}
+
+static const char *json_metric_values(const struct bf_vars *v)
+{
+    const char *values;
+    struct bf_buf list;
+
+    bf_buf_init(&list, BF_EVENT_MAX);
+    bf_buf_addc(&list, '[');
+    list_values(v, true, &list);
+    bf_buf_addc(&list, ']');
+    values = bf_arena_dup(v->arena, bf_buf_text(&list));
+    bf_buf_fini(&list);
+    return values;
+}
+
+static const char *var_metric_filter(const struct bf_vars *v) { return str(v, fact(v, "filter")); }
+
+static const char *var_metric_filter_short(const struct bf_vars *v)
+{
+    return str(v, fact(v, "short"));
+}
+
+/* The condition's, which is why there is a delivery at all. */
+static const char *var_metric_current_status(const struct bf_vars *v)
+{
+    return fact(v, "metric") ? "matched" : "";
+}
+
+static const struct bf_json *json_threshold(const struct bf_vars *v)
+{
+    return fact(v, "threshold");
+}
+
+static const char *var_comparison_op(const struct bf_vars *v) { return str(v, fact(v, "op")); }
+
+static const char *var_occurrence(const struct bf_vars *v)
+{
+    return moment(v, of_clock(v, "occurrence"));
+}
+
+static const struct bf_json *json_late(const struct bf_vars *v) { return of_clock(v, "late"); }
+static const struct bf_json *json_missed(const struct bf_vars *v) { return of_clock(v, "missed"); }
+static const char *var_absent_event(const struct bf_vars *v) { return str(v, of_clock(v, "of")); }
+static const char *var_absent_for(const struct bf_vars *v) { return str(v, of_clock(v, "for")); }
+
+static const char *var_last_seen(const struct bf_vars *v)
+{
+    return moment(v, of_clock(v, "last"));
 }
 
 static const char *var_alert_name(const struct bf_vars *v)
@@ -280,17 +409,47 @@ static const char *var_alert_level(const struct bf_vars *v)
 
 static const char *var_message(const struct bf_vars *v) { return str(v, at(v, "alert", "text")); }
 
+/* ---- several firings ---- */
+
+static const char *var_firing_count(const struct bf_vars *v)
+{
+    return bf_arena_printf(v->arena, "%u", v->firing_count ? v->firing_count : 1);
+}
+
+static const char *json_firing_count(const struct bf_vars *v) { return var_firing_count(v); }
+
+static const char *var_firings(const struct bf_vars *v)
+{
+    const char *text;
+    struct bf_buf b;
+
+    if (v->firings)
+        return v->firings;
+    bf_buf_init(&b, BF_VAR_FIRINGS);
+    bf_buf_addc(&b, '[');
+    bf_vars_firing(v, &b);
+    bf_buf_addc(&b, ']');
+    text = b.failed ? "[]" : bf_arena_dup(v->arena, b.data);
+    bf_buf_fini(&b);
+    return text;
+}
+
+static const char *json_firings(const struct bf_vars *v) { return var_firings(v); }
+
 /* ---- the table ---- */
 
-#define ROW(name, kinds)       {#name, kinds, var_##name},
-#define BLANK_ROW(name, kinds) {#name, kinds, NULL},
-#define LISTED(name, kinds)    #name ", "
+#define TEXT_ROW(name, kinds) {#name, kinds, .text = var_##name},
+#define NODE_ROW(name, kinds) {#name, kinds, .node = json_##name},
+#define MADE_ROW(name, kinds) {#name, kinds, .text = var_##name, .json = json_##name},
+#define LISTED(name, kinds)   #name ", "
 
 static const struct variable {
     const char *name;
     unsigned kinds;             /* of the events it applies to */
-    const char *(*value)(const struct bf_vars *v);      /* NULL is as good as "" */
-} variables[] = {VARIABLES(ROW, BLANK_ROW)};
+    const char *(*text)(const struct bf_vars *v);       /* NULL is as good as "" */
+    const struct bf_json *(*node)(const struct bf_vars *v);     /* in place of it */
+    const char *(*json)(const struct bf_vars *v);       /* NULL: a string, or what the node is */
+} variables[] = {VARIABLES(TEXT_ROW, NODE_ROW, MADE_ROW)};
 
 static const struct variable *find(const char *name)
 {
@@ -367,7 +526,7 @@ static bool find_foreign(const struct bf_vars *v, const char *name, const struct
 
 bool bf_var_known(const char *name) { return metadata_key(name) || data_path(name) || find(name); }
 
-const char *bf_var_names(void) { return VARIABLES(LISTED, LISTED) METADATA "KEY, data, data.PATH"; }
+const char *bf_var_names(void) { return VARIABLES(LISTED, LISTED, LISTED) METADATA "KEY, data, data.PATH"; }
 
 /* Of four names at most, each of whose bytes may have to be \u00XX.  What was JSON already grows by
  * its quotation marks alone. */
@@ -375,9 +534,18 @@ size_t bf_var_most(const char *name, bool escaped)
 {
     const struct variable *var = find(name);
 
-    if (!var || var->value == var_message || var->value == var_metric_values)
+    if (var && var->text == var_firings)
+        return escaped ? 2 * BF_VAR_FIRINGS : BF_VAR_FIRINGS;
+    if (!var || var->text == var_message || var->text == var_metric_values)
         return escaped ? 2 * BF_VAR_LARGE : BF_VAR_LARGE;
     return escaped ? 6 * 4 * BF_NAME_MAX : 4 * BF_NAME_MAX;
+}
+
+static const char *text_value(const struct bf_vars *v, const struct variable *var)
+{
+    if (!(var->kinds & kind(v->event)))
+        return "";
+    return var->node ? text_of(v, var->node(v)) : or_empty(var->text(v));
 }
 
 const char *bf_var_text(const struct bf_vars *v, const char *name)
@@ -388,9 +556,7 @@ const char *bf_var_text(const struct bf_vars *v, const char *name)
     if (find_foreign(v, name, &value))
         return text_of(v, value);
     var = find(name);
-    if (!var)
-        return NULL;
-    return var->kinds & kind(v->event) ? or_empty(var->value(v)) : "";
+    return var ? text_value(v, var) : NULL;
 }
 
 static const char *quoted(struct bf_arena *a, const char *text)
@@ -405,16 +571,46 @@ static const char *quoted(struct bf_arena *a, const char *text)
     return json;
 }
 
+static const char *json_value(const struct bf_vars *v, const struct variable *var)
+{
+    bool applies = var->kinds & kind(v->event);
+
+    if (var->node)
+        return applies ? raw(v, var->node(v)) : "null";
+    if (var->json)
+        return applies ? var->json(v) : "null";
+    return quoted(v->arena, text_value(v, var));
+}
+
 const char *bf_var_json(const struct bf_vars *v, const char *name)
 {
     const struct bf_json *value;
-    const char *text;
-    size_t len;
+    const struct variable *var;
 
-    if (find_foreign(v, name, &value)) {
-        text = value ? bf_json_raw(value, &len) : NULL;
-        return text ? bf_arena_ndup(v->arena, text, len) : "null";
+    if (find_foreign(v, name, &value))
+        return raw(v, value);
+    var = find(name);
+    return var ? json_value(v, var) : NULL;
+}
+
+/* What is worth telling of each of many: what tells one from another. */
+void bf_vars_firing(const struct bf_vars *v, struct bf_buf *out)
+{
+    static const char *const names[] = {
+        "event_id",    "event_time",    "event_type",    "event_author", "project_name",
+        "artifact_collection_name",     "artifact_version_string",       "alias",
+        "tag",         "run_id",        "run_name",      "run_status",   "metric_name",
+        "metric_values", "metric_filter_short", "step",  "alert_name",   "occurrence",
+        "absent_event", "last_seen",
+    };
+    bool any = false;
+
+    bf_buf_addc(out, '{');
+    for (size_t i = 0; i < BF_COUNT(names); i++) {
+        if (!*bf_var_text(v, names[i]))
+            continue;
+        bf_buf_printf(out, "%s\"%s\":%s", any ? "," : "", names[i], bf_var_json(v, names[i]));
+        any = true;
     }
-    text = bf_var_text(v, name);
-    return text ? quoted(v->arena, text) : NULL;
+    bf_buf_addc(out, '}');
 }

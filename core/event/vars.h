@@ -11,10 +11,22 @@
 #include "core/event/envelope.h"
 
 #define BF_VAR_LARGE (64 * 1024)        /* bytes of a large value, for an estimate of size */
+#define BF_VAR_FIRINGS (256 * 1024)     /* of ${firings} */
 
 /* METADATA AND DATA.  ${artifact_metadata.KEY} is a top-level member of the artifact's metadata; the
  * key may hold dots.  ${data} is what a sender put there, ${data.PATH} a part of it: a dot goes into
- * a member, or by its number into an element; ${data.alerts.0.labels.severity}. */
+ * a member, or by its number into an element; ${data.alerts.0.labels.severity}.
+ *
+ * FACTS are what the rules measured when they fired, a JSON object:
+ *   of a metric   {"metric","values":[…],"step","filter","short","threshold","op",…}
+ *   of a state    {"from","to"}
+ *   of absence    {"of","for","last","metric"}
+ *   of a schedule {"occurrence","late","missed"}
+ * and go before what the event itself says of the same.
+ *
+ * FIRINGS.  Where one delivery tells of several, ${firing_count} says how many, and ${json:firings}
+ * is an array of them, oldest first: of each what a template could ask for, under the same names,
+ * without what does not apply.  A delivery of one is told of in the same way. */
 
 /* What is known of a delivery besides its event. */
 struct bf_vars {
@@ -27,6 +39,9 @@ struct bf_vars {
     const char *automation_id;
     const char *execution_id;
     const char *public_url;             /* of this hub, no slash at the end */
+    const struct bf_json *facts;        /* parsed; NULL: nothing was measured */
+    uint32_t firing_count;              /* 0 is as good as 1 */
+    const char *firings;                /* the array; NULL: of this one alone */
 };
 
 /* Whether `name` is a variable of some event ("alias", "artifact_metadata.acc"). */
@@ -38,8 +53,10 @@ size_t bf_var_most(const char *name, bool escaped);
 const char *bf_var_names(void);
 /* The value as text, "" where it does not apply; NULL if the name is not known. */
 const char *bf_var_text(const struct bf_vars *v, const char *name);
-/* The value as JSON, for ${json:name}: what the sender wrote for metadata and data (null if
- * nothing), a string else.  NULL if the name is not known. */
+/* The value as JSON, for ${json:name}: what the sender wrote for metadata and data, numbers and
+ * flags as such (null if there is nothing), a string else.  NULL if the name is not known. */
 const char *bf_var_json(const struct bf_vars *v, const char *name);
+/* One element of ${firings}. */
+void bf_vars_firing(const struct bf_vars *v, struct bf_buf *out);
 
 #endif

@@ -143,6 +143,162 @@ TEST(every_event_tells_where_it_comes_from)
     close_scene(&s);
 }
 
+static struct scene measured(const char *text, const char *trigger, const char *facts)
+{
+    struct scene s = scene(text, NULL);
+
+    s.vars.trigger = trigger;
+    s.vars.facts = bf_json_parse(s.arena, facts, strlen(facts), NULL);
+    CHECK(s.vars.facts != NULL);
+    return s;
+}
+
+#define FROG  "\"run\":{\"id\":\"r1\",\"name\":\"sunny-frog-7\",\"user\":\"bo\"}"
+#define POINT(name, step, value)                                                                   \
+    "{\"type\":\"run.metric\",\"entity\":\"acme\",\"project\":\"vision\"," FROG                     \
+    ",\"metrics\":[{\"name\":\"other\",\"step\":1,\"value\":7},{\"name\":\"" name "\",\"step\":" step    \
+    ",\"value\":" value "}]}"
+
+/* The worked values of conditions: what was measured goes before what the event says. */
+static const struct {
+    const char *trigger, *event, *facts;
+    const char *values[11];
+} conditions[] = {
+    {"RUN_METRIC", POINT("accuracy", "5", "0.75"),
+     "{\"metric\":\"accuracy\",\"values\":[0.65],\"step\":5,\"filter\":\"AVERAGE of last 5 values of"
+     " accuracy > 0.6\",\"short\":\"avg(accuracy) > 0.6\",\"threshold\":0.6,\"op\":\">\"}",
+     {"sunny-frog-7", "accuracy", "0.65", "0.65", "[0.65]",
+      "AVERAGE of last 5 values of accuracy > 0.6", "avg(accuracy) > 0.6", "matched", "0.6", ">", "5"}},
+    {"RUN_METRIC_CHANGE", POINT("loss", "60", "0.4"),
+     "{\"metric\":\"loss\",\"values\":[0.4, 0.55],\"step\":60,\"filter\":\"f\",\"short\":"
+     "\"AVERAGE(loss) decreases 25.00%\",\"threshold\":0.25}",
+     {"sunny-frog-7", "loss", "0.4, 0.55", "0.4", "[0.4,0.55]", "f",
+      "AVERAGE(loss) decreases 25.00%", "matched", "0.25", "", "60"}},
+    {"RUN_METRIC_ZSCORE", POINT("accuracy", "31", "0.95"),
+     "{\"metric\":\"accuracy\",\"values\":[4.49],\"filter\":\"f\",\"short\":"
+     "\"abs(zscore('accuracy')) > 2.0\",\"threshold\":2.0}",
+     {"sunny-frog-7", "accuracy", "4.49", "4.49", "[4.49]", "f", "abs(zscore('accuracy')) > 2.0",
+      "matched", "2.0", "", ""}},
+};
+
+TEST(a_condition_tells_what_it_measured)
+{
+    static const char *const names[] = {
+        "run_name", "metric_name", "metric_values", "metric_value", NULL, "metric_filter",
+        "metric_filter_short", "metric_current_status", "threshold", "comparison_op", "step"};
+
+    for (size_t i = 0; i < BF_COUNT(conditions); i++) {
+        struct scene s = measured(conditions[i].event, conditions[i].trigger, conditions[i].facts);
+
+        for (size_t j = 0; j < BF_COUNT(names); j++)
+            CHECK_STR(names[j] ? bf_var_text(&s.vars, names[j])
+                               : bf_var_json(&s.vars, "metric_values"), conditions[i].values[j]);
+        CHECK_STR(bf_var_text(&s.vars, "event_type"), conditions[i].trigger);
+        CHECK_STR(bf_var_text(&s.vars, "event_author"), "bo");
+        close_scene(&s);
+    }
+}
+
+TEST(numbers_and_flags_are_typed_as_json_and_null_where_there_are_none)
+{
+    struct scene s = measured(conditions[0].event, "RUN_METRIC", conditions[0].facts);
+
+    CHECK_STR(bf_var_json(&s.vars, "metric_value"), "0.65");
+    CHECK_STR(bf_var_json(&s.vars, "threshold"), "0.6");
+    CHECK_STR(bf_var_json(&s.vars, "step"), "5");
+    CHECK_STR(bf_var_json(&s.vars, "firing_count"), "1");
+    CHECK_STR(bf_var_json(&s.vars, "comparison_op"), "\">\"");
+    CHECK_STR(bf_var_json(&s.vars, "late"), "null");
+    close_scene(&s);
+    s = scene("{\"type\":\"artifact.create\"," VISION ANA VERSION7 "}", "CREATE_ARTIFACT");
+    CHECK_STR(bf_var_json(&s.vars, "metric_value"), "null");
+    CHECK_STR(bf_var_json(&s.vars, "metric_values"), "null");
+    close_scene(&s);
+}
+
+TEST(a_state_names_the_one_before_and_a_crash_is_the_hubs_own)
+{
+    struct scene s = measured("{\"type\":\"run.state\",\"entity\":\"acme\",\"project\":\"vision\"," RUN "}",
+                              "RUN_STATE", "{\"from\":\"RUNNING\",\"to\":\"FAILED\"}");
+
+    CHECK_STR(bf_var_text(&s.vars, "run_status"), "FAILED");
+    CHECK_STR(bf_var_text(&s.vars, "previous_run_status"), "RUNNING");
+    CHECK_STR(bf_var_text(&s.vars, "event_author"), "bo");
+    close_scene(&s);
+    s = scene("{\"type\":\"run.state\",\"entity\":\"acme\",\"project\":\"vision\",\"author\":\"belfry-system\",\"run\":{"
+              "\"id\":\"r\",\"state\":\"CRASHED\",\"user\":\"bo\"}}", "RUN_STATE");
+    CHECK_STR(bf_var_text(&s.vars, "event_author"), "belfry-system");
+    CHECK_STR(bf_var_text(&s.vars, "run_status"), "CRASHED");
+    close_scene(&s);
+}
+
+#define CLOCK(type, more) "{\"type\":\"" type "\",\"entity\":\"acme\",\"project\":\"vision\"," more "}"
+
+static struct scene of_clock(const char *text, const char *trigger)
+{
+    struct scene s = {.arena = bf_arena_new(1 << 20)};
+
+    CHECK_INT(bf_envelope_parse(s.arena, text, strlen(text), BF_FROM_HUB, &s.event, NULL), 0);
+    s.vars = (struct bf_vars){.arena = s.arena, .event = s.event, .trigger = trigger,
+                              .root = bf_json_parse(s.arena, text, strlen(text), NULL)};
+    return s;
+}
+
+TEST(a_schedule_tells_its_occurrence_and_what_was_missed)
+{
+    struct scene s = of_clock(CLOCK("schedule.tick", "\"time\":\"2026-11-23T08:00:00Z\",\"data\":{"
+                                    "\"automation\":\"A\",\"occurrence\":\"2026-11-23T08:00:00Z\","
+                                    "\"late\":true,\"missed\":3}"), "SCHEDULE");
+    static const char facts[] = "{\"occurrence\":\"2026-11-23T09:00:00Z\",\"late\":false,\"missed\":0}";
+
+    CHECK_STR(bf_var_text(&s.vars, "event_type"), "SCHEDULE");
+    CHECK_STR(bf_var_text(&s.vars, "event_author"), "belfry-system");
+    CHECK_STR(bf_var_text(&s.vars, "event_time"), "2026-11-23T08:00:00.000Z");
+    CHECK_STR(bf_var_text(&s.vars, "project_name"), "vision");
+    CHECK_STR(bf_var_text(&s.vars, "occurrence"), "2026-11-23T08:00:00Z");
+    CHECK_STR(bf_var_text(&s.vars, "late"), "true");
+    CHECK_STR(bf_var_json(&s.vars, "missed"), "3");
+    CHECK_STR(bf_var_text(&s.vars, "run_name"), "");
+    s.vars.facts = bf_json_parse(s.arena, facts, strlen(facts), NULL);
+    CHECK_STR(bf_var_text(&s.vars, "occurrence"), "2026-11-23T09:00:00Z");
+    CHECK_STR(bf_var_json(&s.vars, "late"), "false");
+    close_scene(&s);
+}
+
+TEST(absence_tells_of_what_stayed_away_and_since_when)
+{
+    struct scene s = of_clock(CLOCK("clock.advance", FROG ",\"data\":{\"automation\":\"A\",\"last\":"
+                                    "1795435200123,\"for\":\"30m\",\"of\":\"run.metric\",\"metric\":"
+                                    "\"loss\"}"), "ABSENCE");
+
+    CHECK_STR(bf_var_text(&s.vars, "event_type"), "ABSENCE");
+    CHECK_STR(bf_var_text(&s.vars, "event_author"), "belfry-system");
+    CHECK_STR(bf_var_text(&s.vars, "run_name"), "sunny-frog-7");
+    CHECK_STR(bf_var_text(&s.vars, "absent_event"), "run.metric");
+    CHECK_STR(bf_var_text(&s.vars, "metric_name"), "loss");
+    CHECK_STR(bf_var_text(&s.vars, "absent_for"), "30m");
+    CHECK_STR(bf_var_text(&s.vars, "last_seen"), "2026-11-23T12:00:00.123Z");
+    close_scene(&s);
+}
+
+TEST(one_firing_is_told_of_as_many_are)
+{
+    struct scene s = measured(conditions[0].event, "RUN_METRIC", conditions[0].facts);
+
+    CHECK_STR(bf_var_text(&s.vars, "firing_count"), "1");
+    CHECK_STR(bf_var_json(&s.vars, "firings"),
+              "[{\"event_id\":\"01ARZ3NDEKTSV4RRFFQ69G5FAV\",\"event_time\":"
+              "\"2026-11-23T12:00:00.000Z\",\"event_type\":\"RUN_METRIC\",\"event_author\":\"bo\","
+              "\"project_name\":\"vision\",\"run_id\":\"r1\",\"run_name\":\"sunny-frog-7\","
+              "\"metric_name\":\"accuracy\",\"metric_values\":[0.65],\"metric_filter_short\":"
+              "\"avg(accuracy) > 0.6\",\"step\":5}]");
+    s.vars.firing_count = 2;
+    s.vars.firings = "[{},{}]";
+    CHECK_STR(bf_var_text(&s.vars, "firing_count"), "2");
+    CHECK_STR(bf_var_json(&s.vars, "firings"), "[{},{}]");
+    close_scene(&s);
+}
+
 TEST(what_only_a_condition_can_fill_is_blank)
 {
     struct scene s = scene("{\"type\":\"x\",\"entity\":\"a\"}", NULL);
@@ -262,5 +418,5 @@ TEST(every_listed_name_is_known)
             test_failed(__FILE__, __LINE__, "%s is listed but not known", name);
         n++;
     }
-    CHECK_INT(n, 34);
+    CHECK_INT(n, 43);
 }

@@ -115,7 +115,7 @@ static int load(struct change *c, const struct bf_history_row *row)
     if (!rc && row->action >= c->revision->n_actions)
         rc = BF_ENOENT;
     if (!rc)
-        rc = read_event(c, row->event, &event);
+        rc = read_event(c, bf_history_is_suppressed(row) ? row->last_event : row->event, &event);
     if (rc)
         return rc;
     x = bf_execution_new();
@@ -129,6 +129,9 @@ static int load(struct change *c, const struct bf_history_row *row)
     x->event = event;
     x->automation = bf_automation_ref(c->revision);
     x->trigger = trigger ? trigger->wire : c->revision->trigger->wire;
+    x->run = row->run_number;
+    x->is_digest = row->firings && !bf_history_is_suppressed(row);
+    bf_execution_set_facts(x, row->facts, row->facts_len);
     bf_id_number(x->id, row->created_ms, bf_bus_hub(c->api->bus), row->number);
     c->items[c->n++] = x;
     c->bytes += event->text_len;

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "core/bus/bus.h"
+#include "core/outbox/skipped.h"
 
 /* Executions that one batch has added, told to the courier after the commit. */
 struct executions {
@@ -29,6 +30,7 @@ struct bf_bus {
     atomic_size_t n_automations;
     struct bf_arena *scratch;
     struct executions added;
+    struct bf_suppressions *suppressed; /* of the open batch, not yet written */
     struct bf_bus_stats stats;
     _Atomic int64_t busy_since_mono;    /* 0: no transaction is open */
     struct {
@@ -49,6 +51,9 @@ extern const char *const bf_bus_schema[];
 /* engine.c: what the open batch has done so far */
 void bf_bus_remember_added(struct bf_bus *bus, struct bf_execution *e);     /* takes a reference */
 void bf_bus_tally(struct bf_tx *tx, bool duplicate);
+
+/* emit.c: what limits suppressed, into the outbox */
+int bf_bus_write_suppressed(struct bf_tx *tx);
 
 /* journal.c */
 int bf_journal_open(struct bf_bus *bus, struct bf_error *err);

@@ -2,10 +2,12 @@
  * are added for it, all in the transaction at hand. */
 #include "core/bus/bus_int.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/base.h"
 #include "core/bus/journal_list.h"
+#include "core/outbox/digest.h"
 
 static void place(struct bf_tx *tx, struct bf_execution *x)
 {
@@ -15,6 +17,7 @@ static void place(struct bf_tx *tx, struct bf_execution *x)
     x->created_ms = tx->now_ms;
     x->due_ms = tx->now_ms;
     x->first_attempt_ms = 0;
+    x->delayed_by[0] = '\0';
     bf_id_number(x->id, tx->now_ms, tx->bus->hub, x->number);
 }
 
@@ -30,21 +33,75 @@ static int enqueue(struct bf_tx *tx, struct bf_execution *x)
     return BF_OK;
 }
 
-static int fire(struct bf_tx *tx, struct bf_envelope *e, const struct bf_firing *f,
-                uint32_t action)
+static struct bf_execution *new_execution(struct bf_tx *tx, const struct bf_record *record,
+                                          const struct bf_firing *f, uint32_t action)
 {
     struct bf_execution *x = bf_execution_new();
-    int rc;
 
     x->action = action;
-    x->event = bf_envelope_ref(e);
+    x->event = bf_envelope_ref((struct bf_envelope *)record->event);
     x->automation = bf_automation_ref(f->automation);
     x->trigger = f->trigger->wire;
+    x->run = f->run;
+    bf_execution_set_facts(x, f->facts, f->facts_len);
     place(tx, x);
-    rc = enqueue(tx, x);
-    if (rc)
+    x->due_ms = bf_max64(f->due_ms, tx->now_ms);
+    x->is_digest = f->opens_digest || f->ruling == BF_JOINS;
+    if (x->due_ms > tx->now_ms && f->reason)
+        snprintf(x->delayed_by, sizeof(x->delayed_by), "%s", f->reason);
+    return x;
+}
+
+/* One that was to join a digest opens another if there is none that can be joined, for it was
+ * cancelled or is on its way. */
+static int fire(struct bf_tx *tx, const struct bf_record *record, const struct bf_firing *f,
+                uint32_t action)
+{
+    struct bf_execution *x = new_execution(tx, record, f, action);
+    bool joined = false;
+    int rc = f->ruling == BF_JOINS ? bf_outbox_join(tx->db, x, &joined) : BF_OK;
+
+    if (!rc && !joined)
+        rc = enqueue(tx, x);
+    if (rc || joined)
         bf_execution_unref(x);
     return rc;
+}
+
+static int fire_all(struct bf_tx *tx, const struct bf_record *record, const struct bf_firing *f)
+{
+    int rc = BF_OK;
+
+    if (f->run && f->ruling == BF_FIRES) {
+        rc = bf_bus_write_suppressed(tx);
+        if (!rc)
+            rc = bf_outbox_end_skipped(tx->db, f->automation, f->run);
+    }
+    for (uint32_t action = 0; !rc && action < f->automation->n_actions; action++)
+        rc = fire(tx, record, f, action);
+    return rc;
+}
+
+static void suppress(struct bf_tx *tx, const struct bf_record *record, const struct bf_firing *f)
+{
+    const struct bf_suppressed one = {
+        .automation = f->automation,
+        .trigger = f->trigger->wire,
+        .event = (struct bf_envelope *)record->event,
+        .run = f->run,
+        .reason = f->reason,
+        .until_ms = f->until_ms,
+        .facts = f->facts,
+        .facts_len = f->facts_len,
+    };
+
+    bf_outbox_suppress(tx->bus->suppressed, &one);
+}
+
+int bf_bus_write_suppressed(struct bf_tx *tx)
+{
+    return bf_outbox_write_suppressed(tx->bus->suppressed, tx->db, tx->now_ms,
+                                      &tx->bus->last_number);
 }
 
 static int decide(struct bf_tx *tx, struct bf_envelope *e)
@@ -52,18 +109,17 @@ static int decide(struct bf_tx *tx, struct bf_envelope *e)
     struct bf_record record = {.event = e};
     const struct bf_firing *firings;
     size_t n = bf_rules_judge(tx->bus->rules, &record, &firings);
+    int rc = BF_OK;
 
     if (tx->bus->added.n - tx->n_added_before > BF_BUS_FIRINGS_MAX)
         return BF_ETOOBIG;
-    for (size_t i = 0; i < n; i++) {
-        for (uint32_t action = 0; action < firings[i].automation->n_actions; action++) {
-            int rc = fire(tx, e, &firings[i], action);
-
-            if (rc)
-                return rc;
-        }
+    for (size_t i = 0; i < n && !rc; i++) {
+        if (firings[i].ruling == BF_SUPPRESSED)
+            suppress(tx, &record, &firings[i]);
+        else
+            rc = fire_all(tx, &record, &firings[i]);
     }
-    return BF_OK;
+    return rc;
 }
 
 int bf_bus_emit(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt *out,
@@ -100,6 +156,8 @@ int bf_bus_resend(struct bf_tx *tx, struct bf_execution *x, unsigned statuses, b
         return BF_OK;
     if (!rc)
         rc = enqueue(tx, bf_execution_ref(x));
+    if (!rc && x->is_digest)
+        rc = bf_digest_copy(tx->db, first, x->number);
     if (!rc)
         return BF_OK;
     if (*resent)

@@ -39,6 +39,7 @@ static void back_to(struct bf_bus *bus, struct mark m)
     bus->last_seq = m.seq;
     bus->last_number = m.number;
     forget_added(bus, m.n_added);
+    bf_suppressions_drop(bus->suppressed);
 }
 
 void bf_bus_remember_added(struct bf_bus *bus, struct bf_execution *e)
@@ -141,10 +142,12 @@ static bool is_store_failure(int rc) { return rc == BF_EIO || rc == BF_ENOMEM; }
 static int apply_alone(struct bf_work *w, struct bf_tx *tx, struct refusal **refusals,
                        struct bf_error *err)
 {
+    int rc = bf_bus_write_suppressed(tx);
     struct mark before = mark_of(tx->bus);
     struct refusal *r;
-    int rc = bf_db_mark(tx->db);
 
+    if (!rc)
+        rc = bf_db_mark(tx->db);
     if (!rc)
         rc = w->apply(w, tx, err);
     if (!rc)
@@ -286,6 +289,8 @@ static void run_batch(struct bf_bus *bus, struct bf_link **rest)
         *rest = NULL;
     } else {
         rc = fill(&b, rest, &tx, &refusals, &err);
+        if (!rc)
+            rc = bf_bus_write_suppressed(&tx);
         if (rc)
             bf_db_rollback(bus->db);
         else
@@ -334,6 +339,7 @@ int bf_bus_open(struct bf_db *db, const struct bf_clock *clock, struct bf_log *l
     pthread_mutex_init(&bus->time_lock, NULL);
     bus->queue = bf_queue_new(BF_BUS_QUEUE_MAX);
     bus->rules = bf_rules_new();
+    bus->suppressed = bf_suppressions_new();
     bus->scratch = bf_arena_new(SCRATCH_MAX);
     rc = bf_db_migrate(db, "bus", bf_bus_schema, err);
     if (!rc)
@@ -379,6 +385,7 @@ void bf_bus_close(struct bf_bus *bus)
     free(bus->added.items);
     bf_queue_free(bus->queue);
     bf_rules_free(bus->rules);
+    bf_suppressions_free(bus->suppressed);
     bf_arena_free(bus->scratch);
     pthread_mutex_destroy(&bus->time_lock);
     free(bus);

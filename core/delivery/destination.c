@@ -218,6 +218,9 @@ static int read_execution(struct bf_courier *c, const struct bf_outbox_row *row,
     x->event = event;
     x->automation = bf_automation_ref(automation);
     x->trigger = automation->trigger->wire;
+    x->run = row->run;
+    x->is_digest = row->is_digest;
+    bf_execution_set_facts(x, row->facts, row->facts_len);
     bf_id_number(x->id, row->created_ms, bf_bus_hub(c->bus), row->number);
     *out = x;
     return BF_OK;

@@ -3,6 +3,7 @@
 
 #include "core/base/base.h"
 #include "core/outbox/blocks.h"
+#include "core/outbox/digest.h"
 #include "core/outbox/history.h"
 
 #define AT_ONCE 256
@@ -23,6 +24,8 @@ static int cut(struct bf_db *db, uint64_t number)
                       (int64_t)(number * BF_ATTEMPTS_MAX),
                       (int64_t)((number + 1) * BF_ATTEMPTS_MAX));
 
+    if (!rc)
+        rc = bf_digest_cut(db, number);
     if (rc)
         return rc;
     q = bf_db_query(db, "DELETE FROM executions WHERE number = ?");
@@ -89,6 +92,11 @@ int bf_outbox_cut_blocks(struct bf_db *db)
         return rc;
     q = bf_db_query(db, "DELETE FROM execution_last WHERE number < ?");
     bf_query_int(q, 1, first);
+    rc = bf_query_run(q);
+    if (rc)
+        return rc;
+    q = bf_db_query(db, "DELETE FROM open_skipped WHERE number < ?");
+    bf_query_int(q, 1, first);
     return bf_query_run(q);
 }
 
@@ -99,6 +107,21 @@ static int give(struct bf_query *q, void (*fn)(void *arg, uint64_t event), void 
     while ((rc = bf_query_step(q)) == 1)
         fn(arg, (uint64_t)bf_query_col_int(q, 0));
     return rc;
+}
+
+/* The events of what joined digests that were not delivered yet. */
+static int give_merged(struct bf_db *db, const struct bf_events_span *span,
+                       void (*fn)(void *arg, uint64_t event), void *arg)
+{
+    struct bf_query *q = bf_db_query(db, "SELECT m.event FROM executions x JOIN execution_merged m"
+                                         " ON m.place >= x.number * 1024"
+                                         " AND m.place < x.number * 1024 + 1024"
+                                         " WHERE x.firings IS NOT NULL AND x.status < 2"
+                                         " AND m.event >= ? AND m.event <= ?");
+
+    bf_query_int(q, 1, (int64_t)span->from);
+    bf_query_int(q, 2, (int64_t)span->to);
+    return give(q, fn, arg);
 }
 
 /* Those that an event fired itself were created when it was received; others refer back to it. */
@@ -124,5 +147,6 @@ int bf_outbox_needed(struct bf_db *db, const struct bf_events_span *span,
                         " AND event <= ? AND status < 2");
     bf_query_int(q, 1, (int64_t)span->from);
     bf_query_int(q, 2, (int64_t)span->to);
-    return give(q, fn, arg);
+    rc = give(q, fn, arg);
+    return rc ? rc : give_merged(db, span, fn, arg);
 }

@@ -27,7 +27,8 @@
     "SELECT number, event, revision, action, attempts, status, created, due, first_attempt,"   \
     " finished, event_received, entity, automation, automation_name, integration,"             \
     " trigger_name, event_type, event_entity, project, collection, run, author, reason,"       \
-    " resend_of, resent_as FROM executions "
+    " resend_of, resent_as, delayed_by, facts, run_number, firings, last_event, last_received," \
+    " until FROM executions "
 
 /* A row that is given costs more than ten that are not, for all its columns are made; so what can
  * be is decided in SQL. */
@@ -112,6 +113,20 @@ static void read_row(struct bf_query *q, struct bf_history_row *row)
     row->reason = bf_query_col_text(q, 22);
     row->resend_of = bf_query_col_text(q, 23);
     row->resent_as = bf_query_col_text(q, 24);
+    row->delayed_by = bf_query_col_text(q, 25);
+    row->facts = bf_query_col_text(q, 26);
+    row->facts_len = bf_query_col_len(q, 26);
+    row->run_number = (uint64_t)bf_query_col_int(q, 27);
+    row->firings = (uint64_t)bf_query_col_int(q, 28);
+    row->last_event = bf_query_col_null(q, 29) ? row->event : (uint64_t)bf_query_col_int(q, 29);
+    row->last_ms = bf_query_col_null(q, 30) ? row->event_ms : bf_query_col_int(q, 30);
+    row->until_ms = bf_query_col_int(q, 31);
+}
+
+bool bf_history_is_suppressed(const struct bf_history_row *row)
+{
+    return row->firings && row->status == BF_SKIPPED && row->reason &&
+           strcmp(row->reason, BF_DRY_RUN) != 0;
 }
 
 static bool is(const char *wanted, struct bf_query *q, int column)

@@ -40,9 +40,21 @@ struct bf_history_row {
     const char *run;            /* its name, or else its id */
     const char *author;
     const char *reason;         /* why it was skipped or cancelled */
+    const char *delayed_by;     /* the limit that put it off */
+    const char *facts;          /* JSON of what was measured, */
+    size_t facts_len;
+    uint64_t run_number;        /* 0: it is about no run */
+    /* Of rows that tell of several firings: a digest, or what was suppressed. */
+    uint64_t firings;           /* 0: it is none of these */
+    uint64_t last_event;        /* seq of the newest one's event, */
+    int64_t last_ms;            /* and when that was received */
+    int64_t until_ms;           /* when the limit ends that suppressed them; 0: never, or unknown */
     const char *resend_of;      /* id of the execution that it repeats, */
     const char *resent_as;      /* and of the last one that repeats it */
 };
+
+/* Whether a row counts what a limit suppressed; else, if it has `firings`, it is a digest. */
+bool bf_history_is_suppressed(const struct bf_history_row *row);
 
 /* What is NULL or 0 is not asked for. */
 struct bf_history_query {

@@ -21,6 +21,7 @@
 
 #include "core/base/base.h"
 #include "core/base/utf8.h"
+#include "core/outbox/digest.h"
 
 const char *const bf_outbox_schema[] = {
     "CREATE TABLE executions ("
@@ -69,6 +70,36 @@ const char *const bf_outbox_schema[] = {
     "CREATE TABLE execution_last (automation TEXT NOT NULL PRIMARY KEY, number INTEGER NOT NULL)",
     "DROP INDEX executions_by_automation",
     "ALTER TABLE executions ADD COLUMN resent_as TEXT",         /* NULL: it was not */
+    "ALTER TABLE executions ADD COLUMN run_number INTEGER",     /* NULL: it is about none */
+    "ALTER TABLE executions ADD COLUMN facts TEXT",
+    "ALTER TABLE executions ADD COLUMN delayed_by TEXT",        /* NULL: nothing did */
+    /* Of rows that tell of several firings (digest.c, skipped.c): how many, and the newest. */
+    "ALTER TABLE executions ADD COLUMN firings INTEGER",        /* NULL: it is none of these */
+    "ALTER TABLE executions ADD COLUMN last_event INTEGER",     /* NULL: `event` */
+    "ALTER TABLE executions ADD COLUMN last_received INTEGER",
+    "ALTER TABLE executions ADD COLUMN until INTEGER",          /* of a skipped row; NULL: no time */
+    "CREATE INDEX executions_digests ON executions (number) WHERE firings IS NOT NULL"
+    " AND status < 2",
+    "CREATE TABLE execution_merged ("
+    " place INTEGER PRIMARY KEY,"
+    " position INTEGER NOT NULL,"
+    " event INTEGER NOT NULL,"
+    " hops INTEGER NOT NULL,"
+    " facts TEXT,"
+    " firing TEXT NOT NULL)",
+    "CREATE TABLE open_digests ("
+    " automation TEXT NOT NULL,"
+    " action INTEGER NOT NULL,"
+    " number INTEGER NOT NULL,"
+    " PRIMARY KEY (automation, action))",
+    "CREATE TABLE open_skipped ("
+    " automation TEXT NOT NULL,"
+    " run_number INTEGER NOT NULL,"
+    " reason TEXT NOT NULL,"
+    " era INTEGER NOT NULL,"
+    " number INTEGER NOT NULL,"
+    " PRIMARY KEY (automation, run_number, reason))",
+    "CREATE INDEX open_skipped_by_number ON open_skipped (number)",
     NULL};
 
 static const char *const status_names[] = {"pending", "running", "finished", "failed",
@@ -111,17 +142,33 @@ void bf_execution_unref(struct bf_execution *e)
         return;
     bf_envelope_unref(e->event);
     bf_automation_unref(e->automation);
+    bf_digest_free(e->digest);
+    free(e->facts);
     free(e);
 }
 
-int bf_outbox_add(struct bf_db *db, const struct bf_execution *e)
+void bf_execution_set_facts(struct bf_execution *e, const char *facts, size_t len)
+{
+    free(e->facts);
+    e->facts = NULL;
+    e->facts_len = 0;
+    if (!facts)
+        return;
+    e->facts = bf_zalloc(len + 1);
+    memcpy(e->facts, facts, len);
+    e->facts_len = len;
+}
+
+/* What is not bound is NULL. */
+static int insert_execution(struct bf_db *db, const struct bf_execution *e)
 {
     struct bf_query *q = bf_db_query(
         db, "INSERT INTO executions (number, entity, event, automation, revision, action,"
             " integration, trigger_name, status, attempts, created, due, first_attempt, finished,"
             " automation_name, event_type, event_entity, project, collection, run, author,"
-            " resend_of, event_received)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+            " resend_of, event_received, run_number, facts, delayed_by, firings)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+            " ?)");
     const struct bf_envelope *ev = e->event;
     bool is_owners = strcmp(ev->entity, e->automation->owner) == 0;
 
@@ -147,7 +194,20 @@ int bf_outbox_add(struct bf_db *db, const struct bf_execution *e)
         bf_query_text(q, 19, e->resend_of);
         bf_query_int(q, 20, ev->received_ms);
     }
+    if (e->run)
+        bf_query_int(q, 21, (int64_t)e->run);
+    bf_query_textn(q, 22, e->facts, e->facts_len);
+    bf_query_text(q, 23, e->delayed_by[0] ? e->delayed_by : NULL);
+    if (e->is_digest)
+        bf_query_int(q, 24, 1);
     return bf_query_run(q);
+}
+
+int bf_outbox_add(struct bf_db *db, const struct bf_execution *e)
+{
+    int rc = insert_execution(db, e);
+
+    return rc || !e->is_digest || e->resend_of[0] ? rc : bf_digest_open(db, e);
 }
 
 int bf_outbox_begin(struct bf_db *db, uint64_t number, int64_t now_ms)
@@ -311,14 +371,18 @@ static void read_row(struct bf_query *q, struct bf_outbox_row *row)
     row->created_ms = bf_query_col_int(q, 5);
     row->due_ms = bf_query_col_int(q, 6);
     row->first_attempt_ms = bf_query_col_int(q, 7);
+    row->run = (uint64_t)bf_query_col_int(q, 8);
+    row->is_digest = !bf_query_col_null(q, 9);
+    row->facts = bf_query_col_text(q, 10);
+    row->facts_len = bf_query_col_len(q, 10);
 }
 
 int bf_outbox_due(struct bf_db *db, const char *integration, const struct bf_outbox_place *after,
                   int64_t now_ms, unsigned limit, bf_outbox_row_fn *fn, void *arg)
 {
     struct bf_query *q = bf_db_query(
-        db, "SELECT number, event, revision, action, attempts, created, due, first_attempt"
-            " FROM executions"
+        db, "SELECT number, event, revision, action, attempts, created, due, first_attempt,"
+            " run_number, firings, facts FROM executions"
             " WHERE status = 0 AND integration = ? AND due <= ? AND (due, number) > (?, ?)"
             " ORDER BY due, number LIMIT ?");
     struct bf_outbox_row row;

@@ -2,7 +2,11 @@
  *
  * An execution is one action of one automation for one event.  It is added in the transaction that
  * journals the event, and stays for ever what that moment decided: the revision that fired, the
- * integration named there.  Rows that still want work are found by integration and due time.
+ * integration named there, the facts that were measured.  Rows that still want work are found by
+ * integration and due time; one that a limit delays is simply due later.
+ *
+ * Two kinds of rows tell of more than one firing: a digest (digest.h), and what limits suppressed
+ * (skipped.h).
  *
  * Writing: the engine, inside its transaction.  Reading: any connection. */
 #ifndef BF_OUTBOX_H
@@ -32,6 +36,11 @@ enum bf_status {
 const char *bf_status_name(int status);         /* "pending", … */
 bool bf_status_parse(const char *name, int *status);
 
+#define BF_DRY_RUN "dry_run"    /* why an execution was skipped that only says what it would send */
+#define BF_REASON_MAX 32        /* bytes of a limit's name, "fire_limit_24h", with its NUL */
+
+struct bf_digest;
+
 /* Counted; whoever holds the last reference may be on any thread. */
 struct bf_execution {
     atomic_uint refs;
@@ -45,13 +54,21 @@ struct bf_execution {
     struct bf_envelope *event;          /* a reference */
     const struct bf_automation *automation;     /* a reference */
     const char *trigger;        /* wire name of what fired: the table's, or the automation's */
+    uint64_t run;               /* number of the run it is about; 0: none */
+    char *facts;                /* a JSON object of what was measured, from malloc(); NULL: nothing */
+    size_t facts_len;
+    bool is_digest;             /* others may join until it is due, see digest.h */
+    struct bf_digest *digest;   /* of one that is: what joined; NULL until it was closed */
     char id[BF_ID_LEN + 1];
     char resend_of[BF_ID_LEN + 1];      /* id of the execution that it repeats, or "" */
+    char delayed_by[BF_REASON_MAX];     /* the limit that put it off, "cooldown"; or "" */
 };
 
 struct bf_execution *bf_execution_new(void);    /* one reference, all else zero */
 struct bf_execution *bf_execution_ref(struct bf_execution *e);
 void bf_execution_unref(struct bf_execution *e);        /* NULL is fine */
+/* Keeps a copy of the facts; NULL is none. */
+void bf_execution_set_facts(struct bf_execution *e, const char *facts, size_t len);
 static inline const char *bf_execution_integration(const struct bf_execution *e)
 {
     return e->automation->actions[e->action].integration;
@@ -109,6 +126,10 @@ struct bf_outbox_row {
     int64_t created_ms;
     int64_t due_ms;
     int64_t first_attempt_ms;
+    uint64_t run;
+    bool is_digest;
+    const char *facts;          /* NULL, or good until the callback returns */
+    size_t facts_len;
 };
 typedef void bf_outbox_row_fn(void *arg, const struct bf_outbox_row *row);
 
@@ -131,7 +152,8 @@ int bf_outbox_next_due(struct bf_db *db, const char *integration, int64_t now_ms
                        int64_t *due_ms);
 /* How many are pending for an integration, counted up to `max`. */
 int bf_outbox_count(struct bf_db *db, const char *integration, unsigned max, unsigned *n);
-/* What of an integration is due later is due now: at most `limit` of it; *n is how many. */
+/* What of an integration failed and is due later is due now: at most `limit` of it; *n is how many.
+ * What a limit of its automation delays is not hastened. */
 int bf_outbox_hasten(struct bf_db *db, const char *integration, int64_t now_ms, unsigned limit,
                      int64_t *n);
 /* Every integration that has a pending execution, with its earliest due time. */

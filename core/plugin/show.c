@@ -57,6 +57,39 @@ static void show_event(struct bf_tree *t, struct bf_db *db, uint16_t hub,
     bf_tree_str(t, "author", row->author);
 }
 
+/* Why it waits, in words; why it does not, or was late, by the limit's name. */
+static void show_reason(struct bf_tree *t, const struct bf_history_row *row)
+{
+    char words[100], due[32];
+
+    if (row->reason)
+        bf_tree_str(t, "reason", row->reason);
+    else if (row->status == BF_PENDING && row->delayed_by && !row->attempts) {
+        bf_time_print(row->due_ms, due);
+        snprintf(words, sizeof(words), "waits for %s until %s", row->delayed_by, due);
+        bf_tree_str(t, "reason", words);
+    }
+    if (row->delayed_by)
+        bf_tree_str(t, "delayed_by", row->delayed_by);
+}
+
+/* Of a skipped row or a digest: how many firings it tells of, and when the first and the last
+ * were. */
+static void show_firings(struct bf_tree *t, uint16_t hub, const struct bf_history_row *row)
+{
+    char id[BF_ID_LEN + 1];
+
+    if (!row->firings)
+        return;
+    bf_id_number(id, row->last_ms, hub, row->last_event);
+    bf_tree_int(t, "count", (int64_t)row->firings);
+    bf_show_time(t, "first", row->created_ms);
+    bf_show_time(t, "last", row->last_ms);
+    bf_tree_str(t, "last_event", id);
+    if (row->until_ms)
+        bf_show_time(t, "until", row->until_ms);
+}
+
 struct bf_tree *bf_show_execution(struct bf_db *db, uint16_t hub, struct bf_shown *s,
                                   const struct bf_history_row *row)
 {
@@ -75,8 +108,10 @@ struct bf_tree *bf_show_execution(struct bf_db *db, uint16_t hub, struct bf_show
     bf_tree_str(t, "integration", row->integration);
     bf_tree_int(t, "action", row->action);
     bf_tree_str(t, "status", bf_status_name(row->status));
-    if (row->reason)
-        bf_tree_str(t, "reason", row->reason);
+    show_reason(t, row);
+    show_firings(t, hub, row);
+    if (row->facts)
+        bf_tree_raw(t, "facts", row->facts, row->facts_len);
     if (row->resend_of)
         bf_tree_str(t, "resend_of", row->resend_of);
     if (row->resent_as)

@@ -55,7 +55,8 @@ struct bf_firing {
     enum bf_ruling ruling;
     uint64_t run;               /* the number of the run it is about; 0: none */
     const char *reason;         /* BF_SUPPRESSED: "fire_limit_24h", "cooldown", "rate_limited",
-                                   "alert_wait", "loop"; else NULL */
+                                   "alert_wait", "loop"; of others the limit that delays them,
+                                   "cooldown" or "rate_limited"; else NULL */
     int64_t until_ms;           /* BF_SUPPRESSED: until when; 0: that is not a question of time */
     int64_t due_ms;             /* BF_FIRES: when it may go out: now, or later if a limit delays it.
                                    BF_JOINS: when the digest it joins is due */

@@ -789,6 +789,20 @@ bool bf_json_decode(struct bf_arena *a, const struct bf_json *root)
     return bf_arena_ok(a);
 }
 
+const struct bf_json *bf_json_inside(struct bf_arena *a, const struct bf_json *string,
+                                     struct bf_error *err)
+{
+    const char *text = bf_json_str(a, string);
+    const struct bf_json *json = text ? bf_json_parse(a, text, strlen(text), err) : NULL;
+
+    if (!text)
+        bf_error_set(err, BF_ECONFIG, "must be a string that holds JSON, not %s",
+                     bf_json_type_name(string));
+    else if (!json)
+        bf_error_set(err, BF_ECONFIG, "this is not JSON: %s", err ? err->words : "");
+    return json;
+}
+
 bool bf_json_int(const struct bf_json *j, int64_t *out)
 {
     const char *p, *end;

@@ -50,6 +50,10 @@ const struct bf_json *bf_json_parse(struct bf_arena *a, const char *text, size_t
 const struct bf_json *bf_json_parse_some(struct bf_arena *a, const char *text, size_t len,
                                          size_t *used, struct bf_error *err);
 
+/* The same for what a string holds.  [any] */
+const struct bf_json *bf_json_inside(struct bf_arena *a, const struct bf_json *string,
+                                     struct bf_error *err);
+
 /* All of these take NULL, as an absent value. */
 const struct bf_json *bf_json_get(const struct bf_json *object, const char *key);
 const struct bf_json *bf_json_at(const struct bf_json *root, const char *pointer); /* RFC 6901 */

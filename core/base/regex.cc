@@ -74,4 +74,6 @@ bool bf_regex_search(const struct bf_regex *r, const char *text, size_t len)
            r->re2.Match(re2::StringPiece(text, len), 0, len, RE2::UNANCHORED, nullptr, 0);
 }
 
+const char *bf_regex_pattern(const struct bf_regex *r) { return r->re2.pattern().c_str(); }
+
 size_t bf_regex_reach(const struct bf_regex *r) { return r->reach; }

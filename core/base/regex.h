@@ -26,6 +26,7 @@ int bf_regex_new(const char *pattern, size_t len, struct bf_regex **out, struct 
 void bf_regex_free(struct bf_regex *r);         /* NULL is fine */
 /* UTF-8.  Any number of threads may search with one pattern.  [any] */
 bool bf_regex_search(const struct bf_regex *r, const char *text, size_t len);
+const char *bf_regex_pattern(const struct bf_regex *r);         /* as it was given */
 size_t bf_regex_reach(const struct bf_regex *r);        /* bytes of the longest text it looks at */
 
 #ifdef __cplusplus

@@ -6,7 +6,9 @@
  *                     "change_dir","change_amount"}}
  *   {"zscore_filter":{"name","window_size","threshold","change_dir"}}
  * and, which is ours, {"$and":[…]} and {"$or":[…]} of these, and "baseline":"runs" in a
- * zscore_filter. */
+ * zscore_filter.  Words are read in any case; what is left out is as W&B's client has it: windows
+ * of 1 (z-score: 30), a prior window as long as the current one, a z-score of 3.0 in ANY direction,
+ * and no aggregation, which is the last value.  Then the windows do not count. */
 #ifndef BF_CONDITION_H
 #define BF_CONDITION_H
 
@@ -56,17 +58,24 @@ struct bf_conditions {
     const struct bf_condition_node *nodes;
 };
 
-/* "RUN_METRIC", "RUN_METRIC_CHANGE" and "RUN_METRIC_ZSCORE" take one condition of their own kind;
+/* The value of run_metric_filter, also in a JSON string.
+ * "RUN_METRIC", "RUN_METRIC_CHANGE" and "RUN_METRIC_ZSCORE" take one condition of their own kind;
  * RUN_METRIC also any of them joined.  All of it lives in `a`. */
 int bf_conditions_parse(struct bf_arena *a, const struct bf_json *json, const char *wire,
                         struct bf_conditions *out, struct bf_error *err);
+/* The inside of a threshold_filter alone, which W&B once called "metric_filter". */
+int bf_conditions_parse_threshold(struct bf_arena *a, const struct bf_json *json,
+                                  struct bf_conditions *out, struct bf_error *err);
+bool bf_conditions_same(const struct bf_conditions *a, const struct bf_conditions *b);
 
-/* In words: "AVERAGE of last 5 values of accuracy > 0.6". */
+/* In words: "AVERAGE of last 5 values of accuracy > 0.6", "accuracy > 0.6" of the last value,
+ * "AVERAGE of last 10 values of loss decreases by at least 25.00% from the 50 values before",
+ * "absolute z-score of accuracy over the 30 values before >= 2.0". */
 void bf_condition_words(const struct bf_condition *c, struct bf_buf *out);
 /* Shorter: "avg(accuracy) > 0.6", "AVERAGE(loss) decreases 25.00%",
  * "abs(zscore('accuracy')) > 2.0". */
 void bf_condition_short(const struct bf_condition *c, struct bf_buf *out);
-/* All of them, joined by " AND " and " OR ", with parentheses where they are needed. */
+/* All of them, joined by " AND " and " OR ", with parentheses where these meet. */
 void bf_conditions_words(const struct bf_conditions *c, bool shorter, struct bf_buf *out);
 
 #endif

@@ -311,7 +311,7 @@ static int parse_field(struct builder *b, const struct bf_json *key, unsigned de
     const char *path, *name = bf_json_str(b->arena, key);
     struct subject of = {.depth = depth};
     int field = bf_field_find(name, b->kinds, &path);
-    char list[300];
+    char list[400];
 
     if (field < 0) {
         bf_field_names(b->kinds, list, sizeof(list));
@@ -437,25 +437,14 @@ static int build(struct builder *b, const struct bf_json *json, struct bf_error 
     return parse_filter(b, json, 0, err);
 }
 
-static const struct bf_json *parse_text(struct builder *b, const char *text, struct bf_error *err)
-{
-    const struct bf_json *json = bf_json_parse(b->arena, text, strlen(text), err);
-
-    if (!json)
-        bf_error_set(err, BF_ECONFIG, "this is not JSON: %s", err ? err->words : "");
-    return json;
-}
-
-/* The filter itself, also where it was sent as a string that holds it, or is what was shown. */
-static const struct bf_json *unwrap(struct builder *b, const struct bf_json *json,
-                                    struct bf_error *err)
+const struct bf_json *bf_filter_unwrap(struct bf_arena *a, const struct bf_json *json,
+                                       struct bf_error *err)
 {
     for (int i = 0; json && i < WRAPS_MAX; i++) {
-        const char *text = bf_json_str(b->arena, json);
         const struct bf_json *inner = bf_json_get(json, "filter");
 
-        if (text)
-            json = parse_text(b, text, err);
+        if (bf_json_is(json, BF_JSON_STRING))
+            json = bf_json_inside(a, json, err);
         else if (inner && bf_json_count(json) == 1)
             json = inner;
     }
@@ -477,7 +466,7 @@ int bf_filter_parse(struct bf_arena *a, const struct bf_json *json, const char *
                             len, BF_FILTER_BYTES_MAX);
     b.arena = bf_arena_new(SCRATCH_MAX);
     if (json) {
-        json = unwrap(&b, json, err);
+        json = bf_filter_unwrap(b.arena, json, err);
         rc = json ? BF_OK : BF_ECONFIG;
     }
     if (json && !bf_json_is(json, BF_JSON_NULL)) {
@@ -512,10 +501,87 @@ size_t bf_filter_reach(const struct bf_filter *f)
         const struct node *n = filter_nodes(f) + i;
         size_t reach = n->op == REGEX ? bf_regex_reach(f->patterns[n->at]) : SIZE_MAX;
 
-        if (bf_fields[n->field].shape == ANYTHING && reach < least)
+        if ((bf_fields[n->field].flags & LONG) && reach < least)
             least = reach;
     }
     return least;
+}
+
+/* ---- whether two ask the same ---- */
+
+/* AND or OR of one filter is that filter. */
+static const struct node *bare(const struct node *n)
+{
+    while ((n->op == AND || n->op == OR) && n->skip > 1 && n[1].skip == n->skip - 1)
+        n++;
+    return n;
+}
+
+static const char *text_of(const struct bf_filter *f, uint32_t at) { return (const char *)f + at; }
+
+static bool same_path(const struct bf_filter *f, const struct node *a, const struct bf_filter *g,
+                      const struct node *b)
+{
+    if (!a->path || !b->path)
+        return a->path == b->path;
+    return strcmp(text_of(f, a->path), text_of(g, b->path)) == 0;
+}
+
+static bool same_operand(const struct bf_filter *f, const struct node *a, const struct bf_filter *g,
+                         const struct node *b)
+{
+    struct number m, n;
+
+    if (a->op == REGEX)
+        return strcmp(bf_regex_pattern(f->patterns[a->at]), bf_regex_pattern(g->patterns[b->at])) ==
+               0;
+    if (a->op == SIZE || !a->at || !b->at)
+        return a->at == b->at;
+    if (a->type == BF_JSON_STRING)
+        return strcmp(text_of(f, a->at), text_of(g, b->at)) == 0;
+    memcpy(&m, text_of(f, a->at), sizeof(m));
+    memcpy(&n, text_of(g, b->at), sizeof(n));
+    return m.is_whole == n.is_whole && m.value == n.value && (!m.is_whole || m.whole == n.whole);
+}
+
+static bool same_question(const struct bf_filter *f, const struct node *a,
+                          const struct bf_filter *g, const struct node *b)
+{
+    return a->field == b->field && a->type == b->type && same_path(f, a, g, b) &&
+           same_operand(f, a, g, b);
+}
+
+static bool same_node(const struct bf_filter *f, const struct node *a, const struct bf_filter *g,
+                      const struct node *b)
+{
+    const struct node *a_end, *b_end;
+
+    a = bare(a);
+    b = bare(b);
+    if (a->op != b->op || (a->op > NOT && !same_question(f, a, g, b)))
+        return false;
+    a_end = a + a->skip;
+    b_end = b + b->skip;
+    for (a++, b++; a < a_end && b < b_end; a += a->skip, b += b->skip) {
+        if (!same_node(f, a, g, b))
+            return false;
+    }
+    return a == a_end && b == b_end;
+}
+
+/* None is one that asks nothing. */
+static bool asks_nothing(const struct bf_filter *f)
+{
+    const struct node *n = f ? bare(filter_nodes(f)) : NULL;
+
+    return !n || (n->op == AND && n->skip == 1);
+}
+
+bool bf_filter_same(const struct bf_filter *a, const struct bf_filter *b)
+{
+    if (asks_nothing(a) || asks_nothing(b))
+        return asks_nothing(a) && asks_nothing(b);
+    return same_node(a, filter_nodes(a), b, filter_nodes(b));
 }
 
 /* ---- literals ---- */

@@ -6,7 +6,8 @@
  * FIELDS.  Which there are depends on the event: the table stands in fields.c.  A field is a text,
  * or texts (aliases, tags), or whatever JSON its path leads to (metadata.KEY, data.PATH).  A dot in
  * a path goes into a member or, by its number, into an element; where an array is met on the way,
- * any of its elements will do.
+ * any of its elements will do.  Of a run's config as wandb writes it, {"lr":{"value":0.1}}, config.lr
+ * is that value as well.
  *
  * MEANING.  Values compare by their JSON type, and one type never equals another: two numbers as
  * the doubles nearest to them, two whole numbers of 64 bits exactly; two strings byte by byte;
@@ -46,6 +47,11 @@ struct bf_subject {
 /* The event's JSON, parsed and decoded when it is first asked for; NULL if it cannot be had. */
 const struct bf_json *bf_subject_root(struct bf_subject *s);
 
+/* What is to be read, where W&B's client sends it in a JSON string, or as {"filter":"…"} as its
+ * server shows it; anything else as it is.  NULL with `err` if a string holds no JSON. */
+const struct bf_json *bf_filter_unwrap(struct bf_arena *a, const struct bf_json *json,
+                                       struct bf_error *err);
+
 /* NULL or {} matches everything, as does JSON null.  The filter may also stand in a JSON string, as
  * W&B's client sends it, or be what W&B's server shows: {"filter":"…"}.  The fields of the events of
  * this type are known ("artifact.link", "ci.finished"); others are refused by name with the known
@@ -54,14 +60,17 @@ int bf_filter_parse(struct bf_arena *a, const struct bf_json *json, const char *
                     const struct bf_filter **out, struct bf_error *err);
 bool bf_filter_match(const struct bf_filter *f, struct bf_subject *s);
 
+/* Whether they ask the same, in the same order; how it was written does not count. */
+bool bf_filter_same(const struct bf_filter *a, const struct bf_filter *b);
+
 /* A filter is one piece of memory that may be moved elsewhere, to an address for pointers; 0 for
  * NULL. */
 size_t bf_filter_size(const struct bf_filter *f);
 /* Gives back its patterns; NULL is fine.  Once for a filter, wherever it was moved. */
 void bf_filter_release(const struct bf_filter *f);
 
-/* The bytes up to which its patterns look at texts that may be longer than a name: at metadata and
- * data.  SIZE_MAX if there are none such. */
+/* The bytes up to which its patterns look at texts that may be longer than a name: at metadata,
+ * config, data and what an alert says.  SIZE_MAX if there are none such. */
 size_t bf_filter_reach(const struct bf_filter *f);
 
 /* If the filter can match only where `field` ("alias", "tag") is one of a few texts, these: the

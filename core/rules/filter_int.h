@@ -54,6 +54,11 @@ static inline const struct node *filter_nodes(const struct bf_filter *f)
 
 enum shape { A_TEXT, TEXTS, ANYTHING };
 
+enum field_flag {
+    LONG = 1,                   /* its texts may be longer than a name */
+    WRAPPED = 2                 /* its members may be {"value":…}, as wandb writes a config */
+};
+
 struct field {
     const char *name;
     unsigned kinds;             /* of the events that have it */
@@ -62,6 +67,7 @@ struct field {
     const char *object;         /* in the JSON: a member of it ... */
     const char *member;         /* ... and of that one, or NULL */
     const char *path;           /* how the rest of its name is called; NULL: it has none */
+    unsigned flags;             /* enum field_flag */
 };
 
 extern const struct field bf_fields[];

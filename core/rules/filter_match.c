@@ -191,6 +191,20 @@ static bool leads(const struct looking *l, const struct node *n, const struct bf
     return false;
 }
 
+/* The same where the first step is into a member whose value is in it: {"lr":{"value":0.1}}. */
+static bool leads_wrapped(const struct looking *l, const struct node *n, const struct bf_json *from,
+                          const char *path)
+{
+    for (const struct bf_json *c = bf_json_first(from); c; c = bf_json_next(from, c)) {
+        const char *rest = behind(path, c->text, c->len);
+        const struct bf_json *value = rest ? bf_json_get(c + 1, "value") : NULL;
+
+        if (value && leads(l, n, value, rest))
+            return true;
+    }
+    return false;
+}
+
 /* ---- fields ---- */
 
 const struct bf_json *bf_subject_root(struct bf_subject *s)
@@ -212,6 +226,7 @@ static bool field_holds(const struct looking *l, const struct node *n)
 {
     const struct field *f = &bf_fields[n->field];
     struct bf_json text = {.type = BF_JSON_STRING, .skip = 1};
+    const char *path = n->path ? text_at(l, n->path) : "";
     const struct bf_json *value;
 
     if (f->offset) {
@@ -222,7 +237,9 @@ static bool field_holds(const struct looking *l, const struct node *n)
     value = bf_json_get(bf_subject_root(l->subject), f->object);
     if (f->member)
         value = bf_json_get(value, f->member);
-    return value && leads(l, n, value, n->path ? text_at(l, n->path) : "");
+    if (value && leads(l, n, value, path))
+        return true;
+    return value && (f->flags & WRAPPED) && leads_wrapped(l, n, value, path);
 }
 
 /* ---- the tree ---- */

@@ -35,10 +35,14 @@ int bf_sample_event(const char *event_type, const char *entity, struct bf_envelo
         what = ",\"alias\":\"production\"";
     else if (strstr(type, "tag"))
         what = ",\"tag\":\"reviewed\"";
+    else if (strcmp(type, "run.metric") == 0)
+        what = ",\"metrics\":[{\"name\":\"loss\",\"step\":1,\"value\":0.5}]";
+    else if (strcmp(type, "run.alert") == 0)
+        what = ",\"alert\":{\"title\":\"sample\",\"text\":\"sample\",\"level\":\"WARN\"}";
     if (strncmp(type, "run.", 4) == 0)
         text = bf_arena_printf(a, "{\"type\":\"%s\",\"entity\":\"%s\",\"project\":\"sample\","
                                "\"author\":\"sample\",\"run\":{\"id\":\"sample\",\"name\":"
-                               "\"sample-1\",\"state\":\"FINISHED\"}}", type, entity);
+                               "\"sample-1\",\"state\":\"FINISHED\"}%s}", type, entity, what);
     else
         text = bf_arena_printf(a, "{\"type\":\"%s\",\"entity\":\"%s\",\"project\":\"sample\","
                                "\"collection\":\"sample\",\"author\":\"sample\"%s,\"artifact\":"

@@ -1,14 +1,16 @@
 /* automation.c - from the JSON of an automation to what the rules work with.
  *
  * First everything is checked and decoded into scratch memory, then measured and copied into one
- * allocation: the struct, its trigger if that is in no table, its actions, its filter, its texts,
- * and the JSON it came from, into which the actions' options point.  Only the filter's compiled
- * patterns lie elsewhere; they go with the last reference. */
+ * allocation: the struct, its trigger if that is in no table, its actions, its conditions, what it
+ * waits for, its filter, its texts, and the JSON it came from, into which the actions' options
+ * point.  Only the filter's compiled patterns and a schedule's zone lie elsewhere; they go with the
+ * last reference. */
 #include "core/rules/automation.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/base/base.h"
 #include "core/event/envelope.h"
@@ -29,6 +31,10 @@ struct draft {
     const struct bf_trigger *trigger;
     struct bf_trigger own;              /* it, where the event's type is a trigger by itself */
     const struct bf_filter *filter;
+    struct bf_conditions conditions;
+    unsigned states;
+    struct bf_limits limits;
+    bool dry_run;
     uint32_t n_actions;
     struct {
         const char *integration;
@@ -112,15 +118,17 @@ static int read_title(struct draft *d, struct bf_error *err)
     return rc;
 }
 
-static int read_enabled(struct draft *d, struct bf_error *err)
+/* True or false; *out stays as it is where there is neither. */
+static int read_switch(struct draft *d, const char *name, bool *out, struct bf_error *err)
 {
-    const struct bf_json *value = member(d->root, "enabled");
+    const struct bf_json *value = member(d->root, name);
 
-    d->enabled = !value || bf_json_is(value, BF_JSON_TRUE);
-    if (d->enabled || bf_json_is(value, BF_JSON_FALSE))
-        return BF_OK;
-    return bf_error_field(err, BF_ECONFIG, "enabled", "must be true or false, not %s",
-                          bf_json_type_name(value));
+    if (value && !bf_json_is(value, BF_JSON_TRUE) && !bf_json_is(value, BF_JSON_FALSE))
+        return bf_error_field(err, BF_ECONFIG, name, "must be true or false, not %s",
+                              bf_json_type_name(value));
+    if (value)
+        *out = bf_json_is(value, BF_JSON_TRUE);
+    return BF_OK;
 }
 
 /* The name of an entity, project or collection. */
@@ -191,6 +199,174 @@ static int read_trigger(struct draft *d, const struct bf_json *event, struct bf_
     return BF_OK;
 }
 
+/* ---- what the trigger waits for ---- */
+
+/* A member of event.filter that is a filter itself, of the trigger's event. */
+static int read_inner_filter(struct draft *d, const struct bf_json *filter, const char *name,
+                             struct bf_error *err)
+{
+    int rc = bf_filter_parse(d->scratch, member(filter, name), d->trigger->event, &d->filter, err);
+
+    if (rc)
+        bf_error_within(err, name);
+    return rc;
+}
+
+/* W&B's older name of a threshold; its client sends null, or the same once more. */
+static int read_legacy_metric(struct draft *d, const struct bf_json *filter, struct bf_error *err)
+{
+    struct bf_conditions old;
+    int rc;
+
+    if (strcmp(d->trigger->wire, "RUN_METRIC") != 0)
+        return bf_error_field(err, BF_ECONFIG, "metric_filter", "is a threshold, which belongs to"
+                              " RUN_METRIC, not to %s", d->trigger->wire);
+    rc = bf_conditions_parse_threshold(d->scratch, member(filter, "metric_filter"), &old, err);
+    if (rc) {
+        bf_error_within(err, "metric_filter");
+        return rc;
+    }
+    if (member(filter, "run_metric_filter") && !bf_conditions_same(&old, &d->conditions))
+        return bf_error_field(err, BF_ECONFIG, "metric_filter", "says something else than"
+                              " \"run_metric_filter\": leave it out");
+    d->conditions = old;
+    return BF_OK;
+}
+
+static int read_metric(struct draft *d, const struct bf_json *filter, struct bf_error *err)
+{
+    const struct bf_json *metric = member(filter, "run_metric_filter");
+    int rc = check_members(d, filter, "run_filter, run_metric_filter, metric_filter", err);
+
+    if (rc == BF_OK && metric) {
+        rc = bf_conditions_parse(d->scratch, metric, d->trigger->wire, &d->conditions, err);
+        if (rc)
+            bf_error_within(err, "run_metric_filter");
+    }
+    if (rc == BF_OK && member(filter, "metric_filter"))
+        rc = read_legacy_metric(d, filter, err);
+    if (rc == BF_OK && d->conditions.n_conditions == 0)
+        rc = bf_error_field(err, BF_ECONFIG, "run_metric_filter", "is missing: which metric, and"
+                                                                  " what of it?");
+    return rc ? rc : read_inner_filter(d, filter, "run_filter", err);
+}
+
+static int read_state(struct draft *d, const struct bf_json *value, struct bf_error *err)
+{
+    static const struct {
+        const char *name;
+        enum bf_run_state state;
+    } states[] = {{"RUNNING", BF_RUN_RUNNING}, {"FINISHED", BF_RUN_FINISHED},
+                  {"FAILED", BF_RUN_FAILED}, {"CRASHED", BF_RUN_FAILED}};
+    const char *name = bf_json_str(d->scratch, value);
+
+    if (!name)
+        return bf_error_set(err, BF_ECONFIG, "must be the name of a state, not %s",
+                            bf_json_type_name(value));
+    for (size_t i = 0; i < BF_COUNT(states); i++) {
+        if (strcasecmp(states[i].name, name) == 0) {
+            d->states |= states[i].state;
+            return BF_OK;
+        }
+    }
+    if (strcasecmp(name, "KILLED") == 0)
+        return bf_error_set(err, BF_ECONFIG, "killed runs never trigger; known are RUNNING,"
+                                             " FINISHED, FAILED (and CRASHED, which is FAILED)");
+    return bf_error_set(err, BF_ECONFIG, "\"%.40s\" cannot be waited for; known are RUNNING,"
+                        " FINISHED, FAILED (and CRASHED, which is FAILED)", name);
+}
+
+static int read_states(struct draft *d, const struct bf_json *filter, struct bf_error *err)
+{
+    const struct bf_json *states = member(filter, "states");
+    size_t i = 0;
+    int rc = check_members(d, filter, "states", err);
+
+    if (rc)
+        return rc;
+    if (!bf_json_is(states, BF_JSON_ARRAY) || !bf_json_first(states))
+        return bf_error_field(err, BF_ECONFIG, "states", "must be an array of states, one at least:"
+                                                         " RUNNING, FINISHED, FAILED");
+    for (const struct bf_json *s = bf_json_first(states); s; s = bf_json_next(states, s), i++) {
+        char index[32];
+
+        rc = read_state(d, s, err);
+        if (rc) {
+            snprintf(index, sizeof(index), "states[%zu]", i);
+            bf_error_within(err, index);
+            return rc;
+        }
+    }
+    return BF_OK;
+}
+
+static int read_run_state(struct draft *d, const struct bf_json *filter, struct bf_error *err)
+{
+    const struct bf_json *states = member(filter, "run_state_filter");
+    int rc = check_members(d, filter, "run_filter, run_state_filter", err);
+
+    if (rc)
+        return rc;
+    states = bf_json_is(states, BF_JSON_STRING) ? bf_json_inside(d->scratch, states, err) : states;
+    rc = states ? read_states(d, states, err)
+         : member(filter, "run_state_filter")
+             ? BF_ECONFIG
+             : bf_error_set(err, BF_ECONFIG, "is missing: {\"states\":[\"FAILED\"]}, for instance");
+    if (rc) {
+        bf_error_within(err, "run_state_filter");
+        return rc;
+    }
+    return read_inner_filter(d, filter, "run_filter", err);
+}
+
+/* An alert's fields may be asked for at once, or in a run_filter as of the others. */
+static int read_run_alert(struct draft *d, const struct bf_json *filter, struct bf_error *err)
+{
+    int rc;
+
+    if (!bf_json_get(filter, "run_filter"))
+        return bf_filter_parse(d->scratch, filter, d->trigger->event, &d->filter, err);
+    rc = check_members(d, filter, "run_filter", err);
+    return rc ? rc : read_inner_filter(d, filter, "run_filter", err);
+}
+
+static int read_plain_filter(struct draft *d, const struct bf_json *filter, struct bf_error *err)
+{
+    return bf_filter_parse(d->scratch, filter, d->trigger->event, &d->filter, err);
+}
+
+static const struct {
+    const char *wire;
+    bool needed;                /* it says nothing without an event.filter */
+    int (*read)(struct draft *, const struct bf_json *, struct bf_error *);
+} filter_forms[] = {
+    {"RUN_METRIC", true, read_metric},
+    {"RUN_METRIC_CHANGE", true, read_metric},
+    {"RUN_METRIC_ZSCORE", true, read_metric},
+    {"RUN_STATE", true, read_run_state},
+    {"RUN_ALERT", false, read_run_alert},
+};
+
+static int read_event_filter(struct draft *d, const struct bf_json *filter, struct bf_error *err)
+{
+    size_t i = 0;
+
+    while (i < BF_COUNT(filter_forms) && strcmp(filter_forms[i].wire, d->trigger->wire) != 0)
+        i++;
+    if (i == BF_COUNT(filter_forms))
+        return read_plain_filter(d, filter, err);
+    if (filter) {
+        filter = bf_filter_unwrap(d->scratch, filter, err);
+        if (!filter)
+            return BF_ECONFIG;
+    }
+    if (filter && !bf_json_is(filter, BF_JSON_NULL))
+        return filter_forms[i].read(d, filter, err);
+    return filter_forms[i].needed
+               ? bf_error_set(err, BF_ECONFIG, "is missing: %s needs one", d->trigger->wire)
+               : BF_OK;
+}
+
 static int read_event(struct draft *d, const struct bf_json *event, struct bf_error *err)
 {
     int rc = check_members(d, event, "type, filter", err);
@@ -199,11 +375,32 @@ static int read_event(struct draft *d, const struct bf_json *event, struct bf_er
         rc = read_trigger(d, event, err);
     if (rc)
         return rc;
-    rc = bf_filter_parse(d->scratch, member(event, "filter"), d->trigger->event, &d->filter, err);
+    rc = read_event_filter(d, member(event, "filter"), err);
     if (rc)
         bf_error_within(err, "filter");
     return rc;
 }
+
+/* A run is in a project and in no collection. */
+static int check_scope(struct draft *d, struct bf_error *err)
+{
+    if (!d->collection || !bf_trigger_of_run(d->trigger))
+        return BF_OK;
+    return bf_error_field(err, BF_ECONFIG, "scope.collection", "a run is in no collection, so %s"
+                          " would never fire here: leave it out", d->trigger->wire);
+}
+
+static int read_limits(struct draft *d, struct bf_error *err)
+{
+    int rc = bf_limits_parse(d->scratch, member(d->root, "limits"), d->trigger->wire, &d->limits,
+                             err);
+
+    if (rc)
+        bf_error_within(err, "limits");
+    return rc;
+}
+
+/* ---- actions ---- */
 
 static int read_action(struct draft *d, const struct bf_json *action, struct bf_error *err)
 {
@@ -267,18 +464,25 @@ static int read_part(struct draft *d, const char *name,
 
 static int read_all(struct draft *d, struct bf_error *err)
 {
-    int rc = check_members(d, d->root, "name, description, enabled, scope, event, actions", err);
+    int rc = check_members(d, d->root, "name, description, enabled, scope, event, limits, dry_run,"
+                                       " actions", err);
 
     if (rc == BF_OK)
         rc = read_title(d, err);
     if (rc == BF_OK)
         rc = read_text(d, d->root, "description", 0, BF_DESCRIPTION_MAX, &d->description, err);
     if (rc == BF_OK)
-        rc = read_enabled(d, err);
+        rc = read_switch(d, "enabled", &d->enabled, err);
+    if (rc == BF_OK)
+        rc = read_switch(d, "dry_run", &d->dry_run, err);
     if (rc == BF_OK)
         rc = read_part(d, "scope", read_scope, err);
     if (rc == BF_OK)
         rc = read_part(d, "event", read_event, err);
+    if (rc == BF_OK)
+        rc = check_scope(d, err);
+    if (rc == BF_OK)
+        rc = read_limits(d, err);
     if (rc == BF_OK)
         rc = read_part(d, "actions", read_actions, err);
     if (rc == BF_OK && !bf_arena_ok(d->scratch))
@@ -301,20 +505,52 @@ static const char *put(char **at, const char *text)
     return memcpy(copy, text, size);
 }
 
+/* What is no text begins where pointers and doubles may. */
+static size_t aligned(size_t size) { return (size + 7) & ~(size_t)7; }
+
+static void *put_aligned(char **at, const void *from, size_t size)
+{
+    void *copy = *at;
+
+    *at += aligned(size);
+    return size ? memcpy(copy, from, size) : NULL;
+}
+
 static bool is_own(const struct draft *d) { return d->trigger == &d->own; }
+
+static size_t conditions_size(const struct bf_conditions *c)
+{
+    return aligned(c->n_conditions * sizeof(*c->conditions)) +
+           aligned(c->n_nodes * sizeof(*c->nodes));
+}
 
 static size_t total_size(const struct draft *d, const char *owner, size_t spec_len)
 {
     size_t size = sizeof(struct bf_automation) + d->n_actions * sizeof(struct bf_action) +
-                  bf_filter_size(d->filter) + text_size(owner) + text_size(d->name) +
-                  text_size(d->description) + text_size(d->entity) + text_size(d->project) +
-                  text_size(d->collection) + spec_len + 1;
+                  conditions_size(&d->conditions) + aligned(bf_filter_size(d->filter)) +
+                  text_size(owner) + text_size(d->name) + text_size(d->description) +
+                  text_size(d->entity) + text_size(d->project) + text_size(d->collection) +
+                  spec_len + 1;
 
     if (is_own(d))
         size += sizeof(struct bf_trigger) + text_size(d->own.wire);
     for (uint32_t i = 0; i < d->n_actions; i++)
         size += text_size(d->actions[i].integration) + text_size(d->actions[i].secrets);
+    for (uint32_t i = 0; i < d->conditions.n_conditions; i++)
+        size += text_size(d->conditions.conditions[i].metric);
     return size;
+}
+
+static struct bf_condition *put_conditions(struct bf_conditions *out, const struct bf_conditions *c,
+                                           char **at)
+{
+    struct bf_condition *conditions =
+        put_aligned(at, c->conditions, c->n_conditions * sizeof(*c->conditions));
+
+    *out = *c;
+    out->conditions = conditions;
+    out->nodes = put_aligned(at, c->nodes, c->n_nodes * sizeof(*c->nodes));
+    return conditions;
 }
 
 static void put_actions(struct bf_action *out, const struct draft *d, const char *spec,
@@ -352,6 +588,7 @@ static struct bf_automation *build(const struct draft *d, const char *owner)
     const char *spec = bf_json_raw(d->root, &spec_len);
     struct bf_automation *a = calloc(1, total_size(d, owner, spec_len));
     struct bf_trigger *own = (struct bf_trigger *)(a + 1);
+    struct bf_condition *conditions;
     struct bf_action *actions;
     char *at;
 
@@ -362,10 +599,13 @@ static struct bf_automation *build(const struct draft *d, const char *owner)
     a->n_actions = d->n_actions;
     a->actions = actions = (struct bf_action *)(own + is_own(d));
     at = (char *)(actions + d->n_actions);
-    if (d->filter) {
-        a->filter = memcpy(at, d->filter, bf_filter_size(d->filter));
-        at += bf_filter_size(d->filter);
-    }
+    conditions = put_conditions(&a->conditions, &d->conditions, &at);
+    a->filter = put_aligned(&at, d->filter, bf_filter_size(d->filter));
+    for (uint32_t i = 0; i < d->conditions.n_conditions; i++)
+        conditions[i].metric = put(&at, conditions[i].metric);
+    a->states = d->states;
+    a->limits = d->limits;
+    a->dry_run = d->dry_run;
     a->trigger = is_own(d) ? put_trigger(own, d, &at) : d->trigger;
     a->owner = put(&at, owner);
     a->name = put(&at, d->name);
@@ -388,7 +628,7 @@ static int not_json(struct bf_error *err)
 int bf_automation_parse(const char *spec, size_t len, const char *id, uint64_t revision,
                         const char *owner, struct bf_automation **out, struct bf_error *err)
 {
-    struct draft d = {.description = ""};
+    struct draft d = {.description = "", .enabled = true};
     struct bf_automation *a = NULL;
     int rc;
 
@@ -432,4 +672,21 @@ void bf_automation_unref(const struct bf_automation *a)
         return;
     bf_filter_release(mine->filter);
     free(mine);
+}
+
+/* ---- whether two mean the same ---- */
+
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+bool bf_automation_same_matter(const struct bf_automation *a, const struct bf_automation *b)
+{
+    return same_text(a->entity, b->entity) && same_text(a->project, b->project) &&
+           same_text(a->collection, b->collection) &&
+           strcmp(a->trigger->wire, b->trigger->wire) == 0 && a->states == b->states &&
+           a->dry_run == b->dry_run && bf_limits_same(&a->limits, &b->limits) &&
+           bf_conditions_same(&a->conditions, &b->conditions) &&
+           bf_filter_same(a->filter, b->filter);
 }

@@ -5,8 +5,15 @@
  *   {"name","description","enabled","scope":{"entity","project","collection"},
  *    (or "scope":{"organization"}, which is its own entity)
  *    "event":{"type":"ADD_ARTIFACT_ALIAS","filter":{…}},
+ *    "limits":{…}, "dry_run":false,
  *    "actions":[{"integration":"ID","config":{…}}, …]}
- * Unknown members are refused by name; an optional one that is null is as good as absent. */
+ * Unknown members are refused by name; an optional one that is null is as good as absent.
+ *
+ * event.filter depends on the type: for most it is a filter over the event (filter.h); for those of
+ * runs it has parts: "run_filter", a filter over the run, and beside it what is waited for:
+ *   RUN_METRIC, RUN_METRIC_CHANGE, RUN_METRIC_ZSCORE  "run_metric_filter" (condition.h)
+ *   RUN_STATE                                         "run_state_filter":{"states":["FAILED"]}
+ * It may stand in a JSON string, and so may its parts, as W&B's client sends them. */
 #ifndef BF_AUTOMATION_H
 #define BF_AUTOMATION_H
 
@@ -75,5 +82,10 @@ int bf_automation_parse(const char *spec, size_t len, const char *id, uint64_t r
                         const char *owner, struct bf_automation **out, struct bf_error *err);
 struct bf_automation *bf_automation_ref(const struct bf_automation *a);
 void bf_automation_unref(const struct bf_automation *a);        /* NULL is fine */
+
+/* Whether scope, event, limits and dry_run mean the same, however they are written; then what is
+ * remembered for one holds for the other.  Filters are the same if they ask the same in the same
+ * order. */
+bool bf_automation_same_matter(const struct bf_automation *a, const struct bf_automation *b);
 
 #endif

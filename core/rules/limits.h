@@ -46,4 +46,6 @@ struct bf_limits {
 int bf_limits_parse(struct bf_arena *a, const struct bf_json *json, const char *wire,
                     struct bf_limits *out, struct bf_error *err);
 
+bool bf_limits_same(const struct bf_limits *a, const struct bf_limits *b);
+
 #endif

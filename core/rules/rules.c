@@ -129,6 +129,9 @@ static void unlink_entry(struct bf_rules *r, struct entry *en)
 
 /* ---- filing ---- */
 
+/* What a metric or a state is filed under is not said by the filter. */
+static bool is_measured(const struct bf_trigger *t) { return t->field && bf_trigger_of_run(t); }
+
 /* What an automation's filter says of a field, if it may stand in a key. */
 static size_t literals_of(const struct bf_automation *a, const char *field, const char **out)
 {
@@ -176,7 +179,7 @@ static struct filed *file_enabled(struct bf_rules *r, const struct bf_automation
 {
     const char *collections[LITERALS_MAX] = {NULL}, *literals[LITERALS_MAX] = {NULL};
     size_t n_collections = collections_of(a, collections);
-    size_t n_literals = literals_of(a, a->trigger->field, literals);
+    size_t n_literals = is_measured(a->trigger) ? 0 : literals_of(a, a->trigger->field, literals);
     struct filed *f;
     size_t n = 0;
 
@@ -285,7 +288,7 @@ static void ask_place(struct asking *q)
     for (const struct entry *en = p ? p->first : NULL; en; en = en->next) {
         const struct bf_automation *a = en->automation;
 
-        if (bf_filter_match(a->filter, &q->rules->subject))
+        if (!is_measured(a->trigger) && bf_filter_match(a->filter, &q->rules->subject))
             add_firing(q->rules, a, q->trigger ? q->trigger : a->trigger);
     }
 }
@@ -326,9 +329,9 @@ static void ask_scopes(struct asking *q, const char *wire, const char *organizat
 
 static const char *literal_of(const struct bf_envelope *e, const char *field)
 {
-    if (!field)
-        return NULL;
-    return strcmp(field, "alias") == 0 ? e->alias : e->tag;
+    if (field && strcmp(field, "alias") == 0)
+        return e->alias;
+    return field && strcmp(field, "tag") == 0 ? e->tag : NULL;
 }
 
 /* `model-registry` is W&B's older one. */

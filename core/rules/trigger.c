@@ -1,7 +1,8 @@
 /* trigger.c - the table of triggers.
  *
  * A link that makes a new version in a registry is also a creation there, so artifact.link stands
- * in two rows.  UPDATE_ARTIFACT_ALIAS is not here: W&B itself refuses it for new automations. */
+ * in two rows.  UPDATE_ARTIFACT_ALIAS is not here: W&B itself refuses it for new automations; nor is
+ * WEAVE_METRIC_THRESHOLD, as nothing sends such events. */
 #include "core/rules/trigger.h"
 
 #include <stddef.h>
@@ -13,7 +14,8 @@
 
 #define NAMES                                                                                      \
     "CREATE_ARTIFACT, LINK_MODEL, UNLINK_ARTIFACT, ADD_ARTIFACT_ALIAS, ADD_ARTIFACT_TAG, "         \
-    "REMOVE_ARTIFACT_TAG, ADD_COLLECTION_TAG, REMOVE_COLLECTION_TAG"
+    "REMOVE_ARTIFACT_TAG, ADD_COLLECTION_TAG, REMOVE_COLLECTION_TAG, RUN_METRIC, "                 \
+    "RUN_METRIC_CHANGE, RUN_METRIC_ZSCORE, RUN_STATE, RUN_ALERT"
 
 static const struct bf_trigger triggers[] = {
     {"CREATE_ARTIFACT", "artifact.create", "CREATE_ARTIFACT", false, NULL},
@@ -25,6 +27,11 @@ static const struct bf_trigger triggers[] = {
     {"REMOVE_ARTIFACT_TAG", "artifact.tag.remove", "REMOVE_ARTIFACT_TAG", false, "tag"},
     {"ADD_COLLECTION_TAG", "collection.tag.add", "ADD_COLLECTION_TAG", false, "tag"},
     {"REMOVE_COLLECTION_TAG", "collection.tag.remove", "REMOVE_COLLECTION_TAG", false, "tag"},
+    {"RUN_METRIC", "run.metric", "RUN_METRIC", false, "metric"},
+    {"RUN_METRIC_CHANGE", "run.metric", "RUN_METRIC_CHANGE", false, "metric"},
+    {"RUN_METRIC_ZSCORE", "run.metric", "RUN_METRIC_ZSCORE", false, "metric"},
+    {"RUN_STATE", "run.state", "RUN_STATE", false, "state"},
+    {"RUN_ALERT", "run.alert", "RUN_ALERT", false, NULL},
 };
 
 const struct bf_trigger *bf_trigger_by_wire(const char *wire)
@@ -49,7 +56,9 @@ const struct bf_trigger *bf_trigger_of_event(const char *event_type, unsigned *a
 
 const char *bf_trigger_names(void) { return NAMES; }
 
-/* Families whose types are W&B's, or not yet anybody's to wait for. */
+bool bf_trigger_of_run(const struct bf_trigger *t) { return strncmp(t->event, "run.", 4) == 0; }
+
+/* Families whose types are W&B's, or the clock's. */
 static const char *const families[] = {"artifact.", "collection.", "run.", "schedule.", "clock."};
 
 static int unknown(const char *type, struct bf_error *err)
@@ -67,8 +76,9 @@ static int in_family(const char *type, const char *family, struct bf_error *err)
         t = bf_trigger_of_event(type, &at);
     if (t)
         return bf_error_set(err, BF_ECONFIG, "use %s, which is the trigger for %s", t->wire, type);
-    return bf_error_set(err, BF_ECONFIG, "\"%s\" are not available as triggers; there are " NAMES
-                        ", and types of your own such as \"ci.finished\"", family);
+    return bf_error_set(err, BF_ECONFIG, "there is no trigger for %.40s; of \"%s\" there are others"
+                        " among " NAMES ", and types of your own such as \"ci.finished\"", type,
+                        family);
 }
 
 int bf_trigger_check_type(const char *type, struct bf_error *err)
@@ -76,9 +86,12 @@ int bf_trigger_check_type(const char *type, struct bf_error *err)
     if (strcmp(type, "UPDATE_ARTIFACT_ALIAS") == 0)
         return bf_error_set(err, BF_ECONFIG, "UPDATE_ARTIFACT_ALIAS is no longer available; use "
                                              "ADD_ARTIFACT_ALIAS");
-    if (strncmp(type, "RUN_", 4) == 0)
-        return bf_error_set(err, BF_ECONFIG, "%.40s is not available here; there are " NAMES
-                            ", and types of your own such as \"ci.finished\"", type);
+    if (strcmp(type, "WEAVE_METRIC_THRESHOLD") == 0)
+        return bf_error_set(err, BF_ECONFIG, "WEAVE_METRIC_THRESHOLD is not available: no source"
+                                             " sends metrics of Weave; for those of runs there is"
+                                             " RUN_METRIC");
+    if (strcmp(type, "RUN_METRIC_THRESHOLD") == 0)
+        return bf_error_set(err, BF_ECONFIG, "RUN_METRIC_THRESHOLD is written RUN_METRIC");
     for (size_t i = 0; i < BF_COUNT(triggers); i++) {
         if (strcasecmp(triggers[i].wire, type) == 0)
             return bf_error_set(err, BF_ECONFIG, "\"%s\" is written %s", type, triggers[i].wire);

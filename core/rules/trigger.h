@@ -16,8 +16,9 @@ struct bf_trigger {
     const char *event;          /* type of the event it fires on, "artifact.alias.add" */
     const char *rendered;       /* "LINK_ARTIFACT" for LINK_MODEL */
     bool registry_only;         /* this pair fires only where the project is a registry */
-    const char *field;          /* of the event and of filters, by which the index files: "alias",
-                                   "tag", or NULL */
+    const char *field;          /* by which the index files: "alias" and "tag" are of the event and
+                                   of its filter, "metric" of conditions, "state" of a RUN_STATE's
+                                   states; or NULL */
 };
 
 /* A trigger may stand in several rows (CREATE_ARTIFACT fires on artifact.create, and on
@@ -25,6 +26,7 @@ struct bf_trigger {
 const struct bf_trigger *bf_trigger_by_wire(const char *wire);  /* NULL if there is none */
 /* The rows for an event type: call with *at = 0; NULL at the end. */
 const struct bf_trigger *bf_trigger_of_event(const char *event_type, unsigned *at);
+bool bf_trigger_of_run(const struct bf_trigger *t);     /* it fires on what a run did */
 const char *bf_trigger_names(void);     /* "CREATE_ARTIFACT, …": of those in the table */
 /* Whether a type may be a trigger by itself; else words that say what to use. */
 int bf_trigger_check_type(const char *type, struct bf_error *err);

@@ -143,8 +143,20 @@ clear_all
 is "W&B's name for it" "$(fire_on x artifact.alias.add)" "400 event.type"
 has "is said" "$(jq -r .error.message "$tmp/answer")" "use ADD_ARTIFACT_ALIAS"
 is "a trigger that is none any more" "$(fire_on x UPDATE_ARTIFACT_ALIAS)" "400 event.type"
-is "a trigger that is not here" "$(fire_on x RUN_STATE)" "400 event.type"
+is "a trigger that is not here" "$(fire_on x WEAVE_METRIC_THRESHOLD)" "400 event.type"
+has "says what there is instead" "$(jq -r .error.message "$tmp/answer")" "there is RUN_METRIC"
+is "an unknown trigger" "$(fire_on x RUN_KILLED)" "400 event.type"
 has "names those that are" "$(jq -r .error.message "$tmp/answer")" "REMOVE_COLLECTION_TAG"
+is "a state nobody can wait for" \
+    "$(fire_on x RUN_STATE '{"run_state_filter": {"states": ["FAILED", "KILLED"]}}')" \
+    "400 event.filter.run_state_filter.states[1]"
+has "says why" "$(jq -r .error.message "$tmp/answer")" "killed runs never trigger"
+is "a condition that is none" "$(fire_on x RUN_METRIC \
+    '{"run_metric_filter": {"threshold_filter": {"name": "loss", "agg_op": "MEDIAN"}}}')" \
+    "400 event.filter.run_metric_filter.threshold_filter.agg_op"
+has "names the known ones as well" "$(jq -r .error.message "$tmp/answer")" "AVERAGE, MIN and MAX"
+is "a run in a collection" "$(fire_on x RUN_STATE '{"run_state_filter": {"states": ["FAILED"]}}' \
+    ',"project":"p","collection":"c"')" "400 scope.collection"
 is "a misspelt one" "$(fire_on x Create_Artifact)" "400 event.type"
 is "an unknown field" "$(fire_on x LINK_MODEL '{"artifact_typ": "m"}')" "400 event.filter.artifact_typ"
 has "names the known ones" "$(jq -r .error.message "$tmp/answer")" "metadata.KEY"

@@ -132,6 +132,379 @@ TEST(an_automation_lives_as_long_as_its_last_reference)
     bf_automation_unref(NULL);
 }
 
+/* ---- runs: what W&B's client sends, byte for byte ---- */
+
+/* An automation of this type whose event.filter is this text; `rest` stands before the end. */
+static int parse_filter(const char *type, const char *filter, const char *rest,
+                        struct bf_automation **out)
+{
+    char spec[4000];
+
+    snprintf(spec, sizeof(spec), "{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"%s\",\"filter\":%s},"
+             ACTIONS "%s}", type, filter, rest);
+    return parse(spec, out);
+}
+
+static struct bf_automation *taken(const char *type, const char *filter, const char *rest)
+{
+    struct bf_automation *a = NULL;
+
+    if (parse_filter(type, filter, rest, &a)) {
+        test_failed(__FILE__, __LINE__, "%s\n  %s: %s", filter, err.field, err.words);
+        exit(1);
+    }
+    return a;
+}
+
+/* The same text as a JSON string, as the client's eventFilter is. */
+static const char *in_a_string(const char *json)
+{
+    static char out[2000];
+    struct bf_buf b;
+
+    bf_buf_init(&b, sizeof(out) - 1);
+    bf_buf_json(&b, json);
+    snprintf(out, sizeof(out), "%s", bf_buf_text(&b));
+    bf_buf_fini(&b);
+    return out;
+}
+
+static bool lets_run(const struct bf_automation *a, const char *name)
+{
+    return bf_filter_match(a->filter, &(struct bf_subject){
+                               .event = &(struct bf_envelope){.run_name = name}});
+}
+
+#define WIRE_THRESHOLD                                                                             \
+    "{\"run_filter\":\"{\\\"$and\\\":[{\\\"display_name\\\":{\\\"$contains\\\":\\\"exp\\\"}}]}\","  \
+    "\"run_metric_filter\":{\"threshold_filter\":{\"name\":\"eval/loss\",\"agg_op\":\"AVERAGE\","       \
+    "\"window_size\":5,\"cmp_op\":\"$gt\",\"threshold\":0.25}},\"metric_filter\":null}"
+#define WIRE_CHANGE                                                                                \
+    "{\"run_filter\":\"{\\\"$and\\\":[]}\",\"run_metric_filter\":{\"change_filter\":{\"name\":\"acc\","   \
+    "\"agg_op\":\"AVERAGE\",\"current_window_size\":4,\"change_amount\":0.1,"                       \
+    "\"prior_window_size\":4,\"change_type\":\"RELATIVE\",\"change_dir\":\"DECREASE\"}},"            \
+    "\"metric_filter\":null}"
+#define WIRE_ZSCORE                                                                                \
+    "{\"run_filter\":\"{\\\"$and\\\":[]}\",\"run_metric_filter\":{\"zscore_filter\":{\"name\":\"grad\","  \
+    "\"window_size\":30,\"threshold\":2.5,\"change_dir\":\"ANY\"}},\"metric_filter\":null}"
+#define WIRE_STATE                                                                                 \
+    "{\"run_filter\":\"{\\\"$and\\\":[]}\",\"run_state_filter\":{\"states\":[\"FAILED\",\"FINISHED\"]}}"
+
+static void check_threshold(const struct bf_automation *a)
+{
+    const struct bf_condition *c = &a->conditions.conditions[0];
+
+    CHECK_STR(a->trigger->wire, "RUN_METRIC");
+    CHECK_STR(a->trigger->event, "run.metric");
+    CHECK_INT(a->conditions.n_conditions, 1);
+    CHECK_INT(c->kind, BF_THRESHOLD);
+    CHECK_STR(c->metric, "eval/loss");
+    CHECK_INT(c->aggregation, BF_AVERAGE);
+    CHECK_INT(c->window, 5);
+    CHECK_INT(c->comparison, BF_ABOVE);
+    CHECK(c->amount == 0.25);
+    CHECK(lets_run(a, "my-exp-7"));
+    CHECK(!lets_run(a, "other"));
+    CHECK_INT(a->limits.per_run_ms, 24 * 3600 * 1000);
+}
+
+TEST(a_threshold_is_taken_as_the_client_sends_it)
+{
+    struct bf_automation *a = taken("RUN_METRIC", WIRE_THRESHOLD, "");
+
+    check_threshold(a);
+    bf_automation_unref(a);
+    a = taken("RUN_METRIC", in_a_string(WIRE_THRESHOLD), "");
+    check_threshold(a);
+    CHECK(memmem(a->spec, a->spec_len, in_a_string(WIRE_THRESHOLD),
+                 strlen(in_a_string(WIRE_THRESHOLD))) != NULL);
+    bf_automation_unref(a);
+}
+
+TEST(a_change_is_taken_as_the_client_sends_it)
+{
+    struct bf_automation *a = taken("RUN_METRIC_CHANGE", in_a_string(WIRE_CHANGE), "");
+    const struct bf_condition *c = &a->conditions.conditions[0];
+
+    CHECK_INT(c->kind, BF_CHANGE);
+    CHECK_STR(c->metric, "acc");
+    CHECK_INT(c->aggregation, BF_AVERAGE);
+    CHECK_INT(c->window, 4);
+    CHECK_INT(c->prior, 4);
+    CHECK(c->relative);
+    CHECK_INT(c->direction, BF_DECREASE);
+    CHECK(c->amount == 0.1);
+    CHECK(lets_run(a, "any"));
+    bf_automation_unref(a);
+}
+
+TEST(a_zscore_is_taken_as_the_client_sends_it)
+{
+    struct bf_automation *a = taken("RUN_METRIC_ZSCORE", in_a_string(WIRE_ZSCORE), "");
+    const struct bf_condition *c = &a->conditions.conditions[0];
+
+    CHECK_INT(c->kind, BF_ZSCORE);
+    CHECK_STR(c->metric, "grad");
+    CHECK_INT(c->window, 30);
+    CHECK_INT(c->direction, BF_EITHER);
+    CHECK(c->amount == 2.5);
+    bf_automation_unref(a);
+}
+
+TEST(states_are_taken_as_the_client_sends_them)
+{
+    struct bf_automation *a = taken("RUN_STATE", in_a_string(WIRE_STATE), "");
+
+    CHECK_INT(a->states, BF_RUN_FAILED | BF_RUN_FINISHED);
+    CHECK_INT(a->conditions.n_conditions, 0);
+    CHECK_INT(a->limits.per_run_ms, 24 * 3600 * 1000);
+    bf_automation_unref(a);
+    a = taken("RUN_STATE", "{\"run_state_filter\":{\"states\":[\"crashed\",\"Running\",\"RUNNING\"]}}",
+              "");
+    CHECK_INT(a->states, BF_RUN_FAILED | BF_RUN_RUNNING);
+    bf_automation_unref(a);
+    a = taken("RUN_STATE", "{\"filter\":{\"run_state_filter\":\"{\\\"states\\\":[\\\"FAILED\\\"]}\"}}",
+              "");
+    CHECK_INT(a->states, BF_RUN_FAILED);
+    bf_automation_unref(a);
+}
+
+#define OLD_THRESHOLD "{\"name\":\"m\",\"cmp_op\":\"$gt\",\"threshold\":1}"
+#define NEW_THRESHOLD "{\"threshold_filter\":" OLD_THRESHOLD "}"
+
+TEST(an_old_metric_filter_is_a_threshold)
+{
+    static const char *const filters[] = {
+        "{\"run_metric_filter\":" NEW_THRESHOLD ",\"metric_filter\":null}",
+        "{\"run_metric_filter\":" NEW_THRESHOLD ",\"metric_filter\":" OLD_THRESHOLD "}",
+        "{\"run_metric_filter\":" NEW_THRESHOLD ",\"metric_filter\":\"{\\\"threshold\\\":1.0,"
+        "\\\"name\\\":\\\"m\\\",\\\"cmp_op\\\":\\\"$gt\\\",\\\"agg_op\\\":null}\"}",
+        "{\"run_metric_filter\":null,\"metric_filter\":" OLD_THRESHOLD "}",
+        "{\"metric_filter\":\"{\\\"name\\\":\\\"m\\\",\\\"cmp_op\\\":\\\"$gt\\\",\\\"threshold\\\":1}\"}",
+    };
+
+    for (size_t i = 0; i < BF_COUNT(filters); i++) {
+        struct bf_automation *a = taken("RUN_METRIC", filters[i], "");
+
+        CHECK_INT(a->conditions.n_conditions, 1);
+        CHECK_STR(a->conditions.conditions[0].metric, "m");
+        bf_automation_unref(a);
+    }
+}
+
+TEST(several_conditions_stay_together_in_one_piece)
+{
+    struct bf_automation *a = taken("RUN_METRIC", "{\"run_filter\":{\"config.lr\":{\"$lt\":1},"
+        "\"display_name\":{\"$regex\":\"^exp\"}},\"run_metric_filter\":{\"$and\":["
+        "{\"threshold_filter\":{\"name\":\"accuracy\",\"cmp_op\":\"$gt\",\"threshold\":0.95}},"
+        "{\"zscore_filter\":{\"name\":\"loss\"}}]}}", ",\"dry_run\":true");
+
+    CHECK_INT(a->conditions.n_nodes, 3);
+    CHECK_INT(a->conditions.nodes[0].op, BF_ALL_OF);
+    CHECK_STR(a->conditions.conditions[0].metric, "accuracy");
+    CHECK_STR(a->conditions.conditions[1].metric, "loss");
+    CHECK(a->dry_run);
+    CHECK_STR(a->actions[0].integration, "I1");
+    CHECK_STR(a->entity, "acme");
+    bf_automation_unref(a);
+}
+
+TEST(an_alert_is_filtered_at_once_or_by_its_run)
+{
+    static const char *const filters[] = {
+        "{\"alert_level\":\"ERROR\"}", "{\"run_filter\":{\"alert_level\":\"ERROR\"}}",
+        "\"{\\\"run_filter\\\":\\\"{\\\\\\\"alert_level\\\\\\\":\\\\\\\"ERROR\\\\\\\"}\\\"}\"",
+    };
+    struct bf_automation *a = taken("RUN_ALERT", "null", "");
+
+    CHECK(!a->filter);
+    CHECK_INT(a->limits.per_run_ms, 0);
+    bf_automation_unref(a);
+    for (size_t i = 0; i < BF_COUNT(filters); i++) {
+        a = taken("RUN_ALERT", filters[i], "");
+        CHECK(a->filter != NULL);
+        bf_automation_unref(a);
+    }
+}
+
+static const struct {
+    const char *type, *filter, *field, *words;
+} bad_filters[] = {
+    {"RUN_METRIC", "null", "event.filter", "is missing: RUN_METRIC needs one"},
+    {"RUN_STATE", "null", "event.filter", "is missing: RUN_STATE needs one"},
+    {"RUN_STATE", "\"null\"", "event.filter", "is missing"},
+    {"RUN_METRIC", "\"{\"", "event.filter", "this is not JSON"},
+    {"RUN_METRIC", "[]", "event.filter", "must be an object"},
+    {"RUN_METRIC", "{}", "event.filter.run_metric_filter", "is missing: which metric"},
+    {"RUN_METRIC", "{\"run_filter\":{},\"metric_filter\":null}", "event.filter.run_metric_filter",
+     "is missing"},
+    {"RUN_METRIC", "{\"runfilter\":{}}", "event.filter.runfilter",
+     "known are run_filter, run_metric_filter, metric_filter"},
+    {"RUN_METRIC", "{\"run_metric_filter\":{\"threshold_filter\":{\"name\":\"m\",\"window_size\":0}}}",
+     "event.filter.run_metric_filter.threshold_filter.window_size", "from 1 to 100000"},
+    {"RUN_METRIC", "{\"run_metric_filter\":" NEW_THRESHOLD ",\"metric_filter\":{\"name\":\"m\","
+     "\"cmp_op\":\"$gt\",\"threshold\":2}}", "event.filter.metric_filter", "says something else"},
+    {"RUN_METRIC", "{\"metric_filter\":{\"name\":\"m\"}}", "event.filter.metric_filter.cmp_op",
+     "is missing"},
+    {"RUN_METRIC", "{\"metric_filter\":\"x\"}", "event.filter.metric_filter", "not JSON"},
+    {"RUN_METRIC_ZSCORE", "{\"run_metric_filter\":{\"zscore_filter\":{\"name\":\"m\"}},"
+     "\"metric_filter\":" OLD_THRESHOLD "}", "event.filter.metric_filter", "belongs to RUN_METRIC"},
+    {"RUN_METRIC", "{\"run_metric_filter\":" NEW_THRESHOLD ",\"run_filter\":{\"alias\":\"x\"}}",
+     "event.filter.run_filter.alias", "unknown field; those of run.metric are display_name, run_id, "
+     "username, state, tags, group, job_type, config.KEY, project_name, entity, author, source, "
+     "data.PATH"},
+    {"RUN_METRIC", "{\"run_metric_filter\":" NEW_THRESHOLD ",\"run_filter\":\"x\"}",
+     "event.filter.run_filter", "not JSON"},
+    {"RUN_STATE", "{}", "event.filter.run_state_filter", "is missing"},
+    {"RUN_STATE", "{\"run_state_filter\":{}}", "event.filter.run_state_filter.states", "one at least"},
+    {"RUN_STATE", "{\"run_state_filter\":\"x\"}", "event.filter.run_state_filter", "not JSON"},
+    {"RUN_STATE", "{\"run_state_filter\":{\"states\":[]}}", "event.filter.run_state_filter.states",
+     "one at least"},
+    {"RUN_STATE", "{\"run_state_filter\":{\"state\":[]}}", "event.filter.run_state_filter.state",
+     "known are states"},
+    {"RUN_STATE", "{\"run_state_filter\":{\"states\":\"FAILED\"}}",
+     "event.filter.run_state_filter.states", "must be an array"},
+    {"RUN_STATE", "{\"run_state_filter\":{\"states\":[\"FAILED\",\"killed\"]}}",
+     "event.filter.run_state_filter.states[1]", "killed runs never trigger"},
+    {"RUN_STATE", "{\"run_state_filter\":{\"states\":[\"PENDING\"]}}",
+     "event.filter.run_state_filter.states[0]", "\"PENDING\" cannot be waited for; known are RUNNING"},
+    {"RUN_STATE", "{\"run_state_filter\":{\"states\":[1]}}",
+     "event.filter.run_state_filter.states[0]", "not a number"},
+    {"RUN_STATE", "{\"run_state_filter\":{\"states\":[\"FAILED\"]},\"run_metric_filter\":{}}",
+     "event.filter.run_metric_filter", "known are run_filter, run_state_filter"},
+    {"RUN_ALERT", "{\"run_filter\":{},\"alert_level\":\"ERROR\"}", "event.filter.alert_level",
+     "known are run_filter"},
+    {"RUN_ALERT", "{\"level\":\"ERROR\"}", "event.filter.level",
+     "those of run.alert are alert_title, alert_text, alert_level, display_name"},
+    {"RUN_STATE", "{\"run_state_filter\":{\"states\":[\"FAILED\"]},\"run_filter\":{\"alert_level\":"
+     "\"ERROR\"}}", "event.filter.run_filter.alert_level", "unknown field"},
+};
+
+TEST(mistakes_in_filters_of_runs_are_named_by_their_place)
+{
+    for (size_t i = 0; i < BF_COUNT(bad_filters); i++) {
+        struct bf_automation *a;
+        int rc = parse_filter(bad_filters[i].type, bad_filters[i].filter, "", &a);
+
+        if (rc != BF_ECONFIG || strcmp(err.field, bad_filters[i].field) != 0 ||
+            !strstr(err.words, bad_filters[i].words))
+            test_failed(__FILE__, __LINE__, "%s\n  gives %d %s: %s", bad_filters[i].filter, rc,
+                        err.field, err.words);
+    }
+}
+
+TEST(runs_are_in_no_collection)
+{
+    static const char *const types[] = {"RUN_METRIC", "RUN_STATE", "RUN_ALERT", "ci.done"};
+    static const char *const filters[] = {
+        "{\"run_metric_filter\":" NEW_THRESHOLD "}",
+        "{\"run_state_filter\":{\"states\":[\"FAILED\"]}}", "null", "null"};
+
+    for (size_t i = 0; i < BF_COUNT(types); i++) {
+        struct bf_automation *a = NULL;
+        char spec[600];
+        int rc;
+
+        snprintf(spec, sizeof(spec), "{\"name\":\"n\",\"scope\":{\"entity\":\"acme\",\"project\":"
+                 "\"p\",\"collection\":\"c\"},\"event\":{\"type\":\"%s\",\"filter\":%s}," ACTIONS "}",
+                 types[i], filters[i]);
+        rc = parse(spec, &a);
+        CHECK_INT(rc, i < 3 ? BF_ECONFIG : BF_OK);
+        if (rc) {
+            CHECK_STR(err.field, "scope.collection");
+            CHECK_HAS(err.words, "a run is in no collection");
+        }
+        bf_automation_unref(a);
+    }
+}
+
+/* ---- what is remembered for an automation as long as it means the same ---- */
+
+#define STATES(rest) "{\"run_state_filter\":{\"states\":[\"FAILED\"]}" rest "}"
+
+static const struct {
+    const char *a, *a_rest, *b, *b_rest;
+    bool same;
+} matters[] = {
+    {STATES(""), "", STATES(",\"run_filter\":{}"), "", true},
+    {STATES(",\"run_filter\":{\"$and\":[]}"), "", STATES(",\"run_filter\":\"{\\\"$and\\\":[]}\""), "", true},
+    {STATES(",\"run_filter\":{\"$or\":[{\"$and\":[{\"name\":{\"$eq\":\"x\"}}]}]}"), "",
+     STATES(",\"run_filter\":{\"display_name\":\"x\"}"), "", true},
+    {STATES(",\"run_filter\":{\"name\":\"x\",\"group\":\"g\"}"), "",
+     STATES(",\"run_filter\":{\"$and\":[{\"name\":\"x\"},{\"group\":\"g\"}]}"), "", true},
+    {STATES(",\"run_filter\":{\"config.a\":{\"$gt\":1,\"$lt\":2}}"), "",
+     STATES(",\"run_filter\":{\"$and\":[{\"config.a\":{\"$gt\":1}},{\"config.a\":{\"$lt\":2}}]}"), "",
+     true},
+    {STATES(",\"run_filter\":{\"config.a\":1}"), "", STATES(",\"run_filter\":{\"config.a\":2}"), "", false},
+    {STATES(",\"run_filter\":{\"config.a\":1}"), "", STATES(",\"run_filter\":{\"config.b\":1}"), "", false},
+    {STATES(",\"run_filter\":{\"config.a\":1}"), "", STATES(",\"run_filter\":{\"config.a\":\"1\"}"), "", false},
+    {STATES(",\"run_filter\":{\"config.a\":true}"), "", STATES(",\"run_filter\":{\"config.a\":true}"), "",
+     true},
+    {STATES(",\"run_filter\":{\"config.a\":true}"), "", STATES(",\"run_filter\":{\"config.a\":false}"), "",
+     false},
+    {STATES(",\"run_filter\":{\"name\":{\"$regex\":\"a\"}}"), "",
+     STATES(",\"run_filter\":{\"name\":{\"$regex\":\"a\"}}"), "", true},
+    {STATES(",\"run_filter\":{\"name\":{\"$regex\":\"a\"}}"), "",
+     STATES(",\"run_filter\":{\"name\":{\"$regex\":\"b\"}}"), "", false},
+    {STATES(",\"run_filter\":{\"name\":{\"$in\":[\"a\",\"b\"]}}"), "",
+     STATES(",\"run_filter\":{\"name\":{\"$in\":[\"a\"]}}"), "", false},
+    {STATES(",\"run_filter\":{\"tags\":{\"$size\":1}}"), "",
+     STATES(",\"run_filter\":{\"tags\":{\"$size\":2}}"), "", false},
+    {STATES(",\"run_filter\":{\"name\":\"x\"}"), "", STATES(",\"run_filter\":{\"name\":{\"$ne\":\"x\"}}"), "",
+     false},
+    {STATES(",\"run_filter\":{\"name\":\"x\"}"), "", STATES(""), "", false},
+    {STATES(""), "", "{\"run_state_filter\":{\"states\":[\"crashed\",\"FAILED\"]}}", "", true},
+    {STATES(""), "", "{\"run_state_filter\":{\"states\":[\"RUNNING\"]}}", "", false},
+    {STATES(""), ",\"description\":\"d\",\"enabled\":false", STATES(""), "", true},
+    {STATES(""), ",\"dry_run\":false,\"limits\":{\"per_run\":\"1d\"}", STATES(""), "", true},
+    {STATES(""), ",\"dry_run\":true", STATES(""), "", false},
+    {STATES(""), ",\"limits\":{\"per_run\":\"off\"}", STATES(""), "", false},
+    {STATES(""), ",\"limits\":{\"cooldown\":\"60s\"}", STATES(""), ",\"limits\":{\"cooldown\":\"1m\"}", true},
+    {STATES(""), ",\"limits\":{\"cooldown\":\"60s\",\"over\":\"skip\"}", STATES(""),
+     ",\"limits\":{\"cooldown\":\"1m\"}", false},
+};
+
+TEST(what_means_the_same_is_the_same_matter)
+{
+    for (size_t i = 0; i < BF_COUNT(matters); i++) {
+        struct bf_automation *a = taken("RUN_STATE", matters[i].a, matters[i].a_rest);
+        struct bf_automation *b = taken("RUN_STATE", matters[i].b, matters[i].b_rest);
+
+        if (bf_automation_same_matter(a, b) != matters[i].same ||
+            bf_automation_same_matter(b, a) != matters[i].same)
+            test_failed(__FILE__, __LINE__, "%s%s\n  %s%s", matters[i].a, matters[i].a_rest,
+                        matters[i].b, matters[i].b_rest);
+        CHECK(bf_automation_same_matter(a, a));
+        bf_automation_unref(a);
+        bf_automation_unref(b);
+    }
+}
+
+TEST(another_scope_or_trigger_is_another_matter)
+{
+    static const char *const specs[] = {
+        "{\"name\":\"n\"," SCOPE "," EVENT "," ACTIONS "}",
+        "{\"name\":\"n\",\"scope\":{\"entity\":\"acme\",\"project\":\"p\"}," EVENT "," ACTIONS "}",
+        "{\"name\":\"n\",\"scope\":{\"entity\":\"other\"}," EVENT "," ACTIONS "}",
+        "{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"CREATE_ARTIFACT\"}," ACTIONS "}",
+        "{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"ci.done\"}," ACTIONS "}",
+        "{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"RUN_METRIC\",\"filter\":{\"run_metric_filter\":"
+        NEW_THRESHOLD "}}," ACTIONS "}",
+        "{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"RUN_METRIC\",\"filter\":{\"run_metric_filter\":"
+        "{\"threshold_filter\":{\"name\":\"m\",\"cmp_op\":\"$lt\",\"threshold\":1}}}}," ACTIONS "}",
+    };
+    struct bf_automation *all[BF_COUNT(specs)] = {NULL};
+
+    for (size_t i = 0; i < BF_COUNT(specs); i++)
+        CHECK_INT(parse(specs[i], &all[i]), BF_OK);
+    for (size_t i = 0; i < BF_COUNT(specs); i++) {
+        for (size_t j = 0; j < BF_COUNT(specs); j++)
+            CHECK(bf_automation_same_matter(all[i], all[j]) == (i == j));
+    }
+    for (size_t i = 0; i < BF_COUNT(specs); i++)
+        bf_automation_unref(all[i]);
+}
+
 static const struct {
     const char *spec, *field, *words;
 } bad[] = {
@@ -142,10 +515,15 @@ static const struct {
     {"{\"name\":\"a\\nb\"," SCOPE "," EVENT "," ACTIONS "}", "name", "control character"},
     {"{\"name\":1," SCOPE "," EVENT "," ACTIONS "}", "name", "must be a string"},
     {"{\"name\":\"n\",\"nmae\":1," SCOPE "," EVENT "," ACTIONS "}", "nmae",
-     "known are name, description, enabled, scope, event, actions"},
+     "known are name, description, enabled, scope, event, limits, dry_run, actions"},
     {"{\"name\":\"n\",\"nam\":1," SCOPE "," EVENT "," ACTIONS "}", "nam", "unknown member \"nam\""},
     {"{\"name\":\"n\",\"\":1," SCOPE "," EVENT "," ACTIONS "}", "", "unknown member \"\""},
     {"{\"name\":\"n\",\"enabled\":1," SCOPE "," EVENT "," ACTIONS "}", "enabled", "true or false"},
+    {"{\"name\":\"n\",\"dry_run\":\"yes\"," SCOPE "," EVENT "," ACTIONS "}", "dry_run",
+     "true or false, not a string"},
+    {"{\"name\":\"n\",\"limits\":[]," SCOPE "," EVENT "," ACTIONS "}", "limits", "must be an object"},
+    {"{\"name\":\"n\",\"limits\":{\"rate\":{\"count\":1}}," SCOPE "," EVENT "," ACTIONS "}",
+     "limits.rate.within", "is missing"},
     {"{\"name\":\"n\"," EVENT "," ACTIONS "}", "scope", "is missing"},
     {"{\"name\":\"n\",\"scope\":{}," EVENT "," ACTIONS "}", "scope.entity", "is missing"},
     {"{\"name\":\"n\",\"scope\":{\"entity\":\"a/b\"}," EVENT "," ACTIONS "}", "scope.entity", "'/'"},
@@ -163,8 +541,6 @@ static const struct {
      "scope.organization", "must be a string"},
     {"{\"name\":\"n\"," SCOPE "," ACTIONS "}", "event", "is missing"},
     {"{\"name\":\"n\"," SCOPE ",\"event\":{}," ACTIONS "}", "event.type", "is missing"},
-    {"{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"RUN_METRIC\"}," ACTIONS "}", "event.type",
-     "RUN_METRIC is not available here; there are CREATE_ARTIFACT, LINK_MODEL"},
     {"{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"CREATE_ARTEFACT\"}," ACTIONS "}", "event.type",
      "unknown event type \"CREATE_ARTEFACT\"; known are CREATE_ARTIFACT, LINK_MODEL"},
     {"{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"ci..finished\"}," ACTIONS "}", "event.type",
@@ -176,11 +552,15 @@ static const struct {
     {"{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"artifact.link\"}," ACTIONS "}",
      "event.type", "use LINK_MODEL, which"},
     {"{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"run.state\"}," ACTIONS "}", "event.type",
-     "\"run.\" are not available as triggers; there are CREATE_ARTIFACT"},
-    {"{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"schedule.tick\"}," ACTIONS "}", "event.type",
-     "\"schedule.\" are not available"},
-    {"{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"clock.advance\"}," ACTIONS "}", "event.type",
-     "\"clock.\" are not available"},
+     "use RUN_STATE, which is the trigger for run.state"},
+    {"{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"run.metric\"}," ACTIONS "}", "event.type",
+     "use RUN_METRIC, which is the trigger for run.metric"},
+    {"{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"WEAVE_METRIC_THRESHOLD\"}," ACTIONS "}",
+     "event.type", "no source sends metrics of Weave"},
+    {"{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"RUN_METRIC_THRESHOLD\"}," ACTIONS "}",
+     "event.type", "is written RUN_METRIC"},
+    {"{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"RUN_KILLED\"}," ACTIONS "}", "event.type",
+     "unknown event type \"RUN_KILLED\"; known are CREATE_ARTIFACT"},
     {"{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"UPDATE_ARTIFACT_ALIAS\"}," ACTIONS "}",
      "event.type", "use ADD_ARTIFACT_ALIAS"},
     {"{\"name\":\"n\"," SCOPE ",\"event\":{\"type\":\"LINK_MODEL\",\"filter\":{\"tag\":\"x\"}},"
@@ -295,7 +675,7 @@ TEST(every_listed_trigger_is_known_and_fires_on_its_event)
         CHECK(row == t);
         n++;
     }
-    CHECK_INT(n, 8);
+    CHECK_INT(n, 13);
 }
 
 TEST(a_link_is_also_a_creation_in_a_registry)

@@ -172,6 +172,12 @@ struct bf_trial {
 int bf_plugins_try(struct bf_plugins *p, struct bf_trial *t);
 void bf_trial_end(struct bf_trial *t);
 
+/* What would be sent for an execution that nobody has enqueued, as the history shows it: secrets
+ * stand there as ${NAME}.  Nothing is sent.  Good as long as the arena, which is used up by it.
+ * BF_EINVAL if nothing would be, with the sink's words.  [worker] */
+int bf_plugins_preview(struct bf_plugins *p, struct bf_execution *x, struct bf_arena *a,
+                       struct bf_sent *out, struct bf_error *err);
+
 /* An integration was saved: later attempts use the new options.  [any] */
 void bf_plugins_integration_changed(struct bf_plugins *p, const char *id);
 

@@ -14,6 +14,7 @@
 
 #define STANDINS_MAX 64         /* secrets named in the templates of one attempt */
 #define LATER_BYTES_MAX (64u * 1024 * 1024)
+#define PREVIEW_MS   15000
 #define SYSTEM_AUTHOR "belfry-system"           /* of what the hub does by itself */
 
 static int outcome_of(int err)
@@ -541,6 +542,55 @@ static void forget(void *arg, struct bf_attempt *at)
     bf_instance_unref(t->instance);
     at->data = NULL;
 }
+
+
+/* --- only to look at --------------------------------------------------------------------- */
+
+/* Options of an action that may not be saved: they are filled for this once. */
+static int fill_once(struct bf_instance *i, const struct bf_action *action, struct bf_arena *a,
+                     struct bf_filled **out, struct bf_error *err)
+{
+    if (!i->sink->request)
+        return bf_error_set(err, BF_EINVAL, "sink %s delivers in steps of its own, so there is no"
+                            " one request to look at", i->sink->name);
+    return bf_filled_new(i, action->config_len ? bf_arena_ndup(a, action->config,
+                                                               action->config_len) : NULL,
+                         action->secrets, out, err);
+}
+
+int bf_plugins_preview(struct bf_plugins *p, struct bf_execution *x, struct bf_arena *a,
+                       struct bf_sent *out, struct bf_error *err)
+{
+    struct bf_attempt at = {.execution = x, .arena = a, .number = 1,
+                            .deadline_ms = bf_wall_ms(p->rooms.clock) + PREVIEW_MS};
+    struct bf_instance *i;
+    struct bf_filled *f;
+    int rc = bf_instance_of(p, bf_execution_integration(x), &i, err);
+
+    if (rc)
+        return rc;
+    rc = fill_once(i, &x->automation->actions[x->action], a, &f, err);
+    if (!rc) {
+        at.data = new_try(&at, i, f, a);
+        if (!at.data) {
+            bf_filled_unref(f);
+            rc = bf_error_set(err, BF_EFULL, "there is no memory left for it");
+        }
+    }
+    if (rc) {
+        bf_instance_unref(i);
+        return rc;
+    }
+    if (bf_try_request(at.data) == BF_STEP_SEND)
+        *out = at.out.sent;
+    else
+        rc = bf_error_set(err, BF_EINVAL, "%s", at.verdict.words ? at.verdict.words : "");
+    forget(p, &at);
+    return rc;
+}
+
+
+/* --- out of use -------------------------------------------------------------------------- */
 
 struct disabling {
     struct bf_work work;

@@ -1,5 +1,6 @@
 /* What the courier asks of sinks, and what is checked before anything is saved. */
 #include <time.h>
+#include <unistd.h>
 
 #include "tests/unit/plugin_rig.h"
 
@@ -534,6 +535,70 @@ TEST(secrets_granted_to_the_integration_and_to_the_action_are_sent)
     CHECK_STR(t.at.out.sent.body, "{\"a\":\"${ONE}\",\"b\":\"${TWO}, $THREE\"}");
     rig_attempt_end(&r, &t);
     rig_close(&r);
+}
+
+TEST(what_would_be_sent_is_shown_with_names_in_place_of_secrets)
+{
+    struct rig r;
+    struct rig_attempt t;
+    struct bf_sent sent;
+    struct bf_error err = {0};
+
+    open_granted(&r, "{\"url\":\"https://a.example\"}", "ONE");
+    rig_attempt(&t, "{\"payload\":{\"a\":\"${ONE}\",\"b\":\"${alias}\",\"c\":\"${automation_name}\"}}");
+    rig_ok(bf_plugins_preview(r.plugins, t.at.execution, t.at.arena, &sent, &err), &err);
+    CHECK_STR(sent.url, "https://a.example");
+    CHECK_STR(sent.body, "{\"a\":\"${ONE}\",\"b\":\"production\",\"c\":\"notify\"}");
+    rig_attempt_end(&r, &t);
+    rig_close(&r);
+}
+
+/* The options of an action are kept by the revision they came with; a draft has none yet. */
+TEST(what_was_only_looked_at_is_not_what_is_sent_later)
+{
+    struct rig r;
+    struct rig_attempt t;
+    struct bf_sent sent;
+    struct bf_error err = {0};
+
+    open_with(&r, "t", "{\"url\":\"https://a.example/x\"}");
+    rig_attempt(&t, "{\"payload\":{\"draft\":true}}");
+    rig_ok(bf_plugins_preview(r.plugins, t.at.execution, t.at.arena, &sent, &err), &err);
+    CHECK_STR(sent.body, "{\"draft\":true}");
+    rig_attempt_end(&r, &t);
+    rig_attempt(&t, "{\"payload\":{\"draft\":false}}");
+    CHECK_INT(rig_prepare(&r, &t), BF_STEP_SEND);
+    CHECK_STR(t.at.out.http.body, "{\"draft\":false}");
+    rig_attempt_end(&r, &t);
+    rig_close(&r);
+}
+
+TEST(what_cannot_be_shown_says_why_and_sends_nothing)
+{
+    static const struct {
+        const char *sink, *config, *words;
+    } rows[] = {
+        {"t", "{\"url\":\"https://a.example\",\"mode\":\"fail\"}", "no route"},
+        {"t.blocks", "{\"url\":\"x\"}", "no one request to look at"},
+        {"t.settles", "{\"url\":\"x\"}", "no one request to look at"},
+    };
+
+    for (size_t i = 0; i < BF_COUNT(rows); i++) {
+        struct rig r;
+        struct rig_attempt t;
+        struct bf_sent sent;
+        struct bf_error err = {0};
+
+        open_with(&r, rows[i].sink, rows[i].config);
+        rig_attempt(&t, "{}");
+        CHECK_INT(bf_plugins_preview(r.plugins, t.at.execution, t.at.arena, &sent, &err),
+                  BF_EINVAL);
+        CHECK_HAS(err.words, rows[i].words);
+        CHECK(!left_with_us);
+        rig_attempt_end(&r, &t);
+        rig_close(&r);
+        unlink(r.path);
+    }
 }
 
 TEST(the_first_granted_secret_is_the_key_unless_another_is_named)

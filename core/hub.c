@@ -251,6 +251,16 @@ static int open_courier(struct bf_hub *hub, struct bf_error *err)
     return BF_OK;
 }
 
+static void open_backtests(struct bf_hub *hub)
+{
+    hub->backtests = bf_backtests_new(&(struct bf_backtest_rooms){.db_path = hub->db_path,
+                                                                  .bus = hub->bus,
+                                                                  .team = hub->team,
+                                                                  .plugins = hub->plugins,
+                                                                  .clock = hub->clock,
+                                                                  .log = hub->log});
+}
+
 static int open_api(struct bf_hub *hub, struct bf_error *err)
 {
     hub->api = (struct bf_api){
@@ -262,6 +272,7 @@ static int open_api(struct bf_hub *hub, struct bf_error *err)
         .plugins = hub->plugins,
         .courier = hub->courier,
         .keeper = hub->keeper,
+        .backtests = hub->backtests,
         .listener = hub->listener,
         .public_url = hub->public_url,
         .db_path = hub->db_path,
@@ -296,6 +307,8 @@ static int open_rooms(struct bf_hub *hub, const struct bf_hub_options *o, struct
         rc = open_plugins(hub, o->plugins, err);
     if (!rc)
         rc = open_courier(hub, err);
+    if (!rc)
+        open_backtests(hub);
     if (!rc)
         rc = open_api(hub, err);
     if (!rc)
@@ -368,8 +381,10 @@ static void stop(struct bf_hub *hub)
 
     if (hub->keeper)
         bf_keeper_stop(hub->keeper);
+    hub->stuck = !bf_backtests_stop(hub->backtests, left_ms(hub, until) / 4);
     bf_listener_drain(hub->listener, left_ms(hub, until) / 2);
-    hub->stuck = !bf_plugins_stop(hub->plugins, left_ms(hub, until) / 2);
+    if (!bf_plugins_stop(hub->plugins, left_ms(hub, until) / 2))
+        hub->stuck = true;
     bf_courier_drain(hub->courier, left_ms(hub, until));
     hub_uses_save(hub);
     bf_bus_stop(hub->bus);
@@ -447,6 +462,7 @@ void bf_hub_close(struct bf_hub *hub)
         return;
     }
     bf_listener_close(hub->listener);
+    bf_backtests_free(hub->backtests);
     bf_plugins_end(hub->plugins);       /* their destroy() may still call loop and courier */
     bf_courier_free(hub->courier);
     bf_plugins_free(hub->plugins);

@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "core/api/api.h"
+#include "core/backtest/backtest.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/bus/bus.h"
@@ -51,6 +52,7 @@ struct bf_hub {
     struct bf_plugins *plugins;
     struct bf_courier *courier;
     struct bf_keeper *keeper;
+    struct bf_backtests *backtests;
     struct bf_api api;
     struct hub_uses *uses;      /* uses.c */
     struct hub_uses *last_uses;

@@ -16,6 +16,7 @@ static const struct bf_api_route *const tables[] = {
     bf_api_automation_routes, bf_api_automation_read_routes,
     bf_api_execution_routes, bf_api_execution_change_routes,
     bf_api_event_routes,     bf_api_status_routes,
+    bf_api_backtest_routes,
     bf_api_intake_routes,    bf_api_in_routes,
     bf_api_metrics_routes,
     bf_api_openapi_routes,

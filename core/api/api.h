@@ -1,7 +1,7 @@
 /* api.h - the REST interface: parse, authorise, call a room, print JSON.
  *
  * One file per noun: organizations.c, teams.c, members.c, users.c, keys.c, secrets.c,
- * integrations.c, automations.c, executions.c, events.c, intakes.c, in.c, status.c, each with its
+ * integrations.c, automations.c, backtests.c, executions.c, events.c, intakes.c, in.c, status.c, each with its
  * table of routes; what they share stands in answer.c, input.c, page.c and write.c.  A handler that
  * writes checks everything it can, on the listener's thread or, where plugins are asked, on a
  * worker; then it posts one piece of work to the engine, with the request parked; the answer leaves
@@ -36,6 +36,8 @@
 #include "core/team/team.h"
 
 /* The rooms it calls; lives as long as the listener. */
+struct bf_backtests;
+
 struct bf_api {
     const struct bf_clock *clock;
     struct bf_log *log;
@@ -45,6 +47,7 @@ struct bf_api {
     struct bf_plugins *plugins;
     struct bf_courier *courier;
     struct bf_keeper *keeper;
+    struct bf_backtests *backtests;
     struct bf_listener *listener;
     const char *public_url;
     const char *db_path;

@@ -42,6 +42,7 @@ extern const struct bf_api_route bf_api_automation_read_routes[];
 extern const struct bf_api_route bf_api_execution_routes[];
 extern const struct bf_api_route bf_api_execution_change_routes[];
 extern const struct bf_api_route bf_api_event_routes[];
+extern const struct bf_api_route bf_api_backtest_routes[];
 extern const struct bf_api_route bf_api_status_routes[];
 extern const struct bf_api_route bf_api_openapi_routes[];
 extern const struct bf_api_route bf_api_intake_routes[];
@@ -210,6 +211,20 @@ struct bf_api_draft {
 };
 /* Check all of it: 0 with a reference, or the error filled in and its status.  [worker] */
 int bf_api_check_draft(struct bf_api *api, struct bf_exchange *x, struct bf_api_draft *draft,
+                       struct bf_automation **out);
+
+/* One that is tried, not saved: a draft, or one that there is (tried.c). */
+struct bf_api_tried {
+    struct bf_api_draft draft;
+    const char *stored;         /* the id of the one that there is; NULL: a draft */
+    uint64_t revision;          /* of that one */
+    char id[BF_ID_LEN + 1];     /* made up for a draft */
+};
+/* What a body says; texts are the exchange's.  0, or the error filled in and its status. */
+int bf_api_read_tried(struct bf_api *api, struct bf_exchange *x, const struct bf_json *automation,
+                      struct bf_api_tried *out);
+/* A reference to it, as if it was enabled; who may make it is asked for drafts.  [worker] */
+int bf_api_check_tried(struct bf_api *api, struct bf_exchange *x, struct bf_api_tried *tried,
                        struct bf_automation **out);
 
 

@@ -194,3 +194,17 @@ int bf_placement_as_of(struct bf_db *db, uint64_t seq, const char *entity, const
     bf_query_end(q);
     return rc < 0 ? rc : BF_OK;
 }
+
+int bf_moves_from(struct bf_db *db, uint64_t seq, bf_move_fn *fn, void *arg)
+{
+    struct bf_query *q =
+        bf_db_query(db, "SELECT entity, seq FROM placements WHERE seq >= ? ORDER BY seq");
+    int rc;
+
+    bf_query_int(q, 1, (int64_t)seq);
+    while ((rc = bf_query_step(q)) == 1)
+        if (!fn(arg, bf_query_col_text(q, 0), (uint64_t)bf_query_col_int(q, 1)))
+            break;
+    bf_query_end(q);
+    return rc < 0 ? rc : BF_OK;
+}

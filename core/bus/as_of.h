@@ -52,5 +52,8 @@ int bf_automation_as_of(struct bf_db *db, const struct bf_place_in_time *at, con
  * was in none.  `now` is where it is now, or NULL. */
 int bf_placement_as_of(struct bf_db *db, uint64_t seq, const char *entity, const char *now,
                        struct bf_buf *out);
+/* The moves of entities from a record on, in order; false ends the list. */
+typedef bool bf_move_fn(void *arg, const char *entity, uint64_t seq);
+int bf_moves_from(struct bf_db *db, uint64_t seq, bf_move_fn *fn, void *arg);
 
 #endif

@@ -255,3 +255,23 @@ bool bf_journal_has(struct bf_db *db, uint64_t seq)
     bf_query_end(q);
     return has;
 }
+
+int bf_journal_next(struct bf_db *db, const char *entity, const char *project, uint64_t low,
+                    uint64_t high, uint64_t *seqs, unsigned max, unsigned *n)
+{
+    struct bf_query *q =
+        bf_db_query(db, "SELECT seq FROM journal WHERE seq >= ?1 AND seq < ?2"
+                        " AND (?3 IS NULL OR entity = ?3) AND (?4 IS NULL OR project = ?4)"
+                        " ORDER BY seq LIMIT ?5");
+    int rc;
+
+    bf_query_int(q, 1, (int64_t)low);
+    bf_query_int(q, 2, (int64_t)high);
+    bf_query_text(q, 3, entity);
+    bf_query_text(q, 4, project);
+    bf_query_int(q, 5, max);
+    for (*n = 0; (rc = bf_query_step(q)) == 1;)
+        seqs[(*n)++] = (uint64_t)bf_query_col_int(q, 0);
+    bf_query_end(q);
+    return rc < 0 ? rc : BF_OK;
+}

@@ -29,6 +29,10 @@ int bf_journal_list(struct bf_db *db, const struct bf_journal_query *query, bf_j
                     void *arg, uint64_t *next);
 /* Whether the journal (still) holds an event. */
 bool bf_journal_has(struct bf_db *db, uint64_t seq);
+/* Forwards: the events from `low` on and before `high`, of an entity and a project (NULL: of any), up
+ * to `max` of them. */
+int bf_journal_next(struct bf_db *db, const char *entity, const char *project, uint64_t low,
+                    uint64_t high, uint64_t *seqs, unsigned max, unsigned *n);
 /* The first event received at `ms` or later; behind the last if there is none. */
 int bf_journal_at(struct bf_db *db, int64_t ms, uint64_t *seq);
 

@@ -8,6 +8,8 @@
 #include "core/base/json.h"
 
 #define SPEC_INDEX_MAX (64 * 1024 * 1024)       /* for parsing an automation of BF_SPEC_MAX */
+#define PREVIEW_MAX (16 * 1024 * 1024)  /* for one request that is only looked at */
+#define NO_ID "00000000000000000000000000"      /* of an execution that is none */
 
 static bool on_row(void *arg, const struct bf_automation_row *row)
 {
@@ -194,4 +196,62 @@ void bf_show_deleted(struct bf_buf *b, const struct bf_automation_row *row)
     bf_buf_json(b, row->name);
     print_time(b, "deleted", row->updated_ms);
     bf_buf_addc(b, '}');
+}
+
+
+/* --- what would be sent ---------------------------------------------------------------------- */
+
+/* An execution that nobody enqueues. */
+static struct bf_execution *imagine(struct bf_envelope *e, const struct bf_firing *f,
+                                    uint32_t action)
+{
+    struct bf_execution *x = bf_execution_new();
+
+    x->action = action;
+    x->event = bf_envelope_ref(e);
+    x->automation = bf_automation_ref(f->automation);
+    x->trigger = f->trigger->wire;
+    x->run = f->run;
+    if (f->facts)
+        bf_execution_set_facts(x, f->facts, f->facts_len);
+    snprintf(x->id, sizeof(x->id), "%s", NO_ID);
+    return x;
+}
+
+static void print_request(const struct bf_sent *sent, size_t max, struct bf_buf *out)
+{
+    size_t len = sent->body_len < max ? sent->body_len : max;
+
+    bf_buf_adds(out, ",\"request\":{\"method\":");
+    bf_buf_json(out, sent->method);
+    bf_buf_adds(out, ",\"url\":");
+    bf_buf_json(out, sent->url);
+    bf_buf_adds(out, ",\"payload\":\"");
+    bf_buf_json_chars(out, sent->body, len);
+    bf_buf_printf(out, "\",\"payload_bytes\":%zu},\"reason\":null}", sent->body_len);
+}
+
+void bf_show_previews(struct bf_plugins *p, struct bf_envelope *e, const struct bf_firing *f,
+                      size_t max, struct bf_buf *out)
+{
+    bf_buf_addc(out, '[');
+    for (uint32_t i = 0; i < f->automation->n_actions; i++) {
+        struct bf_execution *x = imagine(e, f, i);
+        struct bf_arena *a = bf_arena_new(PREVIEW_MAX);
+        struct bf_error err = {0};
+        struct bf_sent sent;
+
+        bf_buf_printf(out, "%s{\"action\":%u,\"integration\":", i ? "," : "", (unsigned)i);
+        bf_buf_json(out, bf_execution_integration(x));
+        if (bf_plugins_preview(p, x, a, &sent, &err) == BF_OK) {
+            print_request(&sent, max, out);
+        } else {
+            bf_buf_adds(out, ",\"request\":null,\"reason\":");
+            bf_buf_json(out, err.words);
+            bf_buf_addc(out, '}');
+        }
+        bf_arena_free(a);
+        bf_execution_unref(x);
+    }
+    bf_buf_addc(out, ']');
 }

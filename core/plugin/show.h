@@ -6,6 +6,7 @@
 #include "core/bus/automation_list.h"
 #include "core/bus/journal_list.h"
 #include "core/outbox/history.h"
+#include "core/plugin/plugins.h"
 
 /* The automation last shown: rows of one automation often follow each other.  Begin with all
  * zero. */
@@ -27,6 +28,11 @@ void bf_show_automation(struct bf_buf *b, struct bf_db *db, uint16_t hub,
                         const struct bf_automation_row *row);
 /* {"id","name","deleted":"2026-…"} */
 void bf_show_deleted(struct bf_buf *b, const struct bf_automation_row *row);
+/* [{"action","integration","request":{"method","url","payload"}, or null with a "reason"}, …]: what
+ * an automation's actions would send for an event, were it to fire so.  A payload is shown up to
+ * `max` bytes.  [worker] */
+void bf_show_previews(struct bf_plugins *p, struct bf_envelope *e, const struct bf_firing *f,
+                      size_t max, struct bf_buf *out);
 /* "created": "2026-...", or null for 0. */
 void bf_show_time(struct bf_tree *t, const char *name, int64_t ms);
 

@@ -106,6 +106,9 @@ async function cancelled() {
     return id;
 }
 
+const backtest = async () => (await must("POST", "/api/v1/backtests",
+    {automation: await automation(), since: "1h"})).id;
+
 async function secret() {
     const name = `S${++serial}`;
     await must("PUT", `/api/v1/teams/acme/secrets/${name}`, {value: "a-value-of-some-length"});
@@ -134,6 +137,7 @@ const THINGS = [
     ["/api/v1/executions/{id}/resend", {id: cancelled}],
     ["/api/v1/executions/{id}", {id: execution}],
     ["/api/v1/events/{id}", {id: event}],
+    ["/api/v1/backtests/{id}", {id: backtest}],
     ["/api/v1/keys/{id}", {id: key}],
     ["/api/v1/users/{user}/keys", {user: () => "mia"}],
     ["/api/v1/users/{user}", {user}],
@@ -157,6 +161,8 @@ async function fitted(body) {
     if (Array.isArray(body.actions))
         body.actions = await Promise.all(body.actions.map(async a =>
             ({...a, integration: await integration()})));
+    if (body.automation && typeof body.automation === "object")
+        body.automation = await fitted(body.automation);
     if (typeof body.event === "string") body.event = await event();
     return body;
 }

@@ -5,49 +5,21 @@
  * waits for, its filter, its texts, and the JSON it came from, into which the actions' options
  * point.  Only the filter's compiled patterns and a schedule's zone lie elsewhere; they go with the
  * last reference. */
-#include "core/rules/automation.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "core/base/base.h"
 #include "core/event/envelope.h"
+#include "core/rules/automation_int.h"
 #include "core/team/team.h"
 
 #define SCRATCH_MAX (64 * 1024 * 1024)  /* the index of BF_SPEC_MAX bytes, and what it holds */
 
-/* What is read from the JSON, still in scratch memory. */
-struct draft {
-    struct bf_arena *scratch;
-    const struct bf_json *root;
-    bool enabled;
-    const char *name;
-    const char *description;
-    const char *entity;
-    const char *project;
-    const char *collection;
-    const struct bf_trigger *trigger;
-    struct bf_trigger own;              /* it, where the event's type is a trigger by itself */
-    const struct bf_filter *filter;
-    struct bf_conditions conditions;
-    unsigned states;
-    struct bf_limits limits;
-    bool dry_run;
-    uint32_t n_actions;
-    struct {
-        const char *integration;
-        const struct bf_json *config;   /* NULL: {} */
-        const char *secrets;
-    } actions[BF_ACTIONS_MAX];
-};
-
 /* ---- reading members ---- */
 
-/* `members` is the list for people, "a, b, c"; a key must be one of it. */
-static int check_members(struct draft *d, const struct bf_json *object, const char *members,
-                         struct bf_error *err)
+int bf_draft_members(struct draft *d, const struct bf_json *object, const char *members,
+                     struct bf_error *err)
 {
     if (!bf_json_is(object, BF_JSON_OBJECT))
         return bf_error_set(err, BF_ECONFIG, "must be an object, not %s",
@@ -65,8 +37,7 @@ static int check_members(struct draft *d, const struct bf_json *object, const ch
     return BF_OK;
 }
 
-/* A member that may be absent; null is the same. */
-static const struct bf_json *member(const struct bf_json *object, const char *name)
+const struct bf_json *bf_draft_member(const struct bf_json *object, const char *name)
 {
     const struct bf_json *value = bf_json_get(object, name);
 
@@ -82,11 +53,10 @@ static size_t characters(const char *text)
     return n;
 }
 
-/* A string of `min` to `max` characters; *out stays as it is where there is none and min is 0. */
-static int read_text(struct draft *d, const struct bf_json *object, const char *name, size_t min,
-                     size_t max, const char **out, struct bf_error *err)
+int bf_draft_text(struct draft *d, const struct bf_json *object, const char *name, size_t min,
+                  size_t max, const char **out, struct bf_error *err)
 {
-    const struct bf_json *value = member(object, name);
+    const struct bf_json *value = bf_draft_member(object, name);
     const char *text = bf_json_str(d->scratch, value);
 
     if (!value && min == 0)
@@ -109,7 +79,7 @@ static int read_text(struct draft *d, const struct bf_json *object, const char *
 /* The automation's own name: any text on one line, for it stands in logs, lists and messages. */
 static int read_title(struct draft *d, struct bf_error *err)
 {
-    int rc = read_text(d, d->root, "name", 1, BF_AUTOMATION_NAME_MAX, &d->name, err);
+    int rc = bf_draft_text(d, d->root, "name", 1, BF_AUTOMATION_NAME_MAX, &d->name, err);
 
     for (const char *c = rc ? "" : d->name; *c; c++) {
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
@@ -121,7 +91,7 @@ static int read_title(struct draft *d, struct bf_error *err)
 /* True or false; *out stays as it is where there is neither. */
 static int read_switch(struct draft *d, const char *name, bool *out, struct bf_error *err)
 {
-    const struct bf_json *value = member(d->root, name);
+    const struct bf_json *value = bf_draft_member(d->root, name);
 
     if (value && !bf_json_is(value, BF_JSON_TRUE) && !bf_json_is(value, BF_JSON_FALSE))
         return bf_error_field(err, BF_ECONFIG, name, "must be true or false, not %s",
@@ -136,7 +106,7 @@ static int read_name(struct draft *d, const struct bf_json *scope, const char *n
                      const char **out, struct bf_error *err)
 {
     const char *problem = NULL;
-    int rc = read_text(d, scope, name, needed, BF_NAME_MAX, out, err);
+    int rc = bf_draft_text(d, scope, name, needed, BF_NAME_MAX, out, err);
 
     if (rc == BF_OK && *out)
         problem = bf_name_problem(*out, strlen(*out));
@@ -148,11 +118,11 @@ static int read_organization(struct draft *d, const struct bf_json *scope, struc
 {
     const char *name = NULL;
     char own[BF_ENTITY_NAME_MAX + 1];
-    int rc = read_text(d, scope, "organization", 1, BF_NAME_MAX, &name, err);
+    int rc = bf_draft_text(d, scope, "organization", 1, BF_NAME_MAX, &name, err);
 
     if (rc)
         return rc;
-    if (member(scope, "entity") || member(scope, "project") || member(scope, "collection"))
+    if (bf_draft_member(scope, "entity") || bf_draft_member(scope, "project") || bf_draft_member(scope, "collection"))
         return bf_error_field(err, BF_ECONFIG, "organization", "is everything in it: leave"
                               " \"organization\" out to name an entity, project or collection");
     if (!bf_organization_name_ok(name))
@@ -164,9 +134,9 @@ static int read_organization(struct draft *d, const struct bf_json *scope, struc
 
 static int read_scope(struct draft *d, const struct bf_json *scope, struct bf_error *err)
 {
-    int rc = check_members(d, scope, "organization, entity, project, collection", err);
+    int rc = bf_draft_members(d, scope, "organization, entity, project, collection", err);
 
-    if (rc == BF_OK && member(scope, "organization"))
+    if (rc == BF_OK && bf_draft_member(scope, "organization"))
         return read_organization(d, scope, err);
     if (rc == BF_OK)
         rc = read_name(d, scope, "entity", true, &d->entity, err);
@@ -179,212 +149,12 @@ static int read_scope(struct draft *d, const struct bf_json *scope, struct bf_er
     return rc;
 }
 
-static int read_trigger(struct draft *d, const struct bf_json *event, struct bf_error *err)
-{
-    const char *wire = NULL;
-    int rc = read_text(d, event, "type", 1, BF_NAME_MAX, &wire, err);
-
-    if (rc)
-        return rc;
-    d->trigger = bf_trigger_by_wire(wire);
-    if (d->trigger)
-        return BF_OK;
-    rc = bf_trigger_check_type(wire, err);
-    if (rc) {
-        bf_error_within(err, "type");
-        return rc;
-    }
-    d->own = (struct bf_trigger){.wire = wire, .event = wire, .rendered = wire};
-    d->trigger = &d->own;
-    return BF_OK;
-}
-
-/* ---- what the trigger waits for ---- */
-
-/* A member of event.filter that is a filter itself, of the trigger's event. */
-static int read_inner_filter(struct draft *d, const struct bf_json *filter, const char *name,
-                             struct bf_error *err)
-{
-    int rc = bf_filter_parse(d->scratch, member(filter, name), d->trigger->event, &d->filter, err);
-
-    if (rc)
-        bf_error_within(err, name);
-    return rc;
-}
-
-/* W&B's older name of a threshold; its client sends null, or the same once more. */
-static int read_legacy_metric(struct draft *d, const struct bf_json *filter, struct bf_error *err)
-{
-    struct bf_conditions old;
-    int rc;
-
-    if (strcmp(d->trigger->wire, "RUN_METRIC") != 0)
-        return bf_error_field(err, BF_ECONFIG, "metric_filter", "is a threshold, which belongs to"
-                              " RUN_METRIC, not to %s", d->trigger->wire);
-    rc = bf_conditions_parse_threshold(d->scratch, member(filter, "metric_filter"), &old, err);
-    if (rc) {
-        bf_error_within(err, "metric_filter");
-        return rc;
-    }
-    if (member(filter, "run_metric_filter") && !bf_conditions_same(&old, &d->conditions))
-        return bf_error_field(err, BF_ECONFIG, "metric_filter", "says something else than"
-                              " \"run_metric_filter\": leave it out");
-    d->conditions = old;
-    return BF_OK;
-}
-
-static int read_metric(struct draft *d, const struct bf_json *filter, struct bf_error *err)
-{
-    const struct bf_json *metric = member(filter, "run_metric_filter");
-    int rc = check_members(d, filter, "run_filter, run_metric_filter, metric_filter", err);
-
-    if (rc == BF_OK && metric) {
-        rc = bf_conditions_parse(d->scratch, metric, d->trigger->wire, &d->conditions, err);
-        if (rc)
-            bf_error_within(err, "run_metric_filter");
-    }
-    if (rc == BF_OK && member(filter, "metric_filter"))
-        rc = read_legacy_metric(d, filter, err);
-    if (rc == BF_OK && d->conditions.n_conditions == 0)
-        rc = bf_error_field(err, BF_ECONFIG, "run_metric_filter", "is missing: which metric, and"
-                                                                  " what of it?");
-    return rc ? rc : read_inner_filter(d, filter, "run_filter", err);
-}
-
-static int read_state(struct draft *d, const struct bf_json *value, struct bf_error *err)
-{
-    static const struct {
-        const char *name;
-        enum bf_run_state state;
-    } states[] = {{"RUNNING", BF_RUN_RUNNING}, {"FINISHED", BF_RUN_FINISHED},
-                  {"FAILED", BF_RUN_FAILED}, {"CRASHED", BF_RUN_FAILED}};
-    const char *name = bf_json_str(d->scratch, value);
-
-    if (!name)
-        return bf_error_set(err, BF_ECONFIG, "must be the name of a state, not %s",
-                            bf_json_type_name(value));
-    for (size_t i = 0; i < BF_COUNT(states); i++) {
-        if (strcasecmp(states[i].name, name) == 0) {
-            d->states |= states[i].state;
-            return BF_OK;
-        }
-    }
-    if (strcasecmp(name, "KILLED") == 0)
-        return bf_error_set(err, BF_ECONFIG, "killed runs never trigger; known are RUNNING,"
-                                             " FINISHED, FAILED (and CRASHED, which is FAILED)");
-    return bf_error_set(err, BF_ECONFIG, "\"%.40s\" cannot be waited for; known are RUNNING,"
-                        " FINISHED, FAILED (and CRASHED, which is FAILED)", name);
-}
-
-static int read_states(struct draft *d, const struct bf_json *filter, struct bf_error *err)
-{
-    const struct bf_json *states = member(filter, "states");
-    size_t i = 0;
-    int rc = check_members(d, filter, "states", err);
-
-    if (rc)
-        return rc;
-    if (!bf_json_is(states, BF_JSON_ARRAY) || !bf_json_first(states))
-        return bf_error_field(err, BF_ECONFIG, "states", "must be an array of states, one at least:"
-                                                         " RUNNING, FINISHED, FAILED");
-    for (const struct bf_json *s = bf_json_first(states); s; s = bf_json_next(states, s), i++) {
-        char index[32];
-
-        rc = read_state(d, s, err);
-        if (rc) {
-            snprintf(index, sizeof(index), "states[%zu]", i);
-            bf_error_within(err, index);
-            return rc;
-        }
-    }
-    return BF_OK;
-}
-
-static int read_run_state(struct draft *d, const struct bf_json *filter, struct bf_error *err)
-{
-    const struct bf_json *states = member(filter, "run_state_filter");
-    int rc = check_members(d, filter, "run_filter, run_state_filter", err);
-
-    if (rc)
-        return rc;
-    states = bf_json_is(states, BF_JSON_STRING) ? bf_json_inside(d->scratch, states, err) : states;
-    rc = states ? read_states(d, states, err)
-         : member(filter, "run_state_filter")
-             ? BF_ECONFIG
-             : bf_error_set(err, BF_ECONFIG, "is missing: {\"states\":[\"FAILED\"]}, for instance");
-    if (rc) {
-        bf_error_within(err, "run_state_filter");
-        return rc;
-    }
-    return read_inner_filter(d, filter, "run_filter", err);
-}
-
-/* An alert's fields may be asked for at once, or in a run_filter as of the others. */
-static int read_run_alert(struct draft *d, const struct bf_json *filter, struct bf_error *err)
-{
-    int rc;
-
-    if (!bf_json_get(filter, "run_filter"))
-        return bf_filter_parse(d->scratch, filter, d->trigger->event, &d->filter, err);
-    rc = check_members(d, filter, "run_filter", err);
-    return rc ? rc : read_inner_filter(d, filter, "run_filter", err);
-}
-
-static int read_plain_filter(struct draft *d, const struct bf_json *filter, struct bf_error *err)
-{
-    return bf_filter_parse(d->scratch, filter, d->trigger->event, &d->filter, err);
-}
-
-static const struct {
-    const char *wire;
-    bool needed;                /* it says nothing without an event.filter */
-    int (*read)(struct draft *, const struct bf_json *, struct bf_error *);
-} filter_forms[] = {
-    {"RUN_METRIC", true, read_metric},
-    {"RUN_METRIC_CHANGE", true, read_metric},
-    {"RUN_METRIC_ZSCORE", true, read_metric},
-    {"RUN_STATE", true, read_run_state},
-    {"RUN_ALERT", false, read_run_alert},
-};
-
-static int read_event_filter(struct draft *d, const struct bf_json *filter, struct bf_error *err)
-{
-    size_t i = 0;
-
-    while (i < BF_COUNT(filter_forms) && strcmp(filter_forms[i].wire, d->trigger->wire) != 0)
-        i++;
-    if (i == BF_COUNT(filter_forms))
-        return read_plain_filter(d, filter, err);
-    if (filter) {
-        filter = bf_filter_unwrap(d->scratch, filter, err);
-        if (!filter)
-            return BF_ECONFIG;
-    }
-    if (filter && !bf_json_is(filter, BF_JSON_NULL))
-        return filter_forms[i].read(d, filter, err);
-    return filter_forms[i].needed
-               ? bf_error_set(err, BF_ECONFIG, "is missing: %s needs one", d->trigger->wire)
-               : BF_OK;
-}
-
-static int read_event(struct draft *d, const struct bf_json *event, struct bf_error *err)
-{
-    int rc = check_members(d, event, "type, filter", err);
-
-    if (rc == BF_OK)
-        rc = read_trigger(d, event, err);
-    if (rc)
-        return rc;
-    rc = read_event_filter(d, member(event, "filter"), err);
-    if (rc)
-        bf_error_within(err, "filter");
-    return rc;
-}
-
 /* A run is in a project and in no collection. */
 static int check_scope(struct draft *d, struct bf_error *err)
 {
-    if (!d->collection || !bf_trigger_of_run(d->trigger))
+    bool of_run = d->absence.of ? bf_is_of_run(d->absence.of) : bf_trigger_of_run(d->trigger);
+
+    if (!d->collection || !of_run)
         return BF_OK;
     return bf_error_field(err, BF_ECONFIG, "scope.collection", "a run is in no collection, so %s"
                           " would never fire here: leave it out", d->trigger->wire);
@@ -392,7 +162,7 @@ static int check_scope(struct draft *d, struct bf_error *err)
 
 static int read_limits(struct draft *d, struct bf_error *err)
 {
-    int rc = bf_limits_parse(d->scratch, member(d->root, "limits"), d->trigger->wire, &d->limits,
+    int rc = bf_limits_parse(d->scratch, bf_draft_member(d->root, "limits"), d->trigger->wire, &d->limits,
                              err);
 
     if (rc)
@@ -405,17 +175,17 @@ static int read_limits(struct draft *d, struct bf_error *err)
 static int read_action(struct draft *d, const struct bf_json *action, struct bf_error *err)
 {
     uint32_t i = d->n_actions;
-    int rc = check_members(d, action, "integration, config, secrets", err);
+    int rc = bf_draft_members(d, action, "integration, config, secrets", err);
 
     if (rc == BF_OK)
-        rc = read_text(d, action, "integration", 1, BF_NAME_MAX, &d->actions[i].integration, err);
+        rc = bf_draft_text(d, action, "integration", 1, BF_NAME_MAX, &d->actions[i].integration, err);
     if (rc)
         return rc;
-    d->actions[i].config = member(action, "config");
+    d->actions[i].config = bf_draft_member(action, "config");
     if (d->actions[i].config && !bf_json_is(d->actions[i].config, BF_JSON_OBJECT))
         return bf_error_field(err, BF_ECONFIG, "config", "must be an object, not %s",
                               bf_json_type_name(d->actions[i].config));
-    rc = bf_secret_names_read(d->scratch, member(action, "secrets"), &d->actions[i].secrets, err);
+    rc = bf_secret_names_read(d->scratch, bf_draft_member(action, "secrets"), &d->actions[i].secrets, err);
     if (rc) {
         bf_error_within(err, "secrets");
         return rc;
@@ -453,7 +223,7 @@ static int read_part(struct draft *d, const char *name,
                      int (*read)(struct draft *, const struct bf_json *, struct bf_error *),
                      struct bf_error *err)
 {
-    const struct bf_json *value = member(d->root, name);
+    const struct bf_json *value = bf_draft_member(d->root, name);
     int rc = value ? read(d, value, err)
                    : bf_error_set(err, BF_ECONFIG, "\"%s\" is missing", name);
 
@@ -464,13 +234,13 @@ static int read_part(struct draft *d, const char *name,
 
 static int read_all(struct draft *d, struct bf_error *err)
 {
-    int rc = check_members(d, d->root, "name, description, enabled, scope, event, limits, dry_run,"
+    int rc = bf_draft_members(d, d->root, "name, description, enabled, scope, event, limits, dry_run,"
                                        " actions", err);
 
     if (rc == BF_OK)
         rc = read_title(d, err);
     if (rc == BF_OK)
-        rc = read_text(d, d->root, "description", 0, BF_DESCRIPTION_MAX, &d->description, err);
+        rc = bf_draft_text(d, d->root, "description", 0, BF_DESCRIPTION_MAX, &d->description, err);
     if (rc == BF_OK)
         rc = read_switch(d, "enabled", &d->enabled, err);
     if (rc == BF_OK)
@@ -478,7 +248,7 @@ static int read_all(struct draft *d, struct bf_error *err)
     if (rc == BF_OK)
         rc = read_part(d, "scope", read_scope, err);
     if (rc == BF_OK)
-        rc = read_part(d, "event", read_event, err);
+        rc = read_part(d, "event", bf_draft_event, err);
     if (rc == BF_OK)
         rc = check_scope(d, err);
     if (rc == BF_OK)
@@ -524,10 +294,21 @@ static size_t conditions_size(const struct bf_conditions *c)
            aligned(c->n_nodes * sizeof(*c->nodes));
 }
 
+/* What a SCHEDULE or an ABSENCE is about. */
+static size_t waits_size(const struct draft *d)
+{
+    const struct bf_schedule *s = &d->schedule;
+    const struct bf_absence *n = &d->absence;
+
+    return (s->cron ? aligned(sizeof(*s)) : 0) + (n->of ? aligned(sizeof(*n)) : 0) +
+           text_size(s->cron) + text_size(s->zone_name) + text_size(n->of) + text_size(n->metric);
+}
+
 static size_t total_size(const struct draft *d, const char *owner, size_t spec_len)
 {
     size_t size = sizeof(struct bf_automation) + d->n_actions * sizeof(struct bf_action) +
-                  conditions_size(&d->conditions) + aligned(bf_filter_size(d->filter)) +
+                  conditions_size(&d->conditions) + waits_size(d) +
+                  aligned(bf_filter_size(d->filter)) +
                   text_size(owner) + text_size(d->name) + text_size(d->description) +
                   text_size(d->entity) + text_size(d->project) + text_size(d->collection) +
                   spec_len + 1;
@@ -539,6 +320,29 @@ static size_t total_size(const struct draft *d, const char *owner, size_t spec_l
     for (uint32_t i = 0; i < d->conditions.n_conditions; i++)
         size += text_size(d->conditions.conditions[i].metric);
     return size;
+}
+
+/* The schedule's zone is the automation's from here on. */
+static struct bf_schedule *put_schedule(const struct draft *d, char **at)
+{
+    return d->schedule.cron ? put_aligned(at, &d->schedule, sizeof(d->schedule)) : NULL;
+}
+
+static struct bf_absence *put_absence(const struct draft *d, char **at)
+{
+    return d->absence.of ? put_aligned(at, &d->absence, sizeof(d->absence)) : NULL;
+}
+
+static void put_wait_texts(struct bf_schedule *s, struct bf_absence *n, char **at)
+{
+    if (s) {
+        s->cron = put(at, s->cron);
+        s->zone_name = put(at, s->zone_name);
+    }
+    if (n) {
+        n->of = put(at, n->of);
+        n->metric = put(at, n->metric);
+    }
 }
 
 static struct bf_condition *put_conditions(struct bf_conditions *out, const struct bf_conditions *c,
@@ -581,7 +385,7 @@ static const struct bf_trigger *put_trigger(struct bf_trigger *own, const struct
     return own;
 }
 
-/* The draft's filter has moved into the automation then. */
+/* The draft's filter and zone have moved into the automation then. */
 static struct bf_automation *build(const struct draft *d, const char *owner)
 {
     size_t spec_len;
@@ -589,6 +393,8 @@ static struct bf_automation *build(const struct draft *d, const char *owner)
     struct bf_automation *a = calloc(1, total_size(d, owner, spec_len));
     struct bf_trigger *own = (struct bf_trigger *)(a + 1);
     struct bf_condition *conditions;
+    struct bf_schedule *schedule;
+    struct bf_absence *absence;
     struct bf_action *actions;
     char *at;
 
@@ -600,7 +406,10 @@ static struct bf_automation *build(const struct draft *d, const char *owner)
     a->actions = actions = (struct bf_action *)(own + is_own(d));
     at = (char *)(actions + d->n_actions);
     conditions = put_conditions(&a->conditions, &d->conditions, &at);
+    a->schedule = schedule = put_schedule(d, &at);
+    a->absence = absence = put_absence(d, &at);
     a->filter = put_aligned(&at, d->filter, bf_filter_size(d->filter));
+    put_wait_texts(schedule, absence, &at);
     for (uint32_t i = 0; i < d->conditions.n_conditions; i++)
         conditions[i].metric = put(&at, conditions[i].metric);
     a->states = d->states;
@@ -644,8 +453,10 @@ int bf_automation_parse(const char *spec, size_t len, const char *id, uint64_t r
         if (!a)
             rc = bf_error_set(err, BF_ENOMEM, "no memory for an automation of %zu bytes", len);
     }
-    if (rc)
+    if (rc) {
         bf_filter_release(d.filter);
+        bf_schedule_release(&d.schedule);
+    }
     bf_arena_free(d.scratch);
     if (rc)
         return rc;
@@ -671,6 +482,7 @@ void bf_automation_unref(const struct bf_automation *a)
     if (!mine || atomic_fetch_sub_explicit(&mine->refs, 1, memory_order_acq_rel) != 1)
         return;
     bf_filter_release(mine->filter);
+    bf_schedule_release(mine->schedule);
     free(mine);
 }
 
@@ -681,6 +493,23 @@ static bool same_text(const char *a, const char *b)
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
+static bool same_schedule(const struct bf_schedule *a, const struct bf_schedule *b)
+{
+    if (!a || !b)
+        return a == b;
+    return a->minutes == b->minutes && a->hours == b->hours && a->days == b->days &&
+           a->months == b->months && a->weekdays == b->weekdays && a->any_day == b->any_day &&
+           a->any_weekday == b->any_weekday && same_text(a->zone_name, b->zone_name);
+}
+
+static bool same_absence(const struct bf_absence *a, const struct bf_absence *b)
+{
+    if (!a || !b)
+        return a == b;
+    return same_text(a->of, b->of) && same_text(a->metric, b->metric) && a->for_ms == b->for_ms &&
+           a->per_run == b->per_run;
+}
+
 bool bf_automation_same_matter(const struct bf_automation *a, const struct bf_automation *b)
 {
     return same_text(a->entity, b->entity) && same_text(a->project, b->project) &&
@@ -688,5 +517,6 @@ bool bf_automation_same_matter(const struct bf_automation *a, const struct bf_au
            strcmp(a->trigger->wire, b->trigger->wire) == 0 && a->states == b->states &&
            a->dry_run == b->dry_run && bf_limits_same(&a->limits, &b->limits) &&
            bf_conditions_same(&a->conditions, &b->conditions) &&
+           same_schedule(a->schedule, b->schedule) && same_absence(a->absence, b->absence) &&
            bf_filter_same(a->filter, b->filter);
 }

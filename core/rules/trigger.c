@@ -15,7 +15,7 @@
 #define NAMES                                                                                      \
     "CREATE_ARTIFACT, LINK_MODEL, UNLINK_ARTIFACT, ADD_ARTIFACT_ALIAS, ADD_ARTIFACT_TAG, "         \
     "REMOVE_ARTIFACT_TAG, ADD_COLLECTION_TAG, REMOVE_COLLECTION_TAG, RUN_METRIC, "                 \
-    "RUN_METRIC_CHANGE, RUN_METRIC_ZSCORE, RUN_STATE, RUN_ALERT"
+    "RUN_METRIC_CHANGE, RUN_METRIC_ZSCORE, RUN_STATE, RUN_ALERT, SCHEDULE, ABSENCE"
 
 static const struct bf_trigger triggers[] = {
     {"CREATE_ARTIFACT", "artifact.create", "CREATE_ARTIFACT", false, NULL},
@@ -32,6 +32,8 @@ static const struct bf_trigger triggers[] = {
     {"RUN_METRIC_ZSCORE", "run.metric", "RUN_METRIC_ZSCORE", false, "metric"},
     {"RUN_STATE", "run.state", "RUN_STATE", false, "state"},
     {"RUN_ALERT", "run.alert", "RUN_ALERT", false, NULL},
+    {"SCHEDULE", "schedule.tick", "SCHEDULE", false, NULL},
+    {"ABSENCE", "clock.advance", "ABSENCE", false, NULL},
 };
 
 const struct bf_trigger *bf_trigger_by_wire(const char *wire)
@@ -56,6 +58,11 @@ const struct bf_trigger *bf_trigger_of_event(const char *event_type, unsigned *a
 
 const char *bf_trigger_names(void) { return NAMES; }
 
+bool bf_is_of_run(const char *awaited)
+{
+    return strncmp(awaited, "run.", 4) == 0 || strcmp(awaited, "run") == 0;
+}
+
 bool bf_trigger_of_run(const struct bf_trigger *t) { return strncmp(t->event, "run.", 4) == 0; }
 
 /* Families whose types are W&B's, or the clock's. */
@@ -76,6 +83,9 @@ static int in_family(const char *type, const char *family, struct bf_error *err)
         t = bf_trigger_of_event(type, &at);
     if (t)
         return bf_error_set(err, BF_ECONFIG, "use %s, which is the trigger for %s", t->wire, type);
+    if (strcmp(type, "run.heartbeat") == 0)
+        return bf_error_set(err, BF_ECONFIG, "there is no trigger for run.heartbeat; ABSENCE fires"
+                                             " when it stays away");
     return bf_error_set(err, BF_ECONFIG, "there is no trigger for %.40s; of \"%s\" there are others"
                         " among " NAMES ", and types of your own such as \"ci.finished\"", type,
                         family);

@@ -27,6 +27,8 @@ const struct bf_trigger *bf_trigger_by_wire(const char *wire);  /* NULL if there
 /* The rows for an event type: call with *at = 0; NULL at the end. */
 const struct bf_trigger *bf_trigger_of_event(const char *event_type, unsigned *at);
 bool bf_trigger_of_run(const struct bf_trigger *t);     /* it fires on what a run did */
+/* Whether what an ABSENCE waits for is a run's: "run.metric", or "run" for any of them. */
+bool bf_is_of_run(const char *awaited);
 const char *bf_trigger_names(void);     /* "CREATE_ARTIFACT, …": of those in the table */
 /* Whether a type may be a trigger by itself; else words that say what to use. */
 int bf_trigger_check_type(const char *type, struct bf_error *err);

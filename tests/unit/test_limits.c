@@ -38,7 +38,8 @@ TEST(once_per_run_and_day_is_on_for_metrics_and_states_alone)
         {"RUN_METRIC", 24 * HOUR_MS, "run"},        {"RUN_METRIC_CHANGE", 24 * HOUR_MS, "run"},
         {"RUN_METRIC_ZSCORE", 24 * HOUR_MS, "run"}, {"RUN_STATE", 24 * HOUR_MS, "run"},
         {"RUN_ALERT", 0, "run"},                    {"LINK_MODEL", 0, "automation"},
-        {"ci.done", 0, "automation"},
+        {"ci.done", 0, "automation"},               {"SCHEDULE", 0, "automation"},
+        {"ABSENCE", 0, "automation"},
     };
 
     for (size_t i = 0; i < BF_COUNT(rows); i++) {
@@ -133,6 +134,8 @@ static const struct {
      "must be what matches of RUN_STATE are counted by: \"automation\", \"run\", \"project\""},
     {"LINK_MODEL", "{\"matches\":{\"count\":2,\"within\":\"1h\",\"per\":\"run\"}}", "matches.per",
      "LINK_MODEL are counted by: \"automation\", \"project\", \"collection\""},
+    {"SCHEDULE", "{\"matches\":{\"count\":2,\"within\":\"1h\",\"per\":\"run\"}}", "matches.per",
+     "SCHEDULE are counted by: \"automation\""},
     {"ci.done", "{\"matches\":{\"count\":2,\"within\":\"1h\",\"per\":1}}", "matches.per",
      "\"automation\", \"run\", \"project\", \"collection\""},
 };

@@ -21,11 +21,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct bf_arena *a = bf_arena_new(64 * 1024 * 1024);
     char *text = fuzz_text(data, size), *rest = text, *given = fuzz_part(&rest);
     const struct bf_json *root = bf_json_parse(a, given, strlen(given), NULL);
+    static const char *const types[] = {"artifact.link", "run.alert", "ci.done"};
     const struct bf_filter *f;
     struct bf_error err = {0};
 
-    if (root) {
-        if (bf_filter_parse(a, root, "artifact.link", &f, &err) == 0) {
+    for (size_t i = 0; root && i < sizeof(types) / sizeof(types[0]); i++) {
+        if (bf_filter_parse(a, root, types[i], &f, &err) == 0) {
+            CLAIM(bf_filter_same(f, f));
             match(a, f, rest);
             bf_filter_release(f);
         } else {

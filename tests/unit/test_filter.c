@@ -132,6 +132,16 @@ static const struct {
     {"ci.done", "{\"data.\":\"x\"}", "data.", "unknown field"},
     {"ci.done", "{\"database\":\"x\"}", "database", "unknown field"},
     {"collection.tag.add", "{\"metadata.a\":1}", "metadata.a", "unknown field"},
+    {"run.state", "{\"alias\":\"x\"}", "alias",
+     "those of run.state are display_name, run_id, username, state, tags, group, job_type, config.KEY, "
+     "project_name, entity, author, source, data.PATH"},
+    {"run.state", "{\"collection_name\":\"x\"}", "collection_name", "unknown field"},
+    {"run.state", "{\"alert_title\":\"x\"}", "alert_title", "unknown field"},
+    {"run.state", "{\"config\":1}", "config", "config.KEY"},
+    {"run.state", "{\"tags\":{\"$in\":[1]}}", "tags.$in[0]", "must be a string"},
+    {"run.state", "{\"state\":{\"$size\":1}}", "state.$size", "state is a text"},
+    {"artifact.link", "{\"display_name\":\"x\"}", "display_name", "unknown field"},
+    {"ci.done", "{\"name\":\"x\"}", "name", "unknown field"},
     {"artifact.link", "{\"alias\":7}", "alias", "must be a string, not a number"},
     {"artifact.link", "{\"alias\":{}}", "alias", "no operator"},
     {"artifact.link", "{\"alias\":{\"$eq\":[\"a\"]}}", "alias.$eq", "must be a string"},
@@ -250,6 +260,12 @@ TEST(the_reach_is_that_of_the_slowest_pattern_on_long_texts)
     parse(a, "{\"data.x\":{\"$regex\":\"a\"},\"metadata.y\":{\"$regex\":\"a{200}\"}}", "ci.done", &f);
     CHECK(bf_filter_reach(f) >= 256 && bf_filter_reach(f) < 4096);
     bf_filter_release(f);
+    parse(a, "{\"alert_title\":{\"$regex\":\"a{200}\"}}", "run.alert", &f);
+    CHECK(bf_filter_reach(f) == SIZE_MAX);
+    bf_filter_release(f);
+    parse(a, "{\"alert_text\":{\"$regex\":\"a{200}\"}}", "run.alert", &f);
+    CHECK(bf_filter_reach(f) < 4096);
+    bf_filter_release(f);
     CHECK(bf_filter_reach(NULL) == SIZE_MAX);
     bf_arena_free(a);
 }
@@ -324,7 +340,7 @@ TEST(literals_are_all_that_the_field_can_be)
     "\"f\":10.0,\"empty\":[],\"list\":[1,\"x\",[5]],\"alerts\":[{\"labels\":{\"severity\":\"page\"}}," \
     "{\"labels\":{\"severity\":\"info\"}},7],\"deep\":{\"er\":{\"st\":\"\"}}}}"
 
-static const struct {
+static const struct typed {
     const char *filter;
     bool match;
 } typed[] = {
@@ -415,26 +431,118 @@ static const struct {
     {"{\"artifact_type\":{\"$exists\":false}}", true},
 };
 
-TEST(values_compare_by_their_type)
+/* Holds each filter against the same event. */
+static void check_typed(const char *text, enum bf_origin origin, const char *type,
+                        const struct typed *all, size_t n)
 {
     struct bf_arena *a = bf_arena_new(1 << 20);
     struct bf_envelope *e;
 
-    if (bf_envelope_parse(a, CUSTOM, strlen(CUSTOM), BF_FROM_OUTSIDE, &e, &err))
+    if (bf_envelope_parse(a, text, strlen(text), origin, &e, &err))
         test_failed(__FILE__, __LINE__, "%s: %s", err.field, err.words);
-    for (size_t i = 0; i < BF_COUNT(typed); i++) {
+    for (size_t i = 0; i < n; i++) {
         struct bf_subject s = {.event = e, .arena = a};
         const struct bf_filter *f;
 
-        if (parse(a, typed[i].filter, "ci.done", &f))
-            test_failed(__FILE__, __LINE__, "%s\n  %s: %s", typed[i].filter, err.field, err.words);
-        if (bf_filter_match(f, &s) != typed[i].match)
-            test_failed(__FILE__, __LINE__, "%s gives %d", typed[i].filter, !typed[i].match);
+        if (parse(a, all[i].filter, type, &f))
+            test_failed(__FILE__, __LINE__, "%s\n  %s: %s", all[i].filter, err.field, err.words);
+        if (bf_filter_match(f, &s) != all[i].match)
+            test_failed(__FILE__, __LINE__, "%s gives %d", all[i].filter, !all[i].match);
         bf_filter_release(f);
     }
     bf_envelope_unref(e);
     bf_arena_free(a);
 }
+
+TEST(values_compare_by_their_type)
+{
+    check_typed(CUSTOM, BF_FROM_OUTSIDE, "ci.done", typed, BF_COUNT(typed));
+}
+
+/* ---- runs ---- */
+
+#define RUN                                                                                        \
+    "\"entity\":\"acme\",\"project\":\"vision\",\"author\":\"bot\",\"run\":{\"id\":\"r7\",\"name\":\"exp-7\"," \
+    "\"state\":\"RUNNING\",\"user\":\"ana\",\"tags\":[\"big\",\"gpu\"],\"group\":\"g1\",\"job_type\":\"train\"," \
+    "\"config\":{\"lr\":{\"desc\":null,\"value\":0.1},\"plain\":3,\"model\":{\"value\":{\"depth\":5,"     \
+    "\"sizes\":[1,2]}},\"own\":{\"value\":{\"value\":1}},\"deep\":{\"er\":{\"value\":9}},\"a.b\":{\"value\":2}," \
+    "\"none\":{\"value\":null}}}"
+
+static const struct typed of_run[] = {
+    {"{\"display_name\":\"exp-7\"}", true},
+    {"{\"name\":{\"$contains\":\"exp\"},\"run_name\":{\"$regex\":\"^exp-[0-9]$\"}}", true},
+    {"{\"display_name\":\"r7\"}", false},
+    {"{\"run_id\":\"r7\"}", true},
+    {"{\"username\":\"ana\",\"user\":\"ana\",\"run_user\":\"ana\"}", true},
+    {"{\"username\":\"bot\"}", false},      /* who made the run, not who sent the event */
+    {"{\"author\":\"bot\"}", true},
+    {"{\"state\":\"RUNNING\"}", true},
+    {"{\"state\":{\"$in\":[\"FAILED\",\"FINISHED\"]}}", false},
+    {"{\"tags\":\"gpu\",\"run_tags\":{\"$all\":[\"big\",\"gpu\"]}}", true},
+    {"{\"tags\":{\"$size\":1}}", false},
+    {"{\"group\":\"g1\",\"job_type\":\"train\"}", true},
+    {"{\"project_name\":\"vision\",\"entity\":\"acme\"}", true},
+    {"{\"config.plain\":3}", true},
+    {"{\"config.lr\":0.1}", true},
+    {"{\"config.lr.value\":0.1}", true},
+    {"{\"config.lr\":{\"$lt\":0.1}}", false},
+    {"{\"config.lr\":{\"$ne\":0.1}}", false},
+    {"{\"config.lr\":{\"$exists\":true}}", true},
+    {"{\"config.lr.desc\":null}", true},
+    {"{\"config.model.depth\":{\"$gte\":5}}", true},
+    {"{\"config.model.value.depth\":5}", true},
+    {"{\"config.model.sizes\":2}", true},
+    {"{\"config.own\":1}", false},            /* it is looked into once */
+    {"{\"config.own.value\":1}", true},
+    {"{\"config.deep.er\":9}", false},        /* and at the top only, as wandb wraps it */
+    {"{\"config.deep.er.value\":9}", true},
+    {"{\"config.a.b\":2}", true},
+    {"{\"config.none\":null}", true},
+    {"{\"config.gone\":{\"$exists\":false}}", true},
+    {"{\"config.lr.valu\":{\"$exists\":true}}", false},
+};
+
+TEST(a_run_is_asked_for_its_name_state_and_config)
+{
+    check_typed("{\"type\":\"run.state\"," RUN "}", BF_FROM_OUTSIDE, "run.state", of_run,
+                BF_COUNT(of_run));
+    check_typed("{\"type\":\"run.metric\",\"metrics\":[{\"name\":\"loss\",\"value\":1}]," RUN "}",
+                BF_FROM_OUTSIDE, "run.metric", of_run, BF_COUNT(of_run));
+    check_typed("{\"type\":\"run.heartbeat\"," RUN "}", BF_FROM_OUTSIDE, "run.*", of_run,
+                BF_COUNT(of_run));
+}
+
+static const struct typed of_alert[] = {
+    {"{\"alert_title\":\"low\"}", true},
+    {"{\"alert_text\":{\"$contains\":\"accuracy\"},\"alert_level\":{\"$in\":[\"WARN\",\"ERROR\"]}}", true},
+    {"{\"alert_level\":\"INFO\"}", false},
+    {"{\"name\":\"exp-7\",\"tags\":\"gpu\"}", true},
+};
+
+TEST(an_alert_is_asked_for_what_it_says_and_its_run)
+{
+    check_typed("{\"type\":\"run.alert\",\"alert\":{\"title\":\"low\",\"text\":\"accuracy is low\","
+                "\"level\":\"WARN\"}," RUN "}", BF_FROM_OUTSIDE, "run.alert", of_alert,
+                BF_COUNT(of_alert));
+}
+
+static const struct typed of_both[] = {
+    {"{\"tags\":\"gold\"}", true},          /* the artifact's ... */
+    {"{\"tags\":\"gpu\"}", false},
+    {"{\"run_tags\":\"gpu\"}", true},       /* ... and the run's */
+    {"{\"username\":\"bot\"}", true},       /* whose action it was ... */
+    {"{\"run_user\":\"ana\"}", true},       /* ... and who made the run */
+    {"{\"display_name\":\"exp-7\",\"run_name\":\"exp-7\",\"run_id\":\"r7\"}", true},
+    {"{\"state\":\"RUNNING\",\"group\":\"g1\",\"config.lr\":0.1}", true},
+    {"{\"alert_title\":{\"$exists\":false}}", true},
+};
+
+TEST(a_custom_event_may_carry_a_run_beside_an_artifact)
+{
+    check_typed("{\"type\":\"ci.done\",\"artifact\":{\"version\":\"v1\",\"tags\":[\"gold\"]}," RUN "}",
+                BF_FROM_OUTSIDE, "ci.done", of_both, BF_COUNT(of_both));
+}
+
 
 /* ---- against an evaluator that knows nothing of nodes ---- */
 

@@ -186,7 +186,7 @@ static const struct bf_verb automation_verbs[] = {
      "    … --states FAILED            … --absent 30m --of run.metric --metric loss --per run\n"
      "\n"
      "A filter compares fields of the event, such as alias, tag, collection_name, author, metadata.KEY\n"
-     "or data.PATH, with a value or by $eq $ne $gt $gte $lt $lte $in $nin $exists $contains $regex $all\n"
+     "or data.PATH, and of a run display_name, username, state, tags, group or config.KEY, with a value or by $eq $ne $gt $gte $lt $lte $in $nin $exists $contains $regex $all\n"
      "$size, and joins such by $and $or $nor $not.  A payload has ${alias}, ${artifact_version_string},\n"
      "${event_author}, ${project_name}, ${data.PATH} and more; ${json:data.PATH} keeps a number a number.\n"
      "What is unknown is refused with all that there is.\n"

@@ -149,6 +149,8 @@ static void print_defaults(struct bf_buf *b, const struct bf_automation_row *row
         bf_buf_adds(b, ",\"description\":\"\"");
     if (spec && !bf_json_get(spec, "enabled"))
         bf_buf_adds(b, ",\"enabled\":true");
+    if (spec && !bf_json_get(spec, "dry_run"))
+        bf_buf_adds(b, ",\"dry_run\":false");
     bf_arena_free(a);
 }
 

@@ -91,6 +91,28 @@ automation "a collection without project" 400 scope.project \
 automation "an unknown trigger" 400 event.type "$(spec '.event.type = "ADD_ARTEFACT"')"
 automation "an unknown field in the filter" 400 event.filter.alais "$(spec '.event.filter = {alais: "x"}')"
 automation "an unknown operator" 400 'event.filter.alias.$is' "$(spec '.event.filter = {alias: {"$is": "x"}}')"
+on() { spec ".event = {type: \"$1\", filter: $2}"; }
+THRESHOLD='{name: "loss", agg_op: "MAX", window_size: 5, cmp_op: "$gt", threshold: 1}'
+metric() { on RUN_METRIC "{run_metric_filter: {threshold_filter: ($THRESHOLD | $1)}}"; }
+P=event.filter.run_metric_filter.threshold_filter
+automation "a window of nothing" 400 $P.window_size "$(metric '.window_size = 0')"
+automation "a window too large" 400 $P.window_size "$(metric '.window_size = 100001')"
+automation "an unknown aggregation" 400 $P.agg_op "$(metric '.agg_op = "MEDIAN"')"
+automation "a threshold that is no number" 400 $P.threshold "$(metric '.threshold = "NaN"')"
+automation "a metric without a name" 400 $P.name "$(metric '.name = ""')"
+automation "a misspelt member" 400 $P.windw_size "$(metric '.windw_size = 5')"
+automation "no condition" 400 event.filter "$(on RUN_METRIC null)"
+automation "no states" 400 event.filter.run_state_filter.states \
+    "$(on RUN_STATE '{run_state_filter: {states: []}}')"
+automation "killed runs" 400 "event.filter.run_state_filter.states[0]" \
+    "$(on RUN_STATE '{run_state_filter: {states: ["KILLED"]}}')"
+automation "a date that never comes" 400 event.filter.cron "$(on SCHEDULE '{cron: "0 0 30 2 *"}')"
+automation "an unknown time zone" 400 event.filter.time_zone \
+    "$(on SCHEDULE '{cron: "0 9 * * *", time_zone: "Mars/Olympus"}')"
+automation "an absence of nothing" 400 event.filter.for "$(on ABSENCE '{of: "run", for: "0s"}')"
+automation "a rate without its time" 400 limits.rate.within "$(spec '.limits = {rate: {count: 5}}')"
+automation "a limit of a run where there is none" 400 limits.per_run "$(spec '.limits = {per_run: "1h"}')"
+automation "a way out of no limit" 400 limits.over "$(spec '.limits = {over: "skip"}')"
 automation "no actions" 400 actions "$(spec '.actions = []')"
 automation "an unknown integration" 400 "actions[0].integration" \
     "$(spec '.actions[0].integration = "01ARZ3NDEKTSV4RRFFQ69G5FAV"')"

@@ -138,6 +138,27 @@ is "an ordinary one without" \
     "201 null"
 clear_all
 
+# --- runs and clocks, as W&B's client sends them and by hand
+
+is "a threshold, as the client sends it" "$(fire_on threshold RUN_METRIC "$(jq -c . <<'END'
+"{\"run_filter\":\"{\\\"$and\\\":[{\\\"display_name\\\":{\\\"$contains\\\":\\\"exp\\\"}}]}\",\"run_metric_filter\":{\"threshold_filter\":{\"name\":\"eval/loss\",\"agg_op\":\"AVERAGE\",\"window_size\":5,\"cmp_op\":\"$gt\",\"threshold\":0.25}},\"metric_filter\":null}"
+END
+)")" "201 "
+is "is kept as it was sent" "$(jq -r '.event.filter | fromjson | .run_filter' "$tmp/answer")" \
+    '{"$and":[{"display_name":{"$contains":"exp"}}]}'
+is "a dry run says that it is none" "$(jq .dry_run "$tmp/answer")" false
+fire_on change RUN_METRIC_CHANGE '{"run_filter": "{\"$and\":[]}", "run_metric_filter": {"change_filter": {"name": "acc", "agg_op": "AVERAGE", "current_window_size": 4, "change_amount": 0.1, "prior_window_size": 4, "change_type": "RELATIVE", "change_dir": "DECREASE"}}, "metric_filter": null}' >"$tmp/made"
+fire_on zscore RUN_METRIC_ZSCORE '{"run_metric_filter": {"zscore_filter": {"name": "grad", "window_size": 30, "threshold": 2.5, "change_dir": "ANY"}}}' >>"$tmp/made"
+fire_on both RUN_METRIC '{"run_metric_filter": {"$and": [{"threshold_filter": {"name": "accuracy", "cmp_op": "$gt", "threshold": 0.95}}, {"threshold_filter": {"name": "loss", "cmp_op": "$lt", "threshold": 0.1}}]}}' >>"$tmp/made"
+fire_on state RUN_STATE '{"run_filter": "{\"$and\":[]}", "run_state_filter": {"states": ["FAILED", "FINISHED"]}}' >>"$tmp/made"
+fire_on alert RUN_ALERT '{"alert_level": "ERROR"}' >>"$tmp/made"
+fire_on schedule SCHEDULE '{"cron": "0 9 * * mon-fri", "time_zone": "Europe/Berlin"}' >>"$tmp/made"
+fire_on absence ABSENCE '{"of": "run.metric", "metric": "loss", "for": "30m", "run_filter": {"group": "g"}}' >>"$tmp/made"
+is "every trigger of runs and clocks is taken" "$(sort -u "$tmp/made")" "201 "
+is "and listed by its name" \
+    "$(api GET '/api/v1/automations?event_type=ABSENCE' | jq -r '.items[].event.filter.metric')" loss
+clear_all
+
 # --- what is refused, with words that help
 
 is "W&B's name for it" "$(fire_on x artifact.alias.add)" "400 event.type"

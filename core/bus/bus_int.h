@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "core/bus/bus.h"
+#include "core/bus/runs.h"
 #include "core/outbox/skipped.h"
 
 /* Executions that one batch has added, told to the courier after the commit. */
@@ -27,6 +28,7 @@ struct bf_bus {
     bool healthy;
     uint16_t hub;
     struct bf_rules *rules;
+    struct bf_runs *runs;
     atomic_size_t n_automations;
     struct bf_arena *scratch;
     struct executions added;

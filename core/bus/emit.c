@@ -106,7 +106,8 @@ int bf_bus_write_suppressed(struct bf_tx *tx)
 
 static int decide(struct bf_tx *tx, struct bf_envelope *e)
 {
-    struct bf_record record = {.event = e};
+    struct bf_record record = {
+        .event = e, .run = e->run, .points = e->points, .n_points = e->n_points};
     const struct bf_firing *firings;
     size_t n = bf_rules_judge(tx->bus->rules, &record, &firings);
     int rc = BF_OK;

@@ -20,12 +20,13 @@
 struct mark {
     uint64_t seq;
     uint64_t number;
+    uint64_t run;
     size_t n_added;
 };
 
 static struct mark mark_of(const struct bf_bus *bus)
 {
-    return (struct mark){bus->last_seq, bus->last_number, bus->added.n};
+    return (struct mark){bus->last_seq, bus->last_number, bf_runs_last(bus->runs), bus->added.n};
 }
 
 static void forget_added(struct bf_bus *bus, size_t keep)
@@ -38,6 +39,7 @@ static void back_to(struct bf_bus *bus, struct mark m)
 {
     bus->last_seq = m.seq;
     bus->last_number = m.number;
+    bf_runs_undo(bus->runs, m.run);
     forget_added(bus, m.n_added);
     bf_suppressions_drop(bus->suppressed);
 }
@@ -263,6 +265,7 @@ static int commit(struct bf_bus *bus, struct bf_error *err)
         return bf_error_set(err, BF_EIO, "the store cannot commit: %s", bf_db_words(bus->db));
     bf_histogram_add(&bus->stats.commit, now_us() - begun);
     bf_count(&bus->stats.executions, bus->added.n);
+    bf_runs_settle(bus->runs);
     if (bus->added.n && bus->hooks.enqueued)
         bus->hooks.enqueued(bus->hooks.arg, bus->added.items, bus->added.n);
     forget_added(bus, 0);
@@ -340,12 +343,15 @@ int bf_bus_open(struct bf_db *db, const struct bf_clock *clock, struct bf_log *l
     bus->queue = bf_queue_new(BF_BUS_QUEUE_MAX);
     bus->rules = bf_rules_new();
     bus->suppressed = bf_suppressions_new();
+    bus->runs = bf_runs_new();
     bus->scratch = bf_arena_new(SCRATCH_MAX);
     rc = bf_db_migrate(db, "bus", bf_bus_schema, err);
     if (!rc)
         rc = bf_db_migrate(db, "outbox", bf_outbox_schema, err);
     if (!rc)
         rc = bf_journal_open(bus, err);
+    if (!rc)
+        rc = bf_runs_open(bus->runs, db, err);
     if (!rc)
         rc = bf_outbox_recover(db, bf_bus_now(bus), err);
     if (!rc)
@@ -386,6 +392,7 @@ void bf_bus_close(struct bf_bus *bus)
     bf_queue_free(bus->queue);
     bf_rules_free(bus->rules);
     bf_suppressions_free(bus->suppressed);
+    bf_runs_free(bus->runs);
     bf_arena_free(bus->scratch);
     pthread_mutex_destroy(&bus->time_lock);
     free(bus);

@@ -12,6 +12,7 @@
 
 #include "core/base/base.h"
 #include "core/base/crypto.h"
+#include "core/bus/journal_row.h"
 
 const char *const bf_bus_schema[] = {
     "CREATE TABLE hub (name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL)",
@@ -86,6 +87,27 @@ const char *const bf_bus_schema[] = {
     " seq INTEGER NOT NULL,"
     " was TEXT,"
     " PRIMARY KEY (entity, seq))",
+    /* Runs, see runs.h.  What a run's events are made of is numbered within it. */
+    "CREATE TABLE runs ("
+    " number INTEGER PRIMARY KEY,"
+    " entity TEXT NOT NULL,"
+    " project TEXT NOT NULL,"
+    " run TEXT NOT NULL,"
+    " state TEXT,"
+    " watched INTEGER,"
+    " series BLOB,"
+    " series_seq INTEGER NOT NULL DEFAULT 0,"
+    " UNIQUE (entity, project, run))",
+    "CREATE INDEX runs_by_project ON runs (entity, project, number)",
+    "CREATE INDEX runs_watched ON runs (watched) WHERE watched IS NOT NULL",
+    "CREATE TABLE run_words ("
+    " run INTEGER NOT NULL,"
+    " first INTEGER NOT NULL,"
+    " words BLOB NOT NULL,"
+    " PRIMARY KEY (run, first))",
+    "ALTER TABLE journal ADD COLUMN run INTEGER",
+    "ALTER TABLE journal ADD COLUMN points BLOB",
+    "CREATE INDEX journal_by_run ON journal (run) WHERE run IS NOT NULL",
     NULL};
 
 /* The 16 bits that tell this hub's ids from another's: drawn once, kept for ever. */
@@ -172,8 +194,12 @@ static int insert(struct bf_tx *tx, const struct bf_envelope *e, uint64_t seq)
 {
     struct bf_query *q = bf_db_query(
         tx->db, "INSERT INTO journal (seq, entity, type, received, hops, project, collection,"
-                " body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+                " body, run, points) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    struct bf_buf points;
+    int rc;
 
+    bf_buf_init(&points, BF_EVENT_MAX);
+    bf_row_print_order(e, &points);
     bf_query_int(q, 1, (int64_t)seq);
     bf_query_text(q, 2, e->entity);
     bf_query_text(q, 3, e->type);
@@ -182,21 +208,19 @@ static int insert(struct bf_tx *tx, const struct bf_envelope *e, uint64_t seq)
     bf_query_text(q, 6, e->project);
     bf_query_text(q, 7, e->collection);
     bf_query_textn(q, 8, e->text, e->text_len);
-    return bf_query_run(q);
-}
-
-static void place(struct bf_envelope *e, uint16_t hub, uint64_t seq, int64_t received_ms)
-{
-    e->seq = seq;
-    e->received_ms = received_ms;
-    if (e->time_ms == 0)
-        e->time_ms = received_ms;
-    bf_id_number(e->id, received_ms, hub, seq);
+    if (e->run)
+        bf_query_int(q, 9, (int64_t)e->run);
+    if (points.len)
+        bf_query_blob(q, 10, points.data, points.len);
+    rc = bf_query_run(q);
+    bf_buf_fini(&points);
+    return rc;
 }
 
 int bf_journal_append(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt *out)
 {
     uint64_t seq = tx->bus->last_seq + 1;
+    struct bf_run *run = NULL;
     int rc = 1;
 
     *out = (struct bf_receipt){.duplicate = false};
@@ -204,19 +228,23 @@ int bf_journal_append(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt
         rc = take_key(tx, e, seq, out);
     if (rc != 1)
         return rc;
-    rc = insert(tx, e, seq);
+    rc = bf_runs_take(tx, e, seq, &run);
+    if (!rc)
+        rc = insert(tx, e, seq);
     if (rc)
         return rc;
     tx->bus->last_seq = seq;
-    place(e, tx->bus->hub, seq, tx->now_ms);
+    bf_row_place(e, tx->bus->hub, seq, tx->now_ms);
     memcpy(out->id, e->id, sizeof(out->id));
-    return BF_OK;
+    return run ? bf_runs_note(tx, run, e) : BF_OK;
 }
 
 int bf_journal_read(struct bf_db *db, uint16_t hub, uint64_t seq, struct bf_arena *scratch,
                     struct bf_envelope **out, struct bf_error *err)
 {
-    struct bf_query *q = bf_db_query(db, "SELECT received, body, hops FROM journal WHERE seq = ?");
+    struct bf_query *q =
+        bf_db_query(db, "SELECT " BF_ROW_COLUMNS " FROM journal WHERE seq = ?");
+    struct bf_row row;
     int rc;
 
     bf_query_int(q, 1, (int64_t)seq);
@@ -226,12 +254,8 @@ int bf_journal_read(struct bf_db *db, uint16_t hub, uint64_t seq, struct bf_aren
     if (rc == 0)
         return bf_error_set(err, BF_ENOENT, "the journal does not hold event %llu (any more)",
                             (unsigned long long)seq);
-    rc = bf_envelope_parse(scratch, bf_query_col_text(q, 1), bf_query_col_len(q, 1), BF_FROM_HUB,
-                           out, err);
-    if (!rc) {
-        (*out)->hops = (uint32_t)bf_query_col_int(q, 2);
-        place(*out, hub, seq, bf_query_col_int(q, 0));
-    }
+    row = bf_row_of(q);
+    rc = bf_row_read(&row, hub, scratch, out, err);
     bf_query_end(q);
     return rc;
 }

@@ -60,6 +60,7 @@ struct bf_envelope {
     int64_t time_ms;            /* the event's own time; `received` if it gave none, 0 until then */
     /* Given by the engine when it is appended to the journal, 0 and "" before. */
     uint64_t seq;
+    uint64_t run;               /* number of its run in this hub; 0: it has none, or an unknown one */
     int64_t received_ms;
     char id[BF_ID_LEN + 1];
 };

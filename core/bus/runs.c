@@ -1,0 +1,636 @@
+/* runs.c - runs in memory and in their tables. */
+#include "core/bus/runs.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/base.h"
+#include "core/base/map.h"
+#include "core/bus/bus_int.h"
+#include "core/bus/journal_row.h"
+#include "core/bus/words.h"
+
+#define FEW 8                   /* series that are looked through one by one */
+
+/* A text that many runs have: the name of a metric. */
+struct shared {
+    unsigned refs;
+    uint32_t hash;
+    size_t len;
+    char text[];
+};
+
+struct series {
+    struct shared *name;
+    int64_t step;               /* the last one, if it has any */
+    uint64_t value_seq;         /* the last event with a finite value in order; 0: none */
+    bool has_step;
+};
+
+enum state { OTHER, RUNNING, CRASHED };
+
+struct bf_run {
+    struct bf_run *newer, *older;       /* by their last use */
+    char *key;
+    uint64_t number;
+    uint64_t batch;             /* that touched it last */
+    enum state state;
+    char *state_text;           /* NULL: it has told none */
+    uint32_t n_series;
+    uint32_t n_stored;          /* series whose names are in run_words */
+    uint32_t *index;            /* of more than FEW: by hash, numbers of series from 1 */
+    uint32_t index_size;        /* a power of two */
+    uint32_t n_words;           /* in run_words */
+    unsigned behind;            /* events with points that the row of steps does not know */
+    struct series *series;
+    size_t bytes;
+};
+
+struct bf_runs {
+    struct bf_map *by_key;
+    struct bf_map *shared;
+    struct bf_run ends;         /* newer: the newest; older: the oldest */
+    struct bf_run **touched;    /* by the open batch */
+    size_t n_touched;
+    size_t cap;
+    uint64_t batch;
+    uint64_t last;
+    size_t bytes;
+};
+
+
+/* --- memory -------------------------------------------------------------------------- */
+
+static struct shared *share(struct bf_runs *r, const char *text, size_t len)
+{
+    struct shared *s = bf_map_get_len(r->shared, text, len);
+
+    if (s) {
+        s->refs++;
+        return s;
+    }
+    s = bf_zalloc(sizeof(*s) + len + 1);
+    s->refs = 1;
+    s->hash = (uint32_t)bf_hash64(text, len);
+    s->len = len;
+    memcpy(s->text, text, len);
+    bf_map_set(r->shared, s->text, s);
+    return s;
+}
+
+static void let_go(struct bf_runs *r, struct shared *s)
+{
+    if (--s->refs)
+        return;
+    bf_map_remove(r->shared, s->text);
+    free(s);
+}
+
+static void take_out(struct bf_run *run)
+{
+    run->newer->older = run->older;
+    run->older->newer = run->newer;
+}
+
+static void put_first(struct bf_runs *r, struct bf_run *run)
+{
+    run->older = r->ends.older;
+    run->newer = &r->ends;
+    run->older->newer = run;
+    r->ends.older = run;
+}
+
+static void free_run(struct bf_runs *r, struct bf_run *run)
+{
+    for (uint32_t i = 0; i < run->n_series; i++)
+        let_go(r, run->series[i].name);
+    free(run->series);
+    free(run->index);
+    free(run->state_text);
+    free(run->key);
+    free(run);
+}
+
+static void drop(struct bf_runs *r, struct bf_run *run)
+{
+    take_out(run);
+    bf_map_remove(r->by_key, run->key);
+    r->bytes -= run->bytes;
+    free_run(r, run);
+}
+
+/* About what it takes, its place in the map and what the allocator keeps included. */
+static size_t size_of(const struct bf_run *run)
+{
+    return sizeof(*run) + 2 * strlen(run->key) + 128 + run->index_size * sizeof(*run->index) +
+           run->n_series * (sizeof(struct series) + 16);
+}
+
+static void weigh(struct bf_runs *r, struct bf_run *run)
+{
+    r->bytes -= run->bytes;
+    run->bytes = size_of(run);
+    r->bytes += run->bytes;
+}
+
+struct bf_runs *bf_runs_new(void)
+{
+    struct bf_runs *r = bf_new(struct bf_runs);
+
+    r->by_key = bf_map_new();
+    r->shared = bf_map_new();
+    r->ends.newer = r->ends.older = &r->ends;
+    r->batch = 1;
+    return r;
+}
+
+void bf_runs_free(struct bf_runs *r)
+{
+    if (!r)
+        return;
+    while (r->ends.older != &r->ends)
+        drop(r, r->ends.older);
+    bf_map_free(r->by_key);
+    bf_map_free(r->shared);
+    free(r->touched);
+    free(r);
+}
+
+static void touch(struct bf_runs *r, struct bf_run *run)
+{
+    take_out(run);
+    put_first(r, run);
+    if (run->batch == r->batch)
+        return;
+    run->batch = r->batch;
+    if (r->n_touched == r->cap) {
+        r->cap = r->cap ? r->cap * 2 : 64;
+        r->touched = bf_zrealloc(r->touched, r->cap * sizeof(struct bf_run *));
+    }
+    r->touched[r->n_touched++] = run;
+}
+
+uint64_t bf_runs_last(const struct bf_runs *r) { return r->last; }
+
+static void next_batch(struct bf_runs *r)
+{
+    r->n_touched = 0;
+    r->batch++;
+}
+
+void bf_runs_undo(struct bf_runs *r, uint64_t last)
+{
+    for (size_t i = 0; i < r->n_touched; i++)
+        drop(r, r->touched[i]);
+    next_batch(r);
+    r->last = last;
+}
+
+void bf_runs_settle(struct bf_runs *r)
+{
+    next_batch(r);
+    while (r->bytes > BF_RUNS_BYTES && r->ends.newer != r->ends.older)
+        drop(r, r->ends.newer);
+}
+
+
+/* --- series -------------------------------------------------------------------------- */
+
+static bool is_named(const struct series *s, const char *name, size_t len)
+{
+    return s->name->len == len && memcmp(s->name->text, name, len) == 0;
+}
+
+static void index_one(struct bf_run *run, uint32_t i)
+{
+    uint32_t at = run->series[i].name->hash;
+
+    while (run->index[at & (run->index_size - 1)])
+        at++;
+    run->index[at & (run->index_size - 1)] = i + 1;
+}
+
+static void index_series(struct bf_run *run)
+{
+    if (run->n_series <= FEW)
+        return;
+    if (run->n_series * 2 <= run->index_size) {
+        index_one(run, run->n_series - 1);
+        return;
+    }
+    free(run->index);
+    run->index_size = 4 * FEW;
+    while (run->index_size < run->n_series * 4)
+        run->index_size *= 2;
+    run->index = bf_zalloc(run->index_size * sizeof(*run->index));
+    for (uint32_t i = 0; i < run->n_series; i++)
+        index_one(run, i);
+}
+
+/* Events name the metrics of a run in the same order again and again, so `guess` is mostly right. */
+static struct series *find_series(const struct bf_run *run, const char *name, size_t len,
+                                  uint32_t guess)
+{
+    uint32_t at;
+
+    if (guess < run->n_series && is_named(&run->series[guess], name, len))
+        return &run->series[guess];
+    if (!run->index) {
+        for (uint32_t i = 0; i < run->n_series; i++)
+            if (is_named(&run->series[i], name, len))
+                return &run->series[i];
+        return NULL;
+    }
+    at = (uint32_t)bf_hash64(name, len);
+    for (uint32_t i; (i = run->index[at & (run->index_size - 1)]); at++)
+        if (is_named(&run->series[i - 1], name, len))
+            return &run->series[i - 1];
+    return NULL;
+}
+
+/* NULL if the run has too many. */
+static struct series *add_series(struct bf_runs *r, struct bf_run *run, const char *name,
+                                 size_t len)
+{
+    uint32_t n = run->n_series;
+
+    if (n == BF_RUN_METRICS_MAX)
+        return NULL;
+    if ((n & (n - 1)) == 0)     /* room for a power of two */
+        run->series = bf_zrealloc(run->series, (n ? n * 2 : 1) * sizeof(struct series));
+    run->series[n] = (struct series){.name = share(r, name, len)};
+    run->n_series++;
+    index_series(run);
+    return &run->series[n];
+}
+
+static void advance(struct series *s, const struct bf_point *p, uint64_t seq)
+{
+    if (p->has_step) {
+        s->step = p->step;
+        s->has_step = true;
+    }
+    if (isfinite(p->value))
+        s->value_seq = seq;
+}
+
+static bool is_next(const struct series *s, const struct bf_point *p)
+{
+    return !p->has_step || !s->has_step || p->step > s->step;
+}
+
+static void order(struct bf_runs *r, struct bf_run *run, struct bf_envelope *e, uint64_t seq)
+{
+    uint32_t guess = 0;
+
+    for (size_t i = 0; i < e->n_points; i++) {
+        struct bf_point *p = &e->points[i];
+        size_t len = strlen(p->name);
+        struct series *s = find_series(run, p->name, len, guess);
+
+        if (!s)
+            s = add_series(r, run, p->name, len);
+        p->in_order = s && is_next(s, p);
+        if (p->in_order)
+            advance(s, p, seq);
+        if (s)
+            guess = (uint32_t)(s - run->series) + 1;
+    }
+    run->behind++;
+}
+
+
+/* --- from the tables ------------------------------------------------------------------ */
+
+static enum state state_of(const char *text)
+{
+    if (text && strcmp(text, "RUNNING") == 0)
+        return RUNNING;
+    return text && strcmp(text, "CRASHED") == 0 ? CRASHED : OTHER;
+}
+
+static void set_state(struct bf_run *run, const char *text)
+{
+    free(run->state_text);
+    run->state_text = bf_strdup(text);
+    run->state = state_of(text);
+}
+
+static void add_word(struct bf_runs *r, struct bf_run *run, const struct bf_word *w)
+{
+    if (w->kind == BF_WORD_NAME && !find_series(run, w->text, w->len, 0))
+        add_series(r, run, w->text, w->len);
+    run->n_words++;
+}
+
+static int read_words(struct bf_runs *r, struct bf_db *db, struct bf_run *run)
+{
+    struct bf_query *q =
+        bf_db_query(db, "SELECT words FROM run_words WHERE run = ? ORDER BY first");
+    int rc;
+
+    bf_query_int(q, 1, (int64_t)run->number);
+    while ((rc = bf_query_step(q)) == 1) {
+        size_t len;
+        const void *blob = bf_query_col_blob(q, 0, &len);
+        struct bf_bytes b = bf_bytes_of(blob, len);
+        struct bf_word w;
+
+        while (bf_word_next(&b, &w))
+            add_word(r, run, &w);
+    }
+    run->n_stored = run->n_series;
+    return rc;
+}
+
+/* The steps as they were up to an event: how many series, and of each whether it has one, the step,
+ * and how many events before that one its last value was. */
+static struct series read_step(struct bf_bytes *b, uint64_t seq)
+{
+    struct series s = {.has_step = bf_get_byte(b)};
+    uint64_t ago;
+
+    if (s.has_step)
+        s.step = bf_get_signed(b);
+    ago = bf_get_number(b);
+    if (ago && ago <= seq)
+        s.value_seq = seq - (ago - 1);
+    return s;
+}
+
+static void read_steps(struct bf_run *run, const void *steps, size_t len, uint64_t seq)
+{
+    struct bf_bytes b = bf_bytes_of(steps, len);
+    uint64_t n = bf_get_number(&b);
+
+    for (uint64_t i = 0; i < n && i < run->n_series && !b.bad; i++) {
+        struct series s = read_step(&b, seq);
+
+        s.name = run->series[i].name;
+        run->series[i] = s;
+    }
+}
+
+uint64_t bf_steps_value_seq(const void *steps, size_t len, uint64_t seq, uint64_t number)
+{
+    struct bf_bytes b = bf_bytes_of(steps, len);
+    uint64_t n = len ? bf_get_number(&b) : 0, value_seq = 0;
+
+    for (uint64_t i = 0; number < n && i <= number && !b.bad; i++)
+        value_seq = read_step(&b, seq).value_seq;
+    return value_seq;
+}
+
+static void print_steps(const struct bf_run *run, uint64_t seq, struct bf_buf *out)
+{
+    bf_put_number(out, run->n_series);
+    for (uint32_t i = 0; i < run->n_series; i++) {
+        const struct series *s = &run->series[i];
+
+        bf_buf_addc(out, s->has_step);
+        if (s->has_step)
+            bf_put_signed(out, s->step);
+        bf_put_number(out, s->value_seq ? seq - s->value_seq + 1 : 0);
+    }
+}
+
+/* The events that the steps do not know of. */
+static int read_behind(struct bf_tx *tx, struct bf_run *run, uint64_t seq)
+{
+    struct bf_query *q = bf_db_query(
+        tx->db, "SELECT " BF_ROW_COLUMNS " FROM journal WHERE run = ? AND seq > ?"
+                " AND type = 'run.metric' ORDER BY seq");
+    struct bf_row_points points;
+    int rc;
+
+    bf_row_points_init(&points);
+    bf_query_int(q, 1, (int64_t)run->number);
+    bf_query_int(q, 2, (int64_t)seq);
+    while ((rc = bf_query_step(q)) == 1) {
+        struct bf_row row = bf_row_of(q);
+
+        if (bf_row_read_points(&row, &points))
+            continue;           /* damaged: whoever reads the event is told */
+        for (size_t i = 0; i < points.n; i++) {
+            const struct bf_point *p = &points.points[i];
+            struct series *s = find_series(run, p->name, strlen(p->name), 0);
+
+            if (s && p->in_order)
+                advance(s, p, row.seq);
+        }
+        run->behind++;
+    }
+    bf_row_points_fini(&points);
+    return rc;
+}
+
+/* 1: *run is what the tables have; 0: they know none. */
+static int load(struct bf_tx *tx, const struct bf_envelope *e, struct bf_run *run)
+{
+    struct bf_query *q = bf_db_query(tx->db, "SELECT number, state, series_seq, series FROM runs"
+                                             " WHERE entity = ? AND project = ? AND run = ?");
+    uint64_t series_seq = 0;
+    struct bf_buf steps;
+    int rc;
+
+    bf_query_text(q, 1, e->entity);
+    bf_query_text(q, 2, e->project);
+    bf_query_text(q, 3, e->run_id);
+    rc = bf_query_step(q);
+    if (rc != 1)
+        return rc;
+    bf_buf_init(&steps, BF_RUN_METRICS_MAX * 32);
+    run->number = (uint64_t)bf_query_col_int(q, 0);
+    set_state(run, bf_query_col_null(q, 1) ? NULL : bf_query_col_text(q, 1));
+    if (!bf_query_col_null(q, 3)) {
+        size_t len;
+        const void *blob = bf_query_col_blob(q, 3, &len);
+
+        series_seq = (uint64_t)bf_query_col_int(q, 2);
+        bf_buf_add(&steps, blob, len);
+    }
+    bf_query_end(q);
+    rc = read_words(tx->bus->runs, tx->db, run);
+    if (!rc && steps.len)
+        read_steps(run, steps.data, steps.len, series_seq);
+    if (!rc)
+        rc = read_behind(tx, run, series_seq);
+    bf_buf_fini(&steps);
+    return rc ? rc : 1;
+}
+
+static int insert(struct bf_tx *tx, const struct bf_envelope *e, struct bf_run *run)
+{
+    struct bf_query *q = bf_db_query(
+        tx->db, "INSERT INTO runs (number, entity, project, run) VALUES (?, ?, ?, ?)");
+    int rc;
+
+    run->number = tx->bus->runs->last + 1;
+    bf_query_int(q, 1, (int64_t)run->number);
+    bf_query_text(q, 2, e->entity);
+    bf_query_text(q, 3, e->project);
+    bf_query_text(q, 4, e->run_id);
+    rc = bf_query_run(q);
+    if (!rc)
+        tx->bus->runs->last = run->number;
+    return rc;
+}
+
+int bf_runs_open(struct bf_runs *r, struct bf_db *db, struct bf_error *err)
+{
+    struct bf_query *q = bf_db_query(db, "SELECT number FROM runs ORDER BY number DESC LIMIT 1");
+    int rc = bf_query_step(q);
+
+    if (rc < 0)
+        return bf_error_set(err, rc, "cannot read the runs: %s", bf_db_words(db));
+    if (rc == 1)
+        r->last = (uint64_t)bf_query_col_int(q, 0);
+    bf_query_end(q);
+    return BF_OK;
+}
+
+
+/* --- events ---------------------------------------------------------------------------- */
+
+static bool is_of_run(const struct bf_envelope *e) { return strncmp(e->type, "run.", 4) == 0; }
+
+/* Names of entities and projects hold no slash. */
+struct key {
+    char text[3 * BF_NAME_MAX + 3];
+};
+
+static struct key key_of(const char *entity, const char *project, const char *id)
+{
+    struct key key;
+
+    snprintf(key.text, sizeof(key.text), "%s/%s/%s", entity, project, id);
+    return key;
+}
+
+static int find_or_make(struct bf_tx *tx, const struct bf_envelope *e, struct bf_run **out)
+{
+    struct key key = key_of(e->entity, e->project, e->run_id);
+    struct bf_runs *r = tx->bus->runs;
+    struct bf_run *run = bf_map_get(r->by_key, key.text);
+    int rc = 1;
+
+    *out = run;
+    if (run)
+        return BF_OK;
+    run = bf_new(struct bf_run);
+    run->key = bf_strdup(key.text);
+    rc = load(tx, e, run);
+    if (rc == 0 && is_of_run(e)) {
+        rc = insert(tx, e, run);
+        rc = rc ? rc : 1;
+    }
+    if (rc != 1) {
+        free_run(r, run);
+        return rc;
+    }
+    put_first(r, run);
+    bf_map_set(r->by_key, run->key, run);
+    weigh(r, run);
+    *out = run;
+    return BF_OK;
+}
+
+int bf_runs_take(struct bf_tx *tx, struct bf_envelope *e, uint64_t seq, struct bf_run **out)
+{
+    struct bf_runs *r = tx->bus->runs;
+    int rc;
+
+    *out = NULL;
+    if (!e->run_id || !e->project)
+        return BF_OK;
+    rc = find_or_make(tx, e, out);
+    if (rc || !*out)
+        return rc;
+    touch(r, *out);
+    e->run = (*out)->number;
+    if (e->n_points)
+        order(r, *out, e, seq);
+    return BF_OK;
+}
+
+static int store_words(struct bf_tx *tx, struct bf_run *run)
+{
+    struct bf_query *q;
+    struct bf_buf words;
+    uint32_t n = 0;
+    int rc;
+
+    bf_buf_init(&words, BF_RUN_METRICS_MAX * (BF_NAME_MAX + 8));
+    for (; run->n_stored < run->n_series; run->n_stored++, n++) {
+        const struct shared *name = run->series[run->n_stored].name;
+
+        bf_word_put(&words, &(struct bf_word){BF_WORD_NAME, name->text, name->len});
+    }
+    q = bf_db_query(tx->db, "INSERT INTO run_words (run, first, words) VALUES (?, ?, ?)");
+    bf_query_int(q, 1, (int64_t)run->number);
+    bf_query_int(q, 2, run->n_words);
+    bf_query_blob(q, 3, words.data, words.len);
+    rc = bf_query_run(q);
+    run->n_words += n;
+    bf_buf_fini(&words);
+    weigh(tx->bus->runs, run);
+    return rc;
+}
+
+static int store_steps(struct bf_tx *tx, struct bf_run *run, uint64_t seq)
+{
+    struct bf_query *q =
+        bf_db_query(tx->db, "UPDATE runs SET series = ?, series_seq = ? WHERE number = ?");
+    struct bf_buf steps;
+    int rc;
+
+    bf_buf_init(&steps, BF_RUN_METRICS_MAX * 32);
+    print_steps(run, seq, &steps);
+    bf_query_blob(q, 1, steps.data, steps.len);
+    bf_query_int(q, 2, (int64_t)seq);
+    bf_query_int(q, 3, (int64_t)run->number);
+    rc = bf_query_run(q);
+    run->behind = 0;
+    bf_buf_fini(&steps);
+    return rc;
+}
+
+static int store_state(struct bf_tx *tx, struct bf_run *run, const char *state)
+{
+    struct bf_query *q;
+
+    if (run->state_text && strcmp(run->state_text, state) == 0)
+        return BF_OK;
+    set_state(run, state);
+    q = bf_db_query(tx->db, "UPDATE runs SET state = ?, watched = ? WHERE number = ?");
+    bf_query_text(q, 1, state);
+    if (run->state == RUNNING)
+        bf_query_int(q, 2, tx->now_ms);
+    bf_query_int(q, 3, (int64_t)run->number);
+    return bf_query_run(q);
+}
+
+int bf_runs_note(struct bf_tx *tx, struct bf_run *run, const struct bf_envelope *e)
+{
+    int rc = BF_OK;
+
+    if (run->n_stored < run->n_series)
+        rc = store_words(tx, run);
+    if (!rc && run->behind >= BF_RUN_BEHIND)
+        rc = store_steps(tx, run, e->seq);
+    if (!rc && e->run_state && strcmp(e->type, "run.state") == 0)
+        rc = store_state(tx, run, e->run_state);
+    return rc;
+}
+
+void bf_runs_forget(struct bf_runs *r, const char *entity, const char *project, const char *id)
+{
+    struct key key = key_of(entity, project, id);
+    struct bf_run *run = bf_map_get(r->by_key, key.text);
+
+    bf_assert(!run || run->batch != r->batch);
+    if (run)
+        drop(r, run);
+}

@@ -1,0 +1,51 @@
+/* runs.h - the runs that events tell of: their numbers, their states, how far each metric has come.
+ *
+ * CONCEPT.  A run is named by its entity, project and id, and is numbered when its first `run.*` event
+ * is journaled; the number stands in the journal beside each of its events, so that they are found
+ * newest first.  A point is in order if its step is greater than that of every earlier value of its
+ * metric in its run; so all that has to be known of the past is one step for each metric of a run.
+ *
+ * OPERATION.  Runs that are active are in memory, up to BF_RUNS_BYTES, the rest in the tables: a row
+ * of `runs` with the last steps as they were up to some event (series, series_seq), and rows of
+ * `run_words` with the names of its metrics in the order in which they came up.  The steps are written
+ * every BF_RUN_BEHIND events of a run, so an event costs no row but its own, and a run that is not in
+ * memory is read with at most that many events behind what is written.
+ *
+ * SAFETY.  What a transaction has touched is dropped from memory when it, or a part of it, is undone,
+ * and read anew.  Rows of `runs` are the truth about states and numbers; a number is never used
+ * again, for the newest row is never cut. */
+#ifndef BF_RUNS_H
+#define BF_RUNS_H
+
+#include "core/bus/bus.h"
+
+#define BF_RUNS_BYTES      (64 * 1024 * 1024)
+#define BF_RUN_METRICS_MAX 32768        /* of one run; points of others are stored but not in order */
+#define BF_RUN_BEHIND      128          /* events */
+
+struct bf_runs;
+struct bf_run;
+
+struct bf_runs *bf_runs_new(void);
+void bf_runs_free(struct bf_runs *r);           /* NULL is fine */
+int bf_runs_open(struct bf_runs *r, struct bf_db *db, struct bf_error *err);
+
+/* Inside a transaction, before the event is journaled as `seq`: its run gets a number if it has none
+ * and the event makes runs known, and the order of the event's points is settled.  *out is NULL for
+ * an event that concerns no run, or an unknown one.  [engine] */
+int bf_runs_take(struct bf_tx *tx, struct bf_envelope *e, uint64_t seq, struct bf_run **out);
+/* Once it is journaled: what the run is known by from now on. */
+int bf_runs_note(struct bf_tx *tx, struct bf_run *run, const struct bf_envelope *e);
+/* Forget a run whose rows are gone. */
+void bf_runs_forget(struct bf_runs *r, const char *entity, const char *project, const char *id);
+
+/* Of the steps that are written up to event `seq`: which event brought the last finite value in order
+ * of the metric with this number among the run's; 0: none did.  [any] */
+uint64_t bf_steps_value_seq(const void *steps, size_t len, uint64_t seq, uint64_t number);
+
+uint64_t bf_runs_last(const struct bf_runs *r); /* the newest number */
+/* The transaction, or a part of it, was undone; the newest number was this before it. */
+void bf_runs_undo(struct bf_runs *r, uint64_t last);
+void bf_runs_settle(struct bf_runs *r);         /* it was committed */
+
+#endif

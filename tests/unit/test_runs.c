@@ -1,0 +1,407 @@
+/* test_runs.c - runs get numbers, points are in order or not, and the newest values are found. */
+#include "tests/unit/bus_fixture.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "core/bus/run_points.h"
+#include "core/bus/runs.h"
+
+static struct fixture f = {.wall_ms = 1000000};
+
+static struct bf_db *reader(void)
+{
+    struct bf_error err;
+    struct bf_db *db;
+
+    CHECK_INT(bf_db_open(f.path, BF_DB_READ, &db, &err), 0);
+    return db;
+}
+
+static int64_t ask(const char *sql)
+{
+    struct bf_db *db = reader();
+    struct bf_query *q = bf_db_query(db, sql);
+    int64_t answer;
+
+    CHECK_INT(bf_query_step(q), 1);
+    answer = bf_query_col_int(q, 0);
+    bf_query_end(q);
+    bf_db_close(db);
+    return answer;
+}
+
+static char *event(const char *type, const char *run, const char *rest)
+{
+    static char text[4096];
+
+    snprintf(text, sizeof(text), "{\"type\":\"%s\",\"entity\":\"acme\",\"project\":\"vision\","
+                                 "\"run\":{\"id\":\"%s\"}%s}", type, run, rest);
+    return text;
+}
+
+/* A point; a step below 0 is none. */
+static void point(const char *run, const char *metric, int step, const char *value)
+{
+    char rest[256], at[32] = "";
+
+    if (step >= 0)
+        snprintf(at, sizeof(at), "\"step\":%d,", step);
+    snprintf(rest, sizeof(rest), ",\"metrics\":[{\"name\":\"%s\",%s\"value\":%s}]", metric, at, value);
+    CHECK_INT(emit(&f, event("run.metric", run, rest), NULL), 0);
+}
+
+/* The newest values, as text; `before` 0 stands for now. */
+static const char *tail(uint64_t run, const char *metric, uint64_t before, size_t max)
+{
+    static char text[4096];
+    struct bf_db *db = reader();
+    double values[128];
+    size_t n, at = 0;
+
+    CHECK_INT(bf_run_tail(db, run, metric, before ? before : BF_NOW, max, values, &n), 0);
+    text[0] = '\0';
+    for (size_t i = 0; i < n; i++)
+        at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%g", i ? " " : "", values[i]);
+    bf_db_close(db);
+    return text;
+}
+
+static void reopen(void)
+{
+    fixture_close(&f);
+    fixture_open(&f);
+}
+
+TEST(a_run_has_one_number_for_ever)
+{
+    fixture_open(&f);
+    CHECK_INT(emit(&f, event("run.heartbeat", "a", ""), NULL), 0);
+    CHECK_INT(emit(&f, event("run.heartbeat", "b", ""), NULL), 0);
+    point("a", "loss", 1, "0.5");
+    CHECK_INT(emit(&f, "{\"type\":\"run.heartbeat\",\"entity\":\"acme\",\"project\":\"other\","
+                       "\"run\":{\"id\":\"a\"}}", NULL), 0);
+    reopen();
+    point("b", "loss", 1, "0.5");
+    CHECK_INT(ask("SELECT count(*) FROM runs"), 3);
+    CHECK_INT(ask("SELECT run FROM journal WHERE seq = 1"), 1);
+    CHECK_INT(ask("SELECT run FROM journal WHERE seq = 3"), 1);
+    CHECK_INT(ask("SELECT run FROM journal WHERE seq = 4"), 3);
+    CHECK_INT(ask("SELECT run FROM journal WHERE seq = 5"), 2);
+    fixture_close(&f);
+}
+
+TEST(only_events_of_runs_make_them_known)
+{
+    static const char other[] = "{\"type\":\"ci.finished\",\"entity\":\"acme\","
+                                "\"project\":\"vision\",\"run\":{\"id\":\"a\"}}";
+
+    fixture_open(&f);
+    CHECK_INT(emit(&f, other, NULL), 0);
+    CHECK_INT(ask("SELECT count(*) FROM runs"), 0);
+    CHECK_INT(emit(&f, event("run.heartbeat", "a", ""), NULL), 0);
+    CHECK_INT(emit(&f, other, NULL), 0);
+    CHECK_INT(ask("SELECT coalesce(run, 0) FROM journal WHERE seq = 1"), 0);
+    CHECK_INT(ask("SELECT run FROM journal WHERE seq = 3"), 1);
+    CHECK_INT(emit(&f, "{\"type\":\"ci.finished\",\"entity\":\"acme\"}", NULL), 0);
+    fixture_close(&f);
+}
+
+TEST(a_step_that_was_there_is_not_in_order)
+{
+    fixture_open(&f);
+    point("a", "loss", 1, "1");
+    point("a", "loss", 3, "3");
+    point("a", "loss", 2, "2");
+    point("a", "loss", 3, "33");
+    point("a", "acc", 2, "22");
+    point("b", "loss", 2, "222");
+    point("a", "loss", 4, "4");
+    CHECK_STR(tail(1, "loss", 0, 10), "4 3 1");
+    CHECK_STR(tail(1, "acc", 0, 10), "22");
+    CHECK_STR(tail(2, "loss", 0, 10), "222");
+    fixture_close(&f);
+}
+
+TEST(without_a_step_a_point_is_in_order_and_moves_nothing)
+{
+    fixture_open(&f);
+    point("a", "loss", 5, "5");
+    point("a", "loss", -1, "50");
+    point("a", "loss", 5, "51");
+    point("a", "loss", 6, "6");
+    CHECK_STR(tail(1, "loss", 0, 10), "6 50 5");
+    fixture_close(&f);
+}
+
+TEST(what_is_not_finite_moves_the_step_and_is_no_value)
+{
+    fixture_open(&f);
+    point("a", "loss", 1, "1");
+    point("a", "loss", 5, "\"NaN\"");
+    point("a", "loss", 4, "4");
+    point("a", "loss", 6, "\"Infinity\"");
+    CHECK_STR(tail(1, "loss", 0, 10), "1");
+    point("a", "loss", 7, "7");
+    CHECK_STR(tail(1, "loss", 0, 10), "7 1");
+    fixture_close(&f);
+}
+
+TEST(one_event_may_bring_a_step_twice)
+{
+    fixture_open(&f);
+    CHECK_INT(emit(&f, event("run.metric", "a", ",\"metrics\":["
+                   "{\"name\":\"loss\",\"step\":2,\"value\":2},{\"name\":\"loss\",\"value\":9},"
+                   "{\"name\":\"loss\",\"step\":1,\"value\":1},{\"name\":\"acc\",\"step\":1,\"value\":7},"
+                   "{\"name\":\"loss\",\"step\":2,\"value\":3}]"), NULL), 0);
+    CHECK_STR(tail(1, "loss", 0, 10), "9 2 1");
+    CHECK_STR(tail(1, "acc", 0, 10), "7");
+    fixture_close(&f);
+}
+
+TEST(after_a_restart_the_last_steps_are_known)
+{
+    fixture_open(&f);
+    point("a", "loss", 10, "10");
+    point("a", "acc", 3, "0.3");
+    reopen();
+    point("a", "loss", 9, "9");
+    point("a", "acc", 4, "0.4");
+    reopen();
+    point("a", "loss", 10, "11");
+    point("a", "loss", 11, "12");
+    CHECK_STR(tail(1, "loss", 0, 10), "12 10");
+    CHECK_STR(tail(1, "acc", 0, 10), "0.4 0.3");
+    fixture_close(&f);
+}
+
+/* The steps are written every BF_RUN_BEHIND events, and what came since is read behind them. */
+TEST(a_long_run_is_known_after_a_restart_at_any_place)
+{
+    static const int places[] = {0, 1, BF_RUN_BEHIND - 1, BF_RUN_BEHIND, BF_RUN_BEHIND + 1,
+                                 2 * BF_RUN_BEHIND};
+    int step = 0;
+
+    fixture_open(&f);
+    point("a", "rare", 7, "0.7");
+    for (size_t i = 0; i < BF_COUNT(places); i++) {
+        for (int j = 0; j < places[i]; j++)
+            point("a", "loss", ++step, "1");
+        reopen();
+        point("a", "loss", step, "2");
+        point("a", "rare", 7, "2");
+    }
+    CHECK_STR(tail(1, "rare", 0, 10), "0.7");
+    CHECK_STR(tail(1, "loss", 0, 3), "1 1 1");
+    CHECK(ask("SELECT series_seq FROM runs") > 0);
+    fixture_close(&f);
+}
+
+TEST(a_tail_ends_before_an_event)
+{
+    fixture_open(&f);
+    for (int i = 1; i <= 300; i++) {
+        char value[16];
+
+        snprintf(value, sizeof(value), "%d", i);
+        point("a", i % 100 ? "loss" : "rare", i, value);
+    }
+    CHECK_STR(tail(1, "loss", 0, 3), "299 298 297");
+    CHECK_STR(tail(1, "loss", 299, 3), "298 297 296");
+    CHECK_STR(tail(1, "loss", 101, 3), "99 98 97");
+    CHECK_STR(tail(1, "loss", 1, 3), "");
+    CHECK_STR(tail(1, "rare", 0, 9), "300 200 100");
+    CHECK_STR(tail(1, "rare", 300, 9), "200 100");
+    CHECK_STR(tail(1, "rare", 100, 9), "");
+    CHECK_STR(tail(1, "none", 0, 9), "");
+    CHECK_STR(tail(9, "loss", 0, 9), "");
+    CHECK_STR(tail(1, "loss", 0, 0), "");
+    fixture_close(&f);
+}
+
+static int64_t n_of(const char *run)
+{
+    struct bf_db *db = reader();
+    uint64_t number;
+
+    CHECK_INT(bf_run_find(db, "acme", "vision", run, &number), 0);
+    bf_db_close(db);
+    return (int64_t)number;
+}
+
+TEST(earlier_runs_are_those_of_the_project_that_have_the_metric)
+{
+    struct bf_run_value values[8];
+    struct bf_db *db;
+    size_t n;
+
+    fixture_open(&f);
+    point("a", "loss", 1, "1");
+    point("a", "loss", 2, "2");
+    point("b", "acc", 1, "5");
+    point("c", "loss", 1, "\"NaN\"");
+    CHECK_INT(emit(&f, "{\"type\":\"run.metric\",\"entity\":\"acme\",\"project\":\"other\",\"run\":"
+                       "{\"id\":\"a\"},\"metrics\":[{\"name\":\"loss\",\"value\":8}]}", NULL), 0);
+    point("d", "loss", 1, "3");
+    point("e", "loss", 1, "4");
+    point("f", "loss", 1, "6");
+    point("a", "loss", 3, "9");
+    db = reader();
+    CHECK_INT(bf_run_earlier(db, (uint64_t)n_of("e"), "loss", BF_NOW, 8, values, &n), 0);
+    CHECK_INT(n, 2);
+    CHECK_INT(values[0].run, n_of("d"));
+    CHECK_INT(values[0].value, 3);
+    CHECK_INT(values[1].run, n_of("a"));
+    CHECK_INT(values[1].value, 9);
+    CHECK_INT(bf_run_earlier(db, (uint64_t)n_of("e"), "loss", 9, 8, values, &n), 0);
+    CHECK_INT(n, 2);
+    CHECK_INT(values[1].value, 2);
+    CHECK_INT(bf_run_earlier(db, (uint64_t)n_of("e"), "loss", BF_NOW, 1, values, &n), 0);
+    CHECK_INT(n, 1);
+    bf_db_close(db);
+    fixture_close(&f);
+}
+
+/* Numbers and steps of an event that came to nothing are given to the next one. */
+TEST(a_failed_commit_takes_numbers_and_steps_back)
+{
+    fixture_open(&f);
+    point("a", "loss", 1, "1");
+    bf_db_fail_commits(f.db, 0, 2);
+    CHECK_INT(emit(&f, event("run.metric", "a", ",\"metrics\":[{\"name\":\"loss\",\"step\":9,"
+                                                "\"value\":9},{\"name\":\"acc\",\"value\":9}]"), NULL),
+              BF_EIO);
+    CHECK_INT(emit(&f, event("run.metric", "b", ",\"metrics\":[{\"name\":\"loss\",\"step\":9,"
+                                                "\"value\":9}]"), NULL), BF_EIO);
+    point("a", "loss", 2, "2");
+    point("c", "loss", 2, "5");
+    CHECK_STR(tail(1, "loss", 0, 9), "2 1");
+    CHECK_STR(tail(1, "acc", 0, 9), "");
+    CHECK_INT(n_of("b"), 0);
+    CHECK_INT(n_of("c"), 2);
+    point("a", "acc", 1, "3");
+    CHECK_STR(tail(1, "acc", 0, 9), "3");
+    fixture_close(&f);
+}
+
+/* Two runs' points in one batch, of which one says no after it was stored. */
+static int apply_and_refuse(struct posted *p, struct bf_tx *tx, struct bf_error *err)
+{
+    int rc = apply_event(p, tx, err);
+
+    return rc ? rc : bf_error_set(err, BF_ECONFIG, "no");
+}
+
+TEST(an_undone_piece_leaves_the_rest_of_its_batch)
+{
+    struct posted bad = {.apply = apply_and_refuse, .work.may_fail = true};
+
+    fixture_open(&f);
+    point("a", "loss", 1, "1");
+    bad.text = "{\"type\":\"run.metric\",\"entity\":\"acme\",\"project\":\"vision\",\"run\":{\"id\":"
+               "\"a\"},\"metrics\":[{\"name\":\"loss\",\"step\":9,\"value\":9},{\"name\":\"x\",\"value\":1}]}";
+    CHECK_INT(post(&f, &bad), BF_ECONFIG);
+    point("a", "loss", 2, "2");
+    point("a", "x", 2, "7");
+    CHECK_STR(tail(1, "loss", 0, 9), "2 1");
+    CHECK_STR(tail(1, "x", 0, 9), "7");
+    reopen();
+    point("a", "x", 3, "8");
+    CHECK_STR(tail(1, "x", 0, 9), "8 7");
+    fixture_close(&f);
+}
+
+TEST(a_record_tells_its_run_and_which_points_are_in_order)
+{
+    struct bf_arena *a = bf_arena_new(1 << 20);
+    struct bf_record r;
+    struct bf_error err;
+    struct bf_db *db;
+
+    fixture_open(&f);
+    point("a", "loss", 3, "1");
+    CHECK_INT(emit(&f, event("run.metric", "a", ",\"metrics\":[{\"name\":\"loss\",\"step\":4,"
+                   "\"value\":4},{\"name\":\"loss\",\"step\":2,\"value\":\"NaN\"},"
+                   "{\"name\":\"acc\",\"value\":0.5}]"), NULL), 0);
+    db = reader();
+    CHECK_INT(bf_record_read(db, bf_bus_hub(f.bus), 2, a, &r, &err), 0);
+    CHECK_INT(r.run, 1);
+    CHECK_INT(r.event->seq, 2);
+    CHECK_INT(r.n_points, 3);
+    CHECK_INT(r.points[0].step, 2);
+    CHECK(!r.points[0].in_order && isnan(r.points[0].value));
+    CHECK(r.points[1].in_order && r.points[2].in_order);
+    CHECK_STR(r.points[2].name, "acc");
+    bf_envelope_unref((struct bf_envelope *)r.event);
+    CHECK_INT(bf_record_read(db, bf_bus_hub(f.bus), 3, a, &r, &err), BF_ENOENT);
+    bf_db_close(db);
+    bf_arena_free(a);
+    fixture_close(&f);
+}
+
+TEST(records_come_in_a_row)
+{
+    struct bf_records *records;
+    struct bf_record r;
+    struct bf_error err;
+    struct bf_db *db;
+    uint64_t seq = 5;
+
+    fixture_open(&f);
+    for (int i = 0; i < 600; i++)
+        point(i % 2 ? "a" : "b", "loss", i, "1");
+    db = reader();
+    records = bf_records_new(db, bf_bus_hub(f.bus), 5, 597);
+    while (bf_records_next(records, &r, &err) == 1) {
+        CHECK_INT(r.event->seq, seq);
+        CHECK_INT(r.run, seq % 2 ? 1 : 2);
+        CHECK(r.n_points == 1 && r.points[0].in_order);
+        seq++;
+    }
+    CHECK_INT(seq, 597);
+    bf_records_free(records);
+    bf_db_close(db);
+    fixture_close(&f);
+}
+
+TEST(a_runs_context_is_that_of_its_newest_event)
+{
+    struct bf_buf context;
+    struct bf_db *db;
+
+    fixture_open(&f);
+    CHECK_INT(emit(&f, "{\"type\":\"run.state\",\"entity\":\"acme\",\"project\":\"vision\",\"run\":"
+                       "{\"id\":\"a\", \"state\":\"RUNNING\",\"config\":{\"lr\":0.10}}}", NULL), 0);
+    point("a", "loss", 1, "1");
+    db = reader();
+    bf_buf_init(&context, BF_EVENT_MAX);
+    CHECK_INT(bf_run_context(db, 1, BF_NOW, &context), 0);
+    CHECK_STR(context.data, "{\"id\":\"a\"}");
+    bf_buf_clear(&context);
+    CHECK_INT(bf_run_context(db, 1, 2, &context), 0);
+    CHECK_STR(context.data, "{\"id\":\"a\", \"state\":\"RUNNING\",\"config\":{\"lr\":0.10}}");
+    CHECK_INT(bf_run_context(db, 2, BF_NOW, &context), BF_ENOENT);
+    bf_buf_fini(&context);
+    bf_db_close(db);
+    fixture_close(&f);
+}
+
+/* More metrics than are looked through one by one. */
+TEST(a_run_may_have_many_metrics)
+{
+    fixture_open(&f);
+    for (int round = 1; round <= 2; round++) {
+        for (int i = 0; i < 300; i++) {
+            char name[32];
+
+            snprintf(name, sizeof(name), "layer.%d", i * 7 % 300);
+            point("a", name, round, round == 1 ? "1" : "2");
+        }
+        reopen();
+    }
+    point("a", "layer.299", 2, "3");
+    CHECK_STR(tail(1, "layer.0", 0, 9), "2 1");
+    CHECK_STR(tail(1, "layer.299", 0, 9), "2 1");
+    CHECK_INT(ask("SELECT count(*) FROM run_words"), 300);
+    fixture_close(&f);
+}

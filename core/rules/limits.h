@@ -5,14 +5,23 @@
  *
  * All are durations like "90s", "10m", "24h", "7d", measured in the hub's time.  In this order:
  *   matches   fires when the count-th match within that time comes, per key; then counting begins
- *             anew.  Earlier ones are not suppressed, they are not enough yet.
+ *             anew, also if another limit suppresses it.  One exactly as old as that counts still.
+ *             Earlier ones are not suppressed, they are not enough yet.
  *   per_run   at most one firing per automation and run; of RUN_STATE, per run and state.  On by
  *             default, with 24 hours, for RUN_METRIC, _CHANGE, _ZSCORE and RUN_STATE, and only known
  *             there; "off" switches it off.
  *   cooldown  between two firings of the automation, and
  *   rate      a token bucket that holds `count` and is filled at an even pace: off by default.  What
  *             is over one of these is delayed ("delay", the default), or suppressed ("skip"), or
- *             told of together in one delivery when the limit allows the next ("digest"). */
+ *             told of together in one delivery when the limit allows the next ("digest"): what joins
+ *             it takes nothing from the bucket.  Of both limits the later one counts.  The bucket is
+ *             GCRA: each firing moves its arrival time, from when it is due at least, on by
+ *             within/count in whole microseconds; the next may go out once that is no more than
+ *             count - 1 of these away, rounded up to a millisecond.
+ * What is limited is counted when it fires, though it may be delayed; what is suppressed is not.
+ *
+ * Whatever the limits, events with one and the same cause lead to at most 1,000 firings in the hour
+ * from the first of them; then they are suppressed as a loop. */
 #ifndef BF_LIMITS_H
 #define BF_LIMITS_H
 

@@ -45,6 +45,44 @@ void bf_memory_key_of(struct bf_memory_key *k, enum bf_memory_letter letter,
     bf_memory_key_number(k, a->era);
 }
 
+/* ---- numbers ---- */
+
+size_t bf_memory_read(const struct bf_memory *m, const struct bf_memory_key *k, int64_t *out,
+                      size_t max)
+{
+    size_t len, n = 0;
+    const char *at = m->get(m->arg, k->text, k->len, &len), *end = at ? at + len : NULL;
+
+    while (at < end && n < max) {
+        bool minus = *at == '-';
+        int64_t value = 0;
+
+        for (at += minus; at < end && *at != ' '; at++)
+            value = value * 10 + (*at - '0');
+        out[n++] = minus ? -value : value;
+        at += at < end;
+    }
+    return n;
+}
+
+void bf_memory_note(const struct bf_memory *m, const struct bf_memory_key *k,
+                    const int64_t *numbers, size_t n)
+{
+    char text[BF_MEMORY_NUMBERS_MAX * 21 + 1];
+    size_t len = 0;
+
+    bf_assert(n <= BF_MEMORY_NUMBERS_MAX);
+    for (size_t i = 0; i < n; i++)
+        len += (size_t)snprintf(text + len, sizeof(text) - len, i ? " %" PRId64 : "%" PRId64,
+                                numbers[i]);
+    m->set(m->arg, k->text, k->len, text, len, true);
+}
+
+void bf_memory_forget(const struct bf_memory *m, const struct bf_memory_key *k)
+{
+    m->set(m->arg, k->text, k->len, NULL, 0, true);
+}
+
 int64_t bf_memory_until(const char *key, size_t key_len, const void *value, size_t len)
 {
     char text[24] = "";

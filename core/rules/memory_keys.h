@@ -23,6 +23,7 @@
 
 #include "core/event/envelope.h"
 #include "core/rules/automation.h"
+#include "core/rules/memory.h"
 
 enum bf_memory_letter {
     BF_MEMORY_FIRED = 'f',
@@ -35,6 +36,8 @@ enum bf_memory_letter {
     BF_MEMORY_SCHEDULE = 't'
 };
 
+#define BF_MEMORY_NUMBERS_MAX (BF_MATCHES_COUNT_MAX + 1)
+
 struct bf_memory_key {
     size_t len;
     char text[BF_NAME_MAX * 4];     /* an id, two numbers, and at most three names */
@@ -46,6 +49,14 @@ void bf_memory_key_number(struct bf_memory_key *k, uint64_t part);
 /* Begun with the automation's id and era. */
 void bf_memory_key_of(struct bf_memory_key *k, enum bf_memory_letter letter,
                       const struct bf_automation *a);
+
+/* Values that are numbers, apart by a space.  How many there were, at most `max`; 0 if nothing is
+ * remembered.  And: from this record on it is these, and what it was stays known. */
+size_t bf_memory_read(const struct bf_memory *m, const struct bf_memory_key *k, int64_t *out,
+                      size_t max);
+void bf_memory_note(const struct bf_memory *m, const struct bf_memory_key *k,
+                    const int64_t *numbers, size_t n);
+void bf_memory_forget(const struct bf_memory *m, const struct bf_memory_key *k);
 
 /* When a value is worth nothing any more, for whoever clears away; INT64_MAX: that is not a question
  * of time. */

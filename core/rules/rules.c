@@ -1,40 +1,50 @@
-/* rules.c - the index of automations.
+/* rules.c - the index of automations, and the life of the rules.
  *
  * CONCEPT.  A place is a trigger, a scope and perhaps a literal, written as one text and found by
  * hash.  An automation is filed once per literal of its filter ("alias is one of a, b": two
  * places), or once without.  A project's automation whose filter names its collections is filed
  * under these collections.
  *
+ * Automations on metrics are filed under the metrics they name, all under RUN_METRIC whatever their
+ * trigger, and once more without: so a run's event learns with a look-up per scope that nobody
+ * watches any metric there.
+ *
  * OPERATION.  An event asks, for each trigger it may be, at its organization, entity, project and
  * collection, without its literal and with it: eight look-ups per trigger, and one for the
- * organization.  A type that no trigger of W&B's names is a trigger by itself.  What it finds there has only its filter left to pass.  The places of a list hang
- * together both ways, so taking an automation out does not look at the others that are filed there.
+ * organization.  A type that no trigger of W&B's names is a trigger by itself.  What it finds there
+ * has only its filter left to pass.  The entries of a place hang together both ways, so taking an
+ * automation out does not look at the others that are filed there.  An event of a wait that is over
+ * names its automation, and asks nobody else.
  *
  * SAFETY.  One automation stands in each place at most once, and one event asks for only one of
  * the places of an automation: those of two scopes differ, as no entity is placed in itself.  So
  * nothing fires twice. */
-#include "core/rules/rules.h"
+#include "core/rules/rules_int.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/base.h"
-#include "core/base/map.h"
 
 #define LITERALS_MAX 8          /* of one filter and field; with more the filter alone decides */
 #define KEY_MAX      (BF_NAME_MAX * 5)      /* four names, the trigger's, and what parts them */
 #define SCRATCH_MAX  (64 * 1024 * 1024)     /* an event of BF_EVENT_MAX, indexed and decoded */
+#define FACTS_MAX    (64 * 1024 * 1024)     /* of one record's firings; further ones go without */
+#define WINDOWS_MAX  (160 * 1024 * 1024)    /* bytes of series kept between records */
+#define NAMES_MAX    (2 * BF_CONDITIONS_MAX)
+#define ON_METRICS   "RUN_METRIC"
 
 /* Where automations are filed; it goes when the last one does. */
-struct place {
+struct bf_index_place {
     struct entry *first;
+    uint64_t born;              /* counted up with each that is made */
     char key[];
 };
 
 /* One automation in one place. */
 struct entry {
     const struct bf_automation *automation;
-    struct place *place;
+    struct bf_index_place *place;
     struct entry *next;
     struct entry **back;        /* what points at this entry */
 };
@@ -42,19 +52,8 @@ struct entry {
 /* Everything about one automation. */
 struct filed {
     const struct bf_automation *automation;
-    size_t n_entries;           /* 0 if it is disabled */
+    size_t n_entries;           /* 0 if no event asks for it: it is disabled, or waits for the clock */
     struct entry entries[];
-};
-
-struct bf_rules {
-    struct bf_map *by_id;       /* struct filed */
-    struct bf_map *places;      /* struct place */
-    struct bf_map *placed;      /* entity -> own entity of its organization, a text */
-    struct bf_arena *scratch;   /* for the JSON of the event at hand */
-    struct bf_subject subject;  /* that event */
-    struct bf_firing *firings;  /* of the last event */
-    size_t n_firings;
-    size_t cap_firings;
 };
 
 /* ---- places ---- */
@@ -88,25 +87,27 @@ static void begin_key(struct key *k, const char *wire, const char *entity)
     add_part(k, entity);
 }
 
-static void add_literal(struct key *k, const char *literal)
+static void add_literal(struct key *k, const char *prefix, const char *literal)
 {
     add_bytes(k, "\x1e", 1);
+    add_bytes(k, prefix, strlen(prefix));
     add_bytes(k, literal, strlen(literal));
 }
 
-static struct place *get_place(struct bf_rules *r, const struct key *k)
+static struct bf_index_place *get_place(struct bf_rules *r, const struct key *k)
 {
-    struct place *p = bf_map_get_len(r->places, k->text, k->len);
+    struct bf_index_place *p = bf_map_get_len(r->places, k->text, k->len);
 
     if (!p) {
         p = bf_zalloc(sizeof(*p) + k->len + 1);
         memcpy(p->key, k->text, k->len + 1);
+        p->born = ++r->born;
         bf_map_set(r->places, p->key, p);
     }
     return p;
 }
 
-static void link_entry(struct place *p, struct entry *en)
+static void link_entry(struct bf_index_place *p, struct entry *en)
 {
     en->place = p;
     en->next = p->first;
@@ -129,8 +130,11 @@ static void unlink_entry(struct bf_rules *r, struct entry *en)
 
 /* ---- filing ---- */
 
-/* What a metric or a state is filed under is not said by the filter. */
-static bool is_measured(const struct bf_trigger *t) { return t->field && bf_trigger_of_run(t); }
+/* A text that events carry; NULL: the place without any. */
+struct literal {
+    const char *prefix;
+    const char *text;
+};
 
 /* What an automation's filter says of a field, if it may stand in a key. */
 static size_t literals_of(const struct bf_automation *a, const char *field, const char **out)
@@ -163,36 +167,112 @@ static size_t collections_of(const struct bf_automation *a, const char **out)
     return n;
 }
 
-static void make_key(struct key *k, const struct bf_automation *a, const char *collection,
-                     const char *literal)
+/* Whether two ways to write a name in two parts give the same. */
+static bool is_same(const struct literal *a, const struct literal *b)
 {
-    begin_key(k, a->trigger->wire, a->entity);
+    size_t a_len = strlen(a->prefix), b_len = strlen(b->prefix);
+
+    if (a_len < b_len)
+        return is_same(b, a);
+    return strncmp(a->prefix, b->prefix, b_len) == 0 &&
+           strncmp(b->text, a->prefix + b_len, a_len - b_len) == 0 &&
+           strcmp(b->text + (a_len - b_len), a->text) == 0;
+}
+
+static size_t add_name(struct literal *out, size_t n, struct literal name)
+{
+    if (strlen(name.prefix) + strlen(name.text) > BF_NAME_MAX)
+        return n;               /* no event has such a metric */
+    for (size_t i = 1; i < n; i++) {
+        if (is_same(&out[i], &name))
+            return n;
+    }
+    out[n] = name;
+    return n + 1;
+}
+
+/* The metrics it names, each in one place, and the place without. */
+static size_t metrics_of(const struct bf_automation *a, struct literal *out)
+{
+    size_t n = 1;
+
+    out[0] = (struct literal){0};
+    for (size_t i = 0; i < a->conditions.n_conditions; i++) {
+        const char *metric = a->conditions.conditions[i].metric;
+
+        n = add_name(out, n, (struct literal){"", metric});
+        if (strncmp(metric, "system.", 7) != 0)
+            n = add_name(out, n, (struct literal){"system.", metric});
+    }
+    return n;
+}
+
+static const char *const state_names[] = {"RUNNING", "FINISHED", "FAILED"};     /* by their bits */
+
+static size_t states_of(const struct bf_automation *a, const char **out)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < BF_COUNT(state_names); i++) {
+        if (a->states & 1u << i)
+            out[n++] = state_names[i];
+    }
+    return n;
+}
+
+static bool is_state_trigger(const struct bf_trigger *t)
+{
+    return t->field && strcmp(t->field, "state") == 0;
+}
+
+static size_t texts_of(const struct bf_automation *a, struct literal *out)
+{
+    const char *literals[LITERALS_MAX];
+    size_t n = is_state_trigger(a->trigger) ? states_of(a, literals)
+                                            : literals_of(a, a->trigger->field, literals);
+
+    for (size_t i = 0; i < n; i++)
+        out[i] = (struct literal){"", literals[i]};
+    if (n == 0)
+        out[n++] = (struct literal){0};
+    return n;
+}
+
+static const char *wire_of(const struct bf_automation *a)
+{
+    return bf_is_metric_trigger(a->trigger) ? ON_METRICS : a->trigger->wire;
+}
+
+static void make_key(struct key *k, const struct bf_automation *a, const char *collection,
+                     const struct literal *literal)
+{
+    begin_key(k, wire_of(a), a->entity);
     if (a->project)
         add_part(k, a->project);
     if (collection)
         add_part(k, collection);
-    if (literal)
-        add_literal(k, literal);
+    if (literal->text)
+        add_literal(k, literal->prefix, literal->text);
 }
 
 static struct filed *file_enabled(struct bf_rules *r, const struct bf_automation *a)
 {
-    const char *collections[LITERALS_MAX] = {NULL}, *literals[LITERALS_MAX] = {NULL};
+    const char *collections[LITERALS_MAX] = {NULL};
+    struct literal literals[NAMES_MAX + 1];
     size_t n_collections = collections_of(a, collections);
-    size_t n_literals = is_measured(a->trigger) ? 0 : literals_of(a, a->trigger->field, literals);
+    size_t n_literals = bf_is_metric_trigger(a->trigger) ? metrics_of(a, literals)
+                                                         : texts_of(a, literals);
     struct filed *f;
     size_t n = 0;
 
     if (n_collections == 0)
         collections[n_collections++] = NULL;    /* one place without */
-    if (n_literals == 0)
-        literals[n_literals++] = NULL;
     f = bf_zalloc(sizeof(*f) + n_collections * n_literals * sizeof(*f->entries));
     for (size_t i = 0; i < n_collections; i++) {
         for (size_t j = 0; j < n_literals; j++) {
             struct key k;
 
-            make_key(&k, a, collections[i], literals[j]);
+            make_key(&k, a, collections[i], &literals[j]);
             f->entries[n].automation = a;
             link_entry(get_place(r, &k), &f->entries[n++]);
         }
@@ -219,6 +299,8 @@ struct bf_rules *bf_rules_new(void)
     r->places = bf_map_new();
     r->scratch = bf_arena_new(SCRATCH_MAX);
     r->placed = bf_map_new();
+    r->facts = bf_arena_new(FACTS_MAX);
+    r->windows = bf_windows_new(WINDOWS_MAX);
     return r;
 }
 
@@ -238,13 +320,16 @@ void bf_rules_free(struct bf_rules *r)
     bf_map_free(r->places);
     bf_map_free(r->placed);
     bf_arena_free(r->scratch);
+    bf_arena_free(r->facts);
+    bf_windows_free(r->windows);
     free(r->firings);
     free(r);
 }
 
 void bf_rules_put(struct bf_rules *r, const struct bf_automation *a)
 {
-    struct filed *f = a->enabled ? file_enabled(r, a) : bf_new(struct filed);
+    bool asked = a->enabled && !bf_is_wait(a->trigger->event);
+    struct filed *f = asked ? file_enabled(r, a) : bf_new(struct filed);
 
     f->automation = bf_automation_ref(a);
     forget(r, bf_map_set(r->by_id, a->id, f));
@@ -258,39 +343,35 @@ void bf_rules_place(struct bf_rules *r, const char *entity, const char *organiza
 {
     bool itself = organization && strcmp(entity, organization) == 0;
 
+    bf_windows_clear(r->windows);       /* others watch its runs from now on */
     free(bf_map_set(r->placed, entity, itself ? NULL : bf_strdup(organization)));
 }
 
-/* ---- firing ---- */
+void bf_rules_remember(struct bf_rules *r, const struct bf_memory *memory) { r->memory = memory; }
 
-static void add_firing(struct bf_rules *r, const struct bf_automation *a,
-                       const struct bf_trigger *trigger)
-{
-    if (r->n_firings == r->cap_firings) {
-        r->cap_firings = r->cap_firings ? 2 * r->cap_firings : 16;
-        r->firings = bf_zrealloc(r->firings, r->cap_firings * sizeof(*r->firings));
-    }
-    r->firings[r->n_firings++] = (struct bf_firing){.automation = a, .trigger = trigger};
-}
+void bf_rules_undo(struct bf_rules *r) { bf_windows_undo(r->windows); }
 
-/* One event and one of the triggers it may be. */
+void bf_rules_settle(struct bf_rules *r) { bf_windows_settle(r->windows); }
+
+/* ---- asking ---- */
+
+/* The places of a trigger in the scopes of an event. */
 struct asking {
     struct bf_rules *rules;
-    const struct bf_trigger *trigger;   /* NULL: the type itself is one, each automation's own */
+    const struct bf_envelope *event;
     const char *literal;                /* by which automations are filed besides; or NULL */
+    bool only_literal;
+    size_t n;
+    const struct bf_index_place *found[2 * BF_PLACES_MAX];
     struct key key;
 };
 
 static void ask_place(struct asking *q)
 {
-    const struct place *p = bf_map_get_len(q->rules->places, q->key.text, q->key.len);
+    const struct bf_index_place *p = bf_map_get_len(q->rules->places, q->key.text, q->key.len);
 
-    for (const struct entry *en = p ? p->first : NULL; en; en = en->next) {
-        const struct bf_automation *a = en->automation;
-
-        if (!is_measured(a->trigger) && bf_filter_match(a->filter, &q->rules->subject))
-            add_firing(q->rules, a, q->trigger ? q->trigger : a->trigger);
-    }
+    if (p)
+        q->found[q->n++] = p;
 }
 
 /* The places of one scope; the key is left as it was. */
@@ -298,19 +379,22 @@ static void ask_scope(struct asking *q)
 {
     size_t len = q->key.len;
 
-    ask_place(q);
+    if (!q->only_literal)
+        ask_place(q);
     if (!q->literal)
         return;
-    add_literal(&q->key, q->literal);
+    add_literal(&q->key, "", q->literal);
     ask_place(q);
     q->key.len = len;
 }
 
 /* From the widest scope to the narrowest. */
-static void ask_scopes(struct asking *q, const char *wire, const char *organization)
+static void ask_scopes(struct asking *q, const char *wire)
 {
-    const struct bf_envelope *e = q->rules->subject.event;
+    const struct bf_envelope *e = q->event;
+    const char *organization = bf_map_get(q->rules->placed, e->entity);
 
+    q->n = 0;
     if (organization) {
         begin_key(&q->key, wire, organization);
         ask_scope(q);
@@ -327,11 +411,19 @@ static void ask_scopes(struct asking *q, const char *wire, const char *organizat
     ask_scope(q);
 }
 
+/* A crashed run has failed, for whoever waits for that. */
+const char *bf_waited_state(const char *state)
+{
+    return state && strcmp(state, "CRASHED") == 0 ? "FAILED" : state;
+}
+
 static const char *literal_of(const struct bf_envelope *e, const char *field)
 {
-    if (field && strcmp(field, "alias") == 0)
-        return e->alias;
-    return field && strcmp(field, "tag") == 0 ? e->tag : NULL;
+    if (!field)
+        return NULL;
+    if (strcmp(field, "state") == 0)
+        return bf_waited_state(e->run_state);
+    return strcmp(field, "alias") == 0 ? e->alias : e->tag;
 }
 
 /* `model-registry` is W&B's older one. */
@@ -341,53 +433,157 @@ bool bf_is_registry(const char *project)
                        strcmp(project, "model-registry") == 0);
 }
 
-static int by_id(const void *left, const void *right)
+bool bf_is_wait(const char *type)
 {
-    const struct bf_firing *a = left, *b = right;
-
-    return strcmp(a->automation->id, b->automation->id);
+    return strcmp(type, "schedule.tick") == 0 || strcmp(type, "clock.advance") == 0;
 }
 
-/* `trigger` is NULL where the type itself is one. */
-static void ask(struct bf_rules *r, const struct bf_trigger *trigger, const char *wire,
-                const char *organization)
+bool bf_is_metric_trigger(const struct bf_trigger *t)
+{
+    return strcmp(t->event, "run.metric") == 0;
+}
+
+/* `trigger` is NULL where the type itself is one, each automation's own. */
+static void ask(struct bf_judging *j, const struct bf_trigger *trigger, const char *wire)
 {
     struct asking q;
 
-    q.rules = r;
-    q.trigger = trigger;
-    q.literal = trigger ? literal_of(r->subject.event, trigger->field) : NULL;
-    ask_scopes(&q, wire, organization);
+    q.rules = j->rules;
+    q.event = j->event;
+    q.literal = trigger ? literal_of(j->event, trigger->field) : NULL;
+    q.only_literal = false;
+    ask_scopes(&q, wire);
+    for (size_t i = 0; i < q.n; i++) {
+        for (const struct entry *en = q.found[i]->first; en; en = en->next)
+            bf_consider(j, en->automation, trigger ? trigger : en->automation->trigger);
+    }
 }
 
-static void ask_all(struct bf_rules *r, const struct bf_envelope *e)
+/* The one that the event of a wait names. */
+static void ask_waiting(struct bf_judging *j)
 {
-    const char *organization = bf_map_get(r->placed, e->entity);
+    const struct bf_json *data = bf_json_get(bf_subject_root(&j->rules->subject), "data");
+    const char *id = bf_json_str(j->rules->scratch, bf_json_get(data, "automation"));
+    const struct filed *f = id ? bf_map_get(j->rules->by_id, id) : NULL;
+
+    if (f && f->automation->enabled && bf_trigger_for(f->automation, j->event))
+        bf_consider(j, f->automation, f->automation->trigger);
+}
+
+void bf_ask(struct bf_judging *j)
+{
+    const struct bf_trigger *trigger;
+    bool listed = false;
+    unsigned at = 0;
+
+    if (j->only) {
+        bf_consider(j, j->only, bf_trigger_for(j->only, j->event));
+        return;
+    }
+    if (bf_is_wait(j->event->type)) {
+        ask_waiting(j);
+        return;
+    }
+    while ((trigger = bf_trigger_of_event(j->event->type, &at))) {
+        listed = true;
+        if (!trigger->registry_only || bf_is_registry(j->event->project))
+            ask(j, trigger, trigger->wire);
+    }
+    if (!listed)
+        ask(j, NULL, j->event->type);
+}
+
+const struct bf_trigger *bf_trigger_for(const struct bf_automation *a, const struct bf_envelope *e)
+{
     const struct bf_trigger *trigger;
     bool listed = false;
     unsigned at = 0;
 
     while ((trigger = bf_trigger_of_event(e->type, &at))) {
         listed = true;
-        if (!trigger->registry_only || bf_is_registry(e->project))
-            ask(r, trigger, trigger->wire, organization);
+        if (strcmp(trigger->wire, a->trigger->wire) == 0 &&
+            (!trigger->registry_only || bf_is_registry(e->project)))
+            return trigger;
     }
-    if (!listed)
-        ask(r, NULL, e->type, organization);
+    return !listed && strcmp(a->trigger->wire, e->type) == 0 ? a->trigger : NULL;
 }
 
-size_t bf_rules_judge(struct bf_rules *r, const struct bf_record *record,
-                      const struct bf_firing **out)
+bool bf_scope_holds(const struct bf_rules *r, const struct bf_automation *a,
+                    const struct bf_envelope *e)
 {
-    const struct bf_envelope *e = record->event;
+    const char *organization = bf_map_get(r->placed, e->entity);
 
-    r->n_firings = 0;
-    r->subject = (struct bf_subject){.event = e, .arena = r->scratch};
-    ask_all(r, e);
-    if (r->subject.root || r->subject.unreadable)
-        bf_arena_reset(r->scratch);
-    if (r->n_firings > 1)
-        qsort(r->firings, r->n_firings, sizeof(*r->firings), by_id);
-    *out = r->firings;
-    return r->n_firings;
+    if (strcmp(a->entity, e->entity) != 0)
+        return !a->project && organization && strcmp(a->entity, organization) == 0;
+    if (a->project && (!e->project || strcmp(a->project, e->project) != 0))
+        return false;
+    return !a->collection || (e->collection && strcmp(a->collection, e->collection) == 0);
+}
+
+/* ---- metrics ---- */
+
+bool bf_is_watched(struct bf_judging *j)
+{
+    struct asking q;
+
+    if (j->only)
+        return bf_is_metric_trigger(j->only->trigger);
+    q.rules = j->rules;
+    q.event = j->event;
+    q.literal = NULL;
+    q.only_literal = false;
+    ask_scopes(&q, ON_METRICS);
+    return q.n > 0;
+}
+
+static bool names(const struct bf_automation *a, const char *metric)
+{
+    for (size_t i = 0; i < a->conditions.n_conditions; i++) {
+        if (bf_condition_names(&a->conditions.conditions[i], metric))
+            return true;
+    }
+    return false;
+}
+
+void bf_find_watchers(struct bf_judging *j, const char *metric, struct bf_watchers *out)
+{
+    struct asking q;
+
+    *out = (struct bf_watchers){.born = UINT64_MAX};
+    if (j->only) {
+        out->n = names(j->only, metric);
+        out->born = bf_watched_since(j->rules, j->only, metric);
+        return;
+    }
+    q.rules = j->rules;
+    q.event = j->event;
+    q.literal = metric;
+    q.only_literal = true;
+    ask_scopes(&q, ON_METRICS);
+    for (size_t i = 0; i < q.n; i++) {
+        out->places[out->n++] = q.found[i];
+        out->born = q.found[i]->born < out->born ? q.found[i]->born : out->born;
+    }
+}
+
+void bf_ask_watchers(struct bf_judging *j, const struct bf_watchers *watchers)
+{
+    if (j->only) {
+        bf_consider(j, j->only, j->only->trigger);
+        return;
+    }
+    for (size_t i = 0; i < watchers->n; i++) {
+        for (const struct entry *en = watchers->places[i]->first; en; en = en->next)
+            bf_consider(j, en->automation, en->automation->trigger);
+    }
+}
+
+uint64_t bf_watched_since(struct bf_rules *r, const struct bf_automation *a, const char *metric)
+{
+    const struct bf_index_place *p;
+    struct key k;
+
+    make_key(&k, a, a->collection, &(struct literal){"", metric});
+    p = bf_map_get_len(r->places, k.text, k.len);
+    return p ? p->born : UINT64_MAX;
 }

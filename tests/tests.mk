@@ -27,9 +27,12 @@ $(B)/tests/tools/%: $(B)/tests/tools/%.o $(B)/tests/tools/tool.o
 $(B)/tests/json/%: $(B)/tests/json/%.o $(B)/libbelfry.a
 	$(Q)$(LINK) $^ $(LIBS) -o $@
 
+$(B)/tests/cron/%: $(B)/tests/cron/%.o $(B)/libbelfry.a
+	$(Q)$(LINK) $^ $(LIBS) -o $@
+
 UNIT_PROGRAMS   := $(UNIT:%=$(B)/tests/unit/%)
 PLUGIN_PROGRAMS := $(PLUGIN_TESTS:%=$(B)/tests/plugin/%)
-TOOL_PROGRAMS   := $(TOOLS:%=$(B)/tests/tools/%) $(B)/tests/json/gate
+TOOL_PROGRAMS   := $(TOOLS:%=$(B)/tests/tools/%) $(B)/tests/json/gate $(B)/tests/cron/next
 
 include tests/bench/bench.mk
 include tests/fuzz/fuzz.mk
@@ -48,8 +51,8 @@ fault: test-programs
 
 # The longest forms, to be left alone for a while.
 soak: test-programs
-	$(Q)B=$(B) TEXTS=1000000 DOCUMENTS=100000 MUTATIONS=10000 TEST_TIMEOUT=6000 \
-	    scripts/run-tests.sh tests/e2e/json.sh tests/fault/mutations.sh
+	$(Q)B=$(B) TEXTS=1000000 DOCUMENTS=100000 MUTATIONS=10000 SCHEDULES=20000 TEST_TIMEOUT=6000 \
+	    scripts/run-tests.sh tests/e2e/json.sh tests/e2e/cron.sh tests/fault/mutations.sh
 
 # Everything, once its packages are there; in another make, for ours may have begun without them.
 test:

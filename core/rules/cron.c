@@ -73,7 +73,7 @@ static const char *read_range(const struct field *f, const char *text, size_t le
     *to = *from;
     if (n && n < len && text[n] == '-') {
         m = read_value(f, text + n + 1, len - n - 1, to);
-        if (m == 3 && !is_digit(text[n + 1]) && f->max == 7 && *to == 0)
+        if (m == 3 && !is_digit(text[n + 1]) && f->max == 7 && *to == 0 && *from > 0)
             *to = 7;            /* until sun: the week may end with it as well */
         n = m ? n + 1 + m : 0;
     }

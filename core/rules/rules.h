@@ -80,23 +80,38 @@ struct bf_due {
 /* What the rules remember is kept there; before the first record.  NULL: nothing is remembered
  * (for automations that have no windows, limits or waits). */
 void bf_rules_remember(struct bf_rules *r, const struct bf_memory *memory);
-/* Put everything that waits on the clock in order, once all automations are filed.  now_ms is the
- * hub's time. */
+/* Put everything that waits on the clock in order, once all automations are filed and what is
+ * remembered is there.  now_ms is the hub's time. */
 void bf_rules_begin(struct bf_rules *r, int64_t now_ms);
+/* In the transaction that saves a revision, before it is filed: since when it waits is remembered. */
+void bf_rules_saved(struct bf_rules *r, const struct bf_automation *a, int64_t now_ms);
 
-/* When the next wait is over; 0: nothing waits. */
+/* When the next wait is over, or earlier; 0: nothing waits. */
 int64_t bf_rules_next(const struct bf_rules *r);
-/* The waits that are over by now_ms, by due time, automation and run; *out belongs to the rules and is
- * good until the next call.  Nothing fires by this: the engine journals a record for each
- * (schedule.tick, clock.advance) and has that judged, and it is that record which moves the wait
- * on.  Call it before each record is judged, with its `received`, and the record may follow only
- * once none is over. */
+/* The waits that are over by now_ms, by when they were first over, automation and run, but no more than
+ * can be told of at once: ask again when these are judged.  *out belongs to the rules and is good
+ * until the next call.  Nothing fires by this: the engine journals a record for each (schedule.tick,
+ * clock.advance) and has that judged, and it is that record which moves the wait on.  Call it before
+ * each record is judged, with its `received`, and the record may follow only once none is over. */
 size_t bf_rules_due(struct bf_rules *r, int64_t now_ms, const struct bf_due **out);
+
+/* The run that an absence per run is about, as it was last known. */
+struct bf_due_run {
+    const char *entity;
+    const char *project;
+    const char *context;        /* a JSON object, {"id","name",…} */
+    size_t context_len;
+};
+/* The text of the record; `run` is NULL where the wait is no run's. */
+void bf_due_print(const struct bf_due *d, const struct bf_due_run *run, struct bf_buf *out);
 
 /* What a record leads to, in order: of run.metric events, by point and then by automation; else by
  * automation.  *out belongs to the rules and is good until the next call. */
 size_t bf_rules_judge(struct bf_rules *r, const struct bf_record *record,
                       const struct bf_firing **out);
+/* What the clock's waits have come to is remembered: before a commit, and before a part of a transaction
+ * begins that may be undone alone. */
+void bf_rules_flush(struct bf_rules *r);
 /* A transaction, or a part of it, was undone: whatever was touched since bf_rules_settle() is read
  * anew from memory.  And: it was committed. */
 void bf_rules_undo(struct bf_rules *r);

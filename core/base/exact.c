@@ -266,19 +266,59 @@ double bf_exact_round(const struct bf_exact *x)
 
 /* --- deviation -------------------------------------------------------------------------------- */
 
-/* n * squares - sum^2. */
-static void spread(struct bf_exact *out, const struct bf_exact *sum,
-                   const struct bf_exact *squares, uint64_t n)
+/* out += a * by, with one word more than a has, which counted as 0 whatever it was. */
+static void add_multiple(uint64_t *out, const uint64_t *a, size_t n, uint64_t by)
 {
-    uint64_t words[WORDS_MAX];
-    size_t len = magnitude(squares, words);
+    uint64_t carry = 0;
 
+    for (size_t i = 0; i < n; i++) {
+        wide sum = (wide)a[i] * by + out[i] + carry;
+
+        out[i] = (uint64_t)sum;
+        carry = (uint64_t)(sum >> WORD);
+    }
+    out[n] = carry;
+}
+
+/* out -= a, which is not more. */
+static void subtract(uint64_t *out, size_t n_out, const uint64_t *a, size_t n)
+{
+    uint64_t borrow = 0;
+
+    for (size_t i = 0; i < n_out; i++) {
+        wide less = (wide)(i < n ? a[i] : 0) + borrow;
+
+        borrow = out[i] < less;
+        out[i] -= (uint64_t)less;
+    }
+    bf_assert(borrow == 0);
+}
+
+/* n * squares - sum^2, as words of which the lowest counts 2^(64 * *low). */
+static size_t spread(const struct bf_exact *sum, const struct bf_exact *squares, uint64_t n,
+                     uint64_t out[WORDS_MAX], int *low)
+{
+    uint64_t words[WORDS_MAX], product[WORDS_MAX];
+    size_t len = magnitude(sum, words), n_out, below;
+
+    bf_assert(2 * len <= WORDS_MAX);
+    memset(product, 0, len * sizeof(*product));
     for (size_t i = 0; i < len; i++)
-        add_number(out, (wide)words[i] * n, (squares->low + (int)i) * WORD, false);
-    len = magnitude(sum, words);
-    for (size_t i = 0; i < len; i++)
-        for (size_t j = 0; j < len; j++)
-            add_number(out, (wide)words[i] * words[j], (2 * sum->low + (int)(i + j)) * WORD, true);
+        add_multiple(product + i, words, len, words[i]);
+    *low = len && 2 * sum->low < squares->low ? 2 * sum->low : squares->low;
+    below = (size_t)(squares->low - *low);
+    n_out = below + squares->n + 1;
+    bf_assert(n_out <= WORDS_MAX);
+    memset(out, 0, n_out * sizeof(*out));
+    add_multiple(out + below, words, magnitude(squares, words), n);
+    if (len) {
+        below = (size_t)(2 * sum->low - *low);
+        bf_assert(below < n_out);
+        subtract(out + below, n_out - below, product, 2 * len);
+    }
+    while (n_out && out[n_out - 1] == 0)
+        n_out--;
+    return n_out;
 }
 
 /* Divide three words in place; gives the remainder. */
@@ -311,22 +351,17 @@ static uint64_t root(wide x)
 double bf_exact_deviation(const struct bf_exact *sum, const struct bf_exact *squares, uint64_t n)
 {
     uint64_t words[WORDS_MAX], part[3], r;
-    struct bf_exact variance;           /* times n * (n - 1) */
     size_t len;
-    int cut, exponent;
+    int low, cut, exponent;
     bool more;
     wide x;
 
     bf_assert(n >= 2 && n <= UINT32_MAX);
-    bf_exact_init(&variance);
-    spread(&variance, sum, squares, n);
-    bf_assert(!sign_of(words_in(&variance), variance.n));
-    len = magnitude(&variance, words);
-    exponent = variance.low * WORD;
-    bf_exact_fini(&variance);
+    len = spread(sum, squares, n, words, &low);
     if (len == 0)
         return 0.0;
 
+    exponent = low * WORD;
     cut = length_in_bits(words, len) - 3 * WORD;        /* less than 0: zeros are appended */
     for (int i = 0; i < 3; i++)
         part[i] = bits_from(words, len, cut + i * WORD);

@@ -9,6 +9,8 @@
 #   f  memory                       idle <= 15 MB, at full rate and with the receiver down <= 40 MB
 #   g  pages of 1,000,000 executions and events, 10,000 automations, by every kind of filter <= 50 ms
 #   h  intake of 1,000 lines a POST  hub / raw SQLite, the same rows   >= 0.40
+#   i  windows of 1,000 values over a metric that 100 automations watch   plain recomputation / kept
+#      one for all >= 10, one each >= 4 (deviations 1.5); 100,000 runs with one of 10  <= 50 MB
 #
 # Both sides of a comparison run in turns, on the same machine at the same time, and the ratio is
 # the median of the rounds' ratios: what else the machine does falls on both.  Ratios come first,
@@ -26,6 +28,7 @@ ROUNDS=${BENCH_ROUNDS:-5}
 SECONDS_EACH=${BENCH_SECONDS:-3}
 HUB=$BUILD/belfry LOAD=$BUILD/tests/tools/load RECEIVE=$BUILD/tests/tools/receive
 BARE=$BUILD/tests/bench/bare ROWS=$BUILD/tests/bench/rows SQL=$BUILD/tests/tools/sql
+WINDOWS=$BUILD/tests/bench/windows
 KEY=bf-0123456789abcdefghijklmnopqrstuvwxyzABCD
 WORK=$(mktemp -d "${BENCH_DIR:-$BUILD}/bench.XXXXXX") || exit 2
 mkdir "$WORK/series"
@@ -643,19 +646,50 @@ part_h()
     stop "$hub_pid"
 }
 
+# --- i: windows --------------------------------------------------------------------------------
+
+# i_watch HOW AGGREGATION GOAL WORDS
+i_watch()
+{
+    "$WINDOWS" "$1" "$2" >"$WORK/windows.out" || die "no windows"
+    target "i. $4, $2: recomputed / kept" "$(field ratio "$WORK/windows.out")" '>=' "$3"
+    keep "i_$1_$2" "$(field kept_us "$WORK/windows.out")"
+    figure "i. $4, $2: CPU per value" "i_$1_$2" us
+}
+
+i_remember()            # AGGREGATION
+{
+    "$WINDOWS" memory "$1" >"$WORK/windows.out" || die "no windows"
+    target "i. 100,000 runs with $1 of 10, in MB" "$(field mb "$WORK/windows.out")" '<=' 50
+    keep "i_bytes_$1" "$(field bytes "$WORK/windows.out")"
+    figure "i. a run with $1 of 10" "i_bytes_$1" bytes
+}
+
+part_i()
+{
+    for aggregation in AVERAGE LEAST DEVIATION; do
+        i_watch same $aggregation 10 "100 watch one window"
+    done
+    i_watch different AVERAGE 4 "100 watch one each"
+    i_watch different LEAST 4 "100 watch one each"
+    i_watch different DEVIATION 1.5 "100 watch one each"
+    i_remember AVERAGE
+    i_remember DEVIATION
+}
+
 # --- all -------------------------------------------------------------------------------------
 
-for program in "$HUB" "$LOAD" "$RECEIVE" "$BARE" "$ROWS" "$SQL"; do
+for program in "$HUB" "$LOAD" "$RECEIVE" "$BARE" "$ROWS" "$WINDOWS" "$SQL"; do
     [ -x "$program" ] || die "$program is not there: run make first"
 done
 for program in curl wrk; do
     command -v "$program" >/dev/null || die "$program is not installed"
 done
-[ $# -gt 0 ] || set -- a b c d e f g h
+[ $# -gt 0 ] || set -- a b c d e f g h i
 for part in "$@"; do
     case $part in
-    [a-h]) say "part $part ..."; "part_$part" ;;
-    *) die "there is no part $part; there are: a b c d e f g h" ;;
+    [a-i]) say "part $part ..."; "part_$part" ;;
+    *) die "there is no part $part; there are: a b c d e f g h i" ;;
     esac
 done
 {

@@ -84,6 +84,15 @@ static int within_index(size_t i, int rc, struct bf_error *err)
 
 /* ---- operands ---- */
 
+/* W&B's client says "finished" of a run where its wire says "FINISHED". */
+static void upper(char *text)
+{
+    for (; *text; text++) {
+        if (*text >= 'a' && *text <= 'z')
+            *text = (char)(*text - 'a' + 'A');
+    }
+}
+
 static int set_text(struct builder *b, uint32_t node, const struct bf_json *json,
                     struct bf_error *err)
 {
@@ -94,6 +103,8 @@ static int set_text(struct builder *b, uint32_t node, const struct bf_json *json
     b->nodes[node].type = BF_JSON_STRING;
     b->nodes[node].len = (uint32_t)strlen(text);
     b->nodes[node].at = put(b, text, strlen(text) + 1);
+    if (bf_fields[b->nodes[node].field].flags & UPPER)
+        upper(b->texts + b->nodes[node].at);
     return BF_OK;
 }
 

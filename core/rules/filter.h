@@ -7,7 +7,7 @@
  * or texts (aliases, tags), or whatever JSON its path leads to (metadata.KEY, data.PATH).  A dot in
  * a path goes into a member or, by its number, into an element; where an array is met on the way,
  * any of its elements will do.  Of a run's config as wandb writes it, {"lr":{"value":0.1}}, config.lr
- * is that value as well.
+ * is that value as well.  A run's state and the level of an alert may be said in any case.
  *
  * MEANING.  Values compare by their JSON type, and one type never equals another: two numbers as
  * the doubles nearest to them, two whole numbers of 64 bits exactly; two strings byte by byte;

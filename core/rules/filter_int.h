@@ -56,7 +56,8 @@ enum shape { A_TEXT, TEXTS, ANYTHING };
 
 enum field_flag {
     LONG = 1,                   /* its texts may be longer than a name */
-    WRAPPED = 2                 /* its members may be {"value":…}, as wandb writes a config */
+    WRAPPED = 2,                /* its members may be {"value":…}, as wandb writes a config */
+    UPPER = 4                   /* events hold it in upper case; filters may say it in any */
 };
 
 struct field {

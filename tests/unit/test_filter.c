@@ -478,6 +478,10 @@ static const struct typed of_run[] = {
     {"{\"author\":\"bot\"}", true},
     {"{\"state\":\"RUNNING\"}", true},
     {"{\"state\":{\"$in\":[\"FAILED\",\"FINISHED\"]}}", false},
+    {"{\"state\":\"running\"}", true},         /* as W&B's client says it */
+    {"{\"state\":{\"$nin\":[\"Finished\",\"running\"]}}", false},
+    {"{\"state\":{\"$regex\":\"^(?i)run\"}}", true},
+    {"{\"group\":\"G1\"}", false},
     {"{\"tags\":\"gpu\",\"run_tags\":{\"$all\":[\"big\",\"gpu\"]}}", true},
     {"{\"tags\":{\"$size\":1}}", false},
     {"{\"group\":\"g1\",\"job_type\":\"train\"}", true},
@@ -516,6 +520,7 @@ static const struct typed of_alert[] = {
     {"{\"alert_title\":\"low\"}", true},
     {"{\"alert_text\":{\"$contains\":\"accuracy\"},\"alert_level\":{\"$in\":[\"WARN\",\"ERROR\"]}}", true},
     {"{\"alert_level\":\"INFO\"}", false},
+    {"{\"alert_level\":\"warn\"}", true},
     {"{\"name\":\"exp-7\",\"tags\":\"gpu\"}", true},
 };
 

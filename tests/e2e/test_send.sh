@@ -72,6 +72,16 @@ try "$ID" '{"event_type":"LINK_MODEL","payload":{"t":"${event_type} ${project_na
 has "a type of event has sample values" "$(jq -r .request.payload "$tmp/test")" 'LINK_ARTIFACT sample'
 try "$ID" '{"event_type":"ci.finished","payload":{"t":"${event_type}"}}' >"$tmp/test"
 has "also one of one's own" "$(jq -r .request.payload "$tmp/test")" '"t":"ci.finished"'
+samples() { # TYPE: what a payload says of a made-up event of this type
+    try "$ID" "{\"event_type\":\"$1\",\"payload\":{\"t\":\"\${event_type}|\${run_name}|\${alert_name}|\${data.late}\"}}" \
+        >"$tmp/test"
+    jq -r '.request.payload | fromjson? // . | .t? // .' "$tmp/test"
+}
+is "also a run's metric" "$(samples RUN_METRIC)" "RUN_METRIC|sample-1||"
+is "a run's state" "$(samples RUN_STATE)" "RUN_STATE|sample-1||"
+is "a run's alert" "$(samples RUN_ALERT)" "RUN_ALERT|sample-1|sample|"
+is "a schedule" "$(samples SCHEDULE)" "SCHEDULE|||false"
+is "a silence" "$(samples ABSENCE)" "ABSENCE|sample-1||"
 event=$(emit "$(alias_event staging)" | jq -r '.events[0].id')
 try "$ID" "{\"event\":\"$event\",\"payload\":{\"t\":\"\${artifact_version_string} \${event_type}\"}}" >"$tmp/test"
 has "a recorded event has its own" "$(jq -r .request.payload "$tmp/test")" \

@@ -11,7 +11,7 @@
 
 static const char *const outcomes[] = {
     [BF_DELIVERED] = "delivered", [BF_RETRY] = "retry",       [BF_REJECTED] = "rejected",
-    [BF_UNKNOWN] = "unknown",     [BF_ACCEPTED] = "accepted",
+    [BF_UNKNOWN] = "unknown",     [BF_ACCEPTED] = "accepted",   [BF_DRY] = "dry_run",
 };
 
 

@@ -3,8 +3,10 @@
  *
  * The way of an item, always on the loop's thread except where the sink works:
  *
- *   attempt_begin → [BF_ONCE: the engine records the beginning] → prepare → send → judge → settled
- *                                                                         ↘ later: bf_courier_settle
+ *   attempt_begin → [the engine records the beginning] → prepare → send → judge → settled
+ *                                                               ↘ later: bf_courier_settle
+ *
+ * The engine is asked where a sink is BF_ONCE, and by digests, which it closes.
  *
  * A quick sink's prepare and judge run right here; others on a worker, and come back as a task. */
 #include "core/delivery/courier_int.h"
@@ -13,6 +15,7 @@
 
 #include "core/base/base.h"
 #include "core/base/crypto.h"
+#include "core/outbox/digest.h"
 
 static void after_prepare(struct item *i);
 
@@ -159,6 +162,10 @@ static void after_prepare(struct item *i)
         withdraw(i);
     switch (i->step) {
     case BF_STEP_SEND:
+        if (is_dry(i)) {
+            settle(i, BF_DRY, -1, "dry run: this would have been sent");
+            break;
+        }
         if (i->dest->timeout_ms)
             i->at.out.http.total_ms = i->dest->timeout_ms;
         bf_client_send(bf_loop_client(c->loop), &i->at.out.http, on_answer, i);
@@ -198,11 +205,23 @@ static void prepare(struct item *i)
 
 /* --- beginning --------------------------------------------------------------- */
 
+/* Whether an attempt that was begun, and nothing more is known of, must not be repeated. */
+static bool marks_beginning(const struct item *i) { return i->dest->info.once && !is_dry(i); }
+
+static bool is_to_be_closed(const struct item *i)
+{
+    return i->execution->is_digest && !i->execution->digest;
+}
+
 static int apply_begin(struct bf_work *w, struct bf_tx *tx, struct bf_error *err)
 {
     struct item *i = bf_container_of(w, struct item, begin);
-    int rc = bf_outbox_begin(tx->db, i->execution->number, i->at.started_ms);
+    int rc = BF_OK;
 
+    if (marks_beginning(i))
+        rc = bf_outbox_begin(tx->db, i->execution->number, i->at.started_ms);
+    if (!rc && i->execution->is_digest)
+        rc = bf_digest_close(tx->db, i->execution);
     return rc ? bf_error_set(err, rc, "cannot begin an attempt: %s", bf_db_words(tx->db)) : BF_OK;
 }
 
@@ -210,10 +229,12 @@ static void on_begun(struct bf_task *t)
 {
     struct item *i = bf_container_of(t, struct item, task);
 
-    if (i->step == BF_STEP_SEND)
-        prepare(i);
-    else
+    if (i->step != BF_STEP_SEND)
         settle(i, BF_RETRY, -1, "the store could not record the beginning");
+    else if (is_to_be_closed(i) && digest_read(i))
+        settle(i, BF_RETRY, -1, "the store could not be read");
+    else
+        prepare(i);
 }
 
 static void begin_done(struct bf_work *w, int rc, const struct bf_error *err)
@@ -252,7 +273,7 @@ void attempt_begin(struct item *i)
     i->at.deadline_ms = i->at.started_ms + deadline_ms(i);
     destination_begun(i->dest, i);
     atomic_fetch_add(&c->n_unrecorded, 1);
-    if (i->dest->info.once)
+    if (marks_beginning(i) || is_to_be_closed(i))
         record_beginning(i);
     else
         prepare(i);
@@ -286,6 +307,9 @@ static void plan(struct item *i)
     int64_t first = x->first_attempt_ms ? x->first_attempt_ms : i->at.started_ms;
 
     switch (i->at.verdict.outcome) {
+    case BF_DRY:
+        r->status = BF_SKIPPED;
+        return;
     case BF_DELIVERED:
     case BF_ACCEPTED:
         r->status = BF_FINISHED;
@@ -307,13 +331,22 @@ static void plan(struct item *i)
         r->status = i->at.verdict.outcome == BF_UNKNOWN ? BF_UNKNOWN_OUTCOME : BF_FAILED;
 }
 
+/* Of a dry run, whatever ended it: nothing was sent. */
+static void skip_dry(const struct item *i, struct bf_attempt_record *r)
+{
+    if (!is_dry(i) || r->status == BF_PENDING)
+        return;
+    r->status = BF_SKIPPED;
+    r->reason = BF_DRY_RUN;
+}
+
 static void log_outcome(struct item *i)
 {
     struct bf_courier *c = courier_of(i);
     const struct bf_attempt_record *r = &i->record;
     const char *words = r->words ? r->words : "";
 
-    if (r->status == BF_FINISHED)
+    if (r->status == BF_FINISHED || is_dry(i))
         bf_debugf(c->log, "courier", "execution %s: %s (attempt %u)", i->execution->id, words,
                   r->attempt);
     else if (r->status == BF_PENDING)
@@ -337,13 +370,16 @@ void attempt_settled(struct item *i)
     r->execution = i->execution->number;
     r->attempt = i->at.number;
     r->outcome = v->outcome;
-    bf_count(&c->stats.outcomes[v->outcome], 1);
     r->started_ms = i->at.started_ms;
     r->words = v->words;
     r->sent = i->at.out.sent;
     plan(i);
+    skip_dry(i, r);
     log_outcome(i);
-    atomic_fetch_add(r->status == BF_FINISHED ? &c->n_delivered : &c->n_failed, 1);
+    if (!is_dry(i)) {
+        bf_count(&c->stats.outcomes[v->outcome], 1);
+        atomic_fetch_add(r->status == BF_FINISHED ? &c->n_delivered : &c->n_failed, 1);
+    }
     destination_ended(i->dest, i);
     list_add(&c->settled, i);
     destination_ready(i->dest);

@@ -173,6 +173,9 @@ static void take_offer(struct bf_courier *c, struct item *i)
     destination_ready(d);
     if (courier_find(c, i->execution->number) || courier_holds(c, i->execution->number)) {
         free_item(i);
+    } else if (i->execution->due_ms > bf_bus_now(c->bus)) {
+        destination_wait(d, i->execution->due_ms);
+        free_item(i);
     } else if (d->on_disk || !destination_has_room(d)) {
         if (!d->on_disk)
             destination_look_on_disk(d);
@@ -197,9 +200,8 @@ static void recorded(struct item *i)
     struct destination *d = i->dest;
     const struct bf_attempt_record *r = &i->record;
 
-    if (r->status == BF_PENDING && !d->on_disk &&
-        (!d->next_due_ms || r->due_ms < d->next_due_ms))
-        d->next_due_ms = r->due_ms;
+    if (r->status == BF_PENDING)
+        destination_wait(d, r->due_ms);
     destination_ready(d);
     courier_forget(i);
     atomic_fetch_sub(&d->courier->n_unrecorded, 1);

@@ -12,6 +12,11 @@
  * destination's pace waits in its place and spends no attempt.  Where nothing but failures came
  * back for 120 hours, the integration is disabled; that is counted on disk, over restarts.
  *
+ * An execution that is not due yet stays on disk until it is.  One that others may join (a digest)
+ * is closed by the engine before its first attempt, and what joined is read.  A dry run goes the
+ * same way up to the moment of sending: then what would leave is recorded, and the execution is
+ * skipped.  It spends no pace, and says nothing of how the destination stands.
+ *
  * SAFETY.  At least once: after a crash everything not recorded is sent again, with the same id.
  * For a sink that must not repeat (BF_ONCE) the beginning of an attempt is recorded first, and
  * what was begun when the hub died has an unknown outcome. */
@@ -41,7 +46,7 @@ struct bf_outgoing {
 };
 
 struct bf_verdict {
-    int outcome;                /* enum bf_outcome */
+    int outcome;                /* enum bf_outcome, or BF_DRY */
     int64_t after_ms;           /* pause asked for; < 0: the schedule's */
     const char *words;          /* lives in the attempt's arena */
 };
@@ -92,6 +97,7 @@ struct bf_destination_info {
     bool gone;                  /* it was deleted: what waits for it fails, and that is all */
     unsigned max_parallel;      /* 0: the courier's own */
     bool max_is_fixed;          /* by the sink's code: an integration may only take less */
+    unsigned max_merged;        /* firings that one message can tell of; 0 is one */
     const char *pace;           /* the sink's, or NULL; static */
 };
 

@@ -3,6 +3,7 @@
  * courier.c      life; what comes in from the engine and goes out to it
  * destination.c  one integration's queue: what fits in memory, what is claimed from disk, rest
  * attempt.c      one try, from its beginning to its verdict
+ * digest.c       what joined an execution, read before its first try
  * cancel.c       taking back what was not begun
  *
  * Everything here belongs to the loop's thread but what stands under the lock. */
@@ -185,6 +186,9 @@ struct bf_courier {
     struct bf_map *touched;             /* integrations to look at again */
 };
 
+/* Nothing of it may leave. */
+static inline bool is_dry(const struct item *i) { return i->execution->automation->dry_run; }
+
 /* list */
 void list_add(struct list *l, struct item *i);
 struct item *list_take(struct list *l);
@@ -203,6 +207,7 @@ void destination_keep(struct destination *d, struct item *i);   /* into its queu
 bool destination_has_room(const struct destination *d);
 void destination_ready(struct destination *d);  /* look at it this turn */
 void destination_look_on_disk(struct destination *d);   /* from the front of its line */
+void destination_wait(struct destination *d, int64_t due_ms);   /* a row on disk will be due */
 void destinations_pump(struct bf_courier *c);   /* begin what can be begun */
 void destination_begun(struct destination *d, struct item *i);
 void destination_prepared(struct destination *d, struct item *i);
@@ -212,6 +217,9 @@ bool destinations_look(struct bf_courier *c);   /* for rows that no destination 
 
 /* cancel.c */
 bool courier_holds(struct bf_courier *c, uint64_t number);
+
+/* digest.c */
+int digest_read(struct item *i);                /* BF_OK, or the store's trouble */
 
 /* attempt.c */
 void attempt_begin(struct item *i);

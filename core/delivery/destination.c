@@ -46,6 +46,13 @@ void destination_look_on_disk(struct destination *d)
     destination_ready(d);
 }
 
+/* Of what is looked for from the front, the end of the line says when. */
+void destination_wait(struct destination *d, int64_t due_ms)
+{
+    if (!d->on_disk && (!d->next_due_ms || due_ms < d->next_due_ms))
+        d->next_due_ms = due_ms;
+}
+
 struct destination *destination_get(struct bf_courier *c, const char *integration)
 {
     struct destination *d = bf_map_get(c->destinations, integration);
@@ -418,7 +425,8 @@ void destination_begun(struct destination *d, struct item *i)
 {
     struct bf_courier *c = d->courier;
 
-    bf_pace_take(&d->pace, bf_mono_ms(c->clock));
+    if (!is_dry(i))
+        bf_pace_take(&d->pace, bf_mono_ms(c->clock));
     i->probe = is_failing(d);
     c->n_probes += i->probe;
     d->n_flight++;
@@ -703,6 +711,8 @@ void destination_ended(struct destination *d, const struct item *i)
     c->n_flight--;
     atomic_store(&c->in_flight_now, c->n_flight);
     c->n_probes -= i->probe;
+    if (is_dry(i))
+        return;
     d->proven = outcome != BF_RETRY && outcome != BF_UNKNOWN;
     if (outcome == BF_DELIVERED || outcome == BF_ACCEPTED)
         succeeded(d, now_ms);

@@ -297,14 +297,15 @@ int bf_outbox_record(struct bf_db *db, const struct bf_attempt_record *r)
     if (rc)
         return rc;
     q = bf_db_query(db, "UPDATE executions SET status = ?, attempts = ?, due = ?, finished = ?,"
-                        " first_attempt = CASE first_attempt WHEN 0 THEN ? ELSE first_attempt END"
-                        " WHERE number = ?");
+                        " first_attempt = CASE first_attempt WHEN 0 THEN ? ELSE first_attempt END,"
+                        " reason = COALESCE(?, reason) WHERE number = ?");
     bf_query_int(q, 1, r->status);
     bf_query_int(q, 2, r->attempt);
     bf_query_int(q, 3, over ? r->started_ms : r->due_ms);
     bf_query_int(q, 4, over ? r->started_ms + r->duration_ms : 0);
     bf_query_int(q, 5, r->started_ms);
-    bf_query_int(q, 6, (int64_t)r->execution);
+    bf_query_text(q, 6, r->reason);
+    bf_query_int(q, 7, (int64_t)r->execution);
     return bf_query_run(q);
 }
 
@@ -438,7 +439,7 @@ int bf_outbox_hasten(struct bf_db *db, const char *integration, int64_t now_ms, 
 {
     struct bf_query *q = bf_db_query(
         db, "UPDATE executions SET due = ? WHERE number IN (SELECT number FROM executions"
-            " WHERE status = 0 AND integration = ? AND due > ? LIMIT ?)");
+            " WHERE status = 0 AND integration = ? AND due > ? AND attempts > 0 LIMIT ?)");
     int rc;
 
     bf_query_int(q, 1, now_ms);

@@ -85,17 +85,21 @@ struct bf_sent {
     size_t kept_len;            /* when it is read back: BF_SENT_MAX at most */
 };
 
+/* The outcome of an attempt that only said what it would send; beyond enum bf_outcome. */
+#define BF_DRY (BF_ACCEPTED + 1)
+
 /* How an attempt ended. */
 struct bf_attempt_record {
     uint64_t execution;
     uint32_t attempt;           /* 1 for the first */
-    int outcome;                /* enum bf_outcome */
+    int outcome;                /* enum bf_outcome, or BF_DRY */
     int status;                 /* of the execution from now on: enum bf_status */
     int http_status;            /* 0: none */
     int64_t started_ms;
     int64_t duration_ms;
     int64_t due_ms;             /* of the next attempt, if status is BF_PENDING */
     const char *words;          /* the reason a person reads; may be NULL */
+    const char *reason;         /* why the execution was skipped; NULL: it was not */
     const char *response;       /* up to 64 KiB, secrets taken out; may be NULL */
     size_t response_len;
     struct bf_sent sent;

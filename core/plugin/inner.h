@@ -309,6 +309,9 @@ struct bf_try {
     struct bf_filled *filled;
     struct bf_standins standins;        /* those its templates asked for */
     struct bf_vars vars;
+    const char *facts;          /* JSON, not parsed yet; or NULL */
+    size_t facts_len;
+    struct bf_try *whole;       /* itself, or the attempt that tells of this firing as well */
     struct bf_verdict verdict;
     const struct bf_outbound *outbound; /* what it wants to send; NULL: nothing (yet) */
     struct bf_wipe_list *wipe;
@@ -321,6 +324,8 @@ void bf_try_fill(struct bf_try *t, struct bf_instance *i, struct bf_filled *f, s
 void bf_try_enter(struct bf_try *t, struct bf_call *c, struct bf_error *why);
 /* For a sink with request(): the request, sealed, in attempt->out, or a verdict. */
 enum bf_step bf_try_request(struct bf_try *t);
+/* For any other sink: what it would deliver with, in attempt->out.sent, and a verdict.  (dry.c) */
+enum bf_step bf_try_dry(struct bf_try *t);
 /* Take the secrets out of an answer, and out of its headers if asked for. */
 void bf_try_scrub(struct bf_try *t, struct bf_fetch_result *r, bool headers);
 

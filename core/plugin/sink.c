@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/outbox/digest.h"
 #include "core/plugin/host.h"
 
 #define STANDINS_MAX 64         /* secrets named in the templates of one attempt */
@@ -69,6 +70,7 @@ void bf_try_fill(struct bf_try *t, struct bf_instance *i, struct bf_filled *f, s
 {
     t->instance = i;
     t->filled = f;
+    t->whole = t;
     describe_event(&t->event, event);
     t->vars = (struct bf_vars){.arena = a,
                                .event = event,
@@ -84,16 +86,18 @@ void bf_try_fill(struct bf_try *t, struct bf_instance *i, struct bf_filled *f, s
     bf_arena_set_host(a, &bf_plugin_host);
 }
 
-static struct bf_try *new_try(struct bf_attempt *at, struct bf_instance *i, struct bf_filled *f,
-                              struct bf_arena *a)
+/* A firing as this attempt tells of it. */
+static struct bf_try *tell(struct bf_attempt *at, struct bf_instance *i, struct bf_filled *f,
+                           struct bf_arena *a, const struct bf_told *firing)
 {
     const struct bf_execution *x = at->execution;
     struct bf_try *t = bf_arena_new_of(a, struct bf_try);
 
     if (!t)
         return NULL;
-    bf_try_fill(t, i, f, a, x->event, x->automation->trigger->rendered);
-    t->attempt = at;
+    bf_try_fill(t, i, f, a, firing->event, x->automation->trigger->rendered);
+    t->facts = firing->facts;
+    t->facts_len = firing->facts_len;
     t->vars.automation = x->automation->name;
     t->vars.automation_id = x->automation->id;
     t->vars.execution_id = x->id;
@@ -102,6 +106,53 @@ static struct bf_try *new_try(struct bf_attempt *at, struct bf_instance *i, stru
     t->delivery.deadline_ms = at->deadline_ms;
     t->delivery.id = x->id;
     t->delivery.automation = x->automation->name;
+    return t;
+}
+
+/* The newest of those that joined, as many as one message can tell of. */
+static void merge(struct bf_try *t, struct bf_attempt *at, const struct bf_digest *d)
+{
+    size_t most = t->instance->sink->max_merged - 1, n = 0;
+    size_t first = d->n_later > most ? d->n_later - most : 0;
+    struct bf_arena *a = t->delivery.arena;
+    const struct bf_delivery **list =
+        bf_arena_alloc(a, (d->n_later - first + 1) * sizeof(struct bf_delivery *));
+
+    for (size_t k = first; list && k < d->n_later; k++) {
+        struct bf_try *one = NULL;
+
+        if (d->later[k].event)
+            one = tell(at, t->instance, t->filled, a, &d->later[k]);
+        if (!one)
+            continue;
+        one->whole = t;
+        list[n++] = &one->delivery;
+    }
+    if (n)
+        t->delivery.merged = list;
+}
+
+static struct bf_try *new_try(struct bf_attempt *at, struct bf_instance *i, struct bf_filled *f,
+                              struct bf_arena *a)
+{
+    const struct bf_execution *x = at->execution;
+    const struct bf_digest *d = x->digest;
+    struct bf_told own = {.event = x->event, .facts = x->facts, .facts_len = x->facts_len};
+    const struct bf_told *newest = d && d->n_later ? &d->later[d->n_later - 1] : &own;
+    bool merges = i->sink->max_merged > 1;
+    struct bf_try *t = tell(at, i, f, a, merges || !newest->event ? &own : newest);
+
+    if (!t)
+        return NULL;
+    t->attempt = at;
+    if (!d)
+        return t;
+    t->vars.firing_count = d->n_firings;
+    t->vars.firings = d->firings;
+    if (d->hops > t->event.hops)
+        t->event.hops = d->hops;
+    if (merges)
+        merge(t, at, d);
     return t;
 }
 
@@ -143,7 +194,7 @@ static const struct bf_standin *granted(struct bf_try *t, const char *name)
 {
     struct bf_namespace names = {t->instance, t->filled};
     const struct bf_standin *from = bf_namespace_secret(&names, name);
-    struct bf_standins *mine = &t->standins;
+    struct bf_standins *mine = &t->whole->standins;
 
     for (size_t i = 0; from && i < mine->n; i++)
         if (mine->items[i].like == from)
@@ -164,8 +215,11 @@ static const char *value_of(void *arg, const char *name, bool typed)
     const struct bf_standin *s;
     const char *value;
 
-    if (!t->vars.root)
+    if (!t->vars.root) {
         t->vars.root = bf_json_parse(t->vars.arena, t->event.payload, t->event.payload_len, NULL);
+        t->vars.facts = t->facts ? bf_json_parse(t->vars.arena, t->facts, t->facts_len, NULL)
+                                 : NULL;
+    }
     value = typed ? bf_var_json(&t->vars, name) : bf_var_text(&t->vars, name);
     if (value)
         return value;
@@ -189,15 +243,15 @@ static const struct bf_template *template_of(struct bf_try *t, const char *text,
     const struct bf_template *known = compiled(&t->filled->compiled, text);
     struct bf_namespace space = {t->instance, t->filled};
     struct bf_template_names names = bf_namespace_names(&space);
+    struct bf_error *err = &t->whole->error;
     struct bf_template *made;
 
     if (!known)
         known = compiled(&t->instance->compiled, text);
     if (known)
         return known;
-    if (json ? bf_template_compile_json(t->delivery.arena, text, strlen(text), &names, &made,
-                                        &t->error)
-             : bf_template_compile_text(t->delivery.arena, text, &names, &made, &t->error))
+    if (json ? bf_template_compile_json(t->delivery.arena, text, strlen(text), &names, &made, err)
+             : bf_template_compile_text(t->delivery.arena, text, &names, &made, err))
         return NULL;
     return made;
 }
@@ -213,7 +267,7 @@ static const char *render(const struct bf_delivery *d, const char *text, bool js
     if (!tmpl)
         return "";
     bf_buf_init(&b, BF_RENDERED_MAX + 1);
-    if (!bf_template_render(tmpl, escape, value_of, t, &b, &t->error))
+    if (!bf_template_render(tmpl, escape, value_of, t, &b, &t->whole->error))
         out = bf_arena_ndup(d->arena, bf_buf_text(&b), b.len);
     bf_buf_fini(&b);
     return out;
@@ -242,7 +296,7 @@ const char *bf_sink_render(const struct bf_delivery *d, const char *json_tmpl)
 int bf_sink_verdict(const struct bf_delivery *d, int outcome, int64_t after_ms, const char *fmt,
                     va_list ap)
 {
-    struct bf_try *t = (struct bf_try *)d;
+    struct bf_try *t = ((struct bf_try *)d)->whole;
 
     t->verdict = (struct bf_verdict){outcome, after_ms, bf_arena_vprintf(d->arena, fmt, ap)};
     return outcome;
@@ -250,7 +304,7 @@ int bf_sink_verdict(const struct bf_delivery *d, int outcome, int64_t after_ms, 
 
 int bf_sink_default(const struct bf_delivery *d, const struct bf_http_out *out)
 {
-    struct bf_try *t = (struct bf_try *)d;
+    struct bf_try *t = ((struct bf_try *)d)->whole;
     struct bf_fetch_result r = {.err = out->err,
                                 .sent = out->sent != 0,
                                 .status = out->status,
@@ -499,6 +553,7 @@ static bool destination(void *arg, const char *integration, struct bf_destinatio
         .disabled = i->disabled,
         .max_parallel = i->sink->max_parallel,
         .max_is_fixed = i->sink->max_parallel && !i->sink->request,
+        .max_merged = i->sink->max_merged,
         .pace = i->sink->pace,
     };
     bf_instance_unref(i);
@@ -511,6 +566,7 @@ static enum bf_step prepare(void *arg, struct bf_attempt *at)
     struct bf_instance *i;
     struct bf_filled *f;
     struct bf_try *t;
+    bool dry;
 
     if (bf_instance_of(arg, bf_execution_integration(at->execution), &i, &err))
         return failed(at, &err);
@@ -518,7 +574,8 @@ static enum bf_step prepare(void *arg, struct bf_attempt *at)
         bf_instance_unref(i);
         return failed(at, &err);
     }
-    if (i->sink->deliver)
+    dry = at->execution->automation->dry_run && !i->sink->request;
+    if (i->sink->deliver && !dry)
         return prepare_later(at, i, f);
     t = new_try(at, i, f, at->arena);
     if (!t) {
@@ -527,6 +584,8 @@ static enum bf_step prepare(void *arg, struct bf_attempt *at)
         return settled(at, BF_RETRY, -1, "the attempt has used up its memory");
     }
     at->data = t;
+    if (dry)
+        return bf_try_dry(t);
     return i->sink->request ? bf_try_request(t) : prepare_blocking(t);
 }
 

@@ -5,7 +5,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/bus/bus_int.h"
 #include "core/delivery/courier.h"
+#include "core/outbox/digest.h"
 
 struct hub {
     struct fixture f;
@@ -25,6 +27,9 @@ struct hub {
     atomic_bool missing;        /* the sink is not there */
     atomic_bool block;          /* attempts wait while it is true */
     size_t bytes;               /* that an attempt makes */
+    char told[4000];            /* what the last attempt's digest said, */
+    int n_firings;              /* of how many, */
+    int n_events;               /* and of how many it had the events */
 };
 
 static bool on_destination(void *arg, const char *integration, struct bf_destination_info *out,
@@ -39,10 +44,22 @@ static bool on_destination(void *arg, const char *integration, struct bf_destina
     return true;
 }
 
+static void note_digest(struct hub *h, const struct bf_digest *d)
+{
+    if (!d)
+        return;
+    snprintf(h->told, sizeof(h->told), "%s", d->firings);
+    h->n_firings = (int)d->n_firings;
+    h->n_events = 0;
+    for (size_t i = 0; i < d->n_later; i++)
+        h->n_events += d->later[i].event && d->later[i].event->seq == d->later[i].seq;
+}
+
 static enum bf_step on_prepare(void *arg, struct bf_attempt *at)
 {
     struct hub *h = arg;
 
+    note_digest(h, at->execution->digest);
     h->n_prepared++;
     h->last_ticket = at->ticket;
     if (!h->first_ticket)
@@ -980,5 +997,234 @@ TEST(what_is_over_is_not_cancelled)
     CHECK_INT(cancel(&h, &c, 5), 0);
     CHECK_INT(c.k.n_cancelled, 0);
     CHECK_INT(ask(&h, COUNT("status = 2 AND reason IS NULL")), 5);
+    close_hub(&h);
+}
+
+
+/* --- delays and digests -------------------------------------------------------------- */
+
+/* As the rules would have it: a firing of automation A1 that is due later, opens a digest, or joins
+ * one. */
+struct later {
+    struct posted p;
+    int64_t due_ms;
+    bool is_digest;
+    bool joins;
+    bool joined;
+};
+
+static struct bf_execution *firing(struct later *l, struct bf_tx *tx, struct bf_envelope *e,
+                                   uint64_t revision, struct bf_error *err)
+{
+    struct bf_execution *x = bf_execution_new();
+
+    CHECK_INT(bf_automation_read(tx->db, revision, &x->automation, err), 0);
+    x->event = bf_envelope_ref(e);
+    x->trigger = x->automation->trigger->wire;
+    x->number = tx->bus->last_number + 1;
+    x->created_ms = tx->now_ms;
+    x->due_ms = l->due_ms;
+    x->is_digest = l->is_digest || l->joins;
+    snprintf(x->delayed_by, sizeof(x->delayed_by), "cooldown");
+    bf_id_number(x->id, tx->now_ms, tx->bus->hub, x->number);
+    return x;
+}
+
+static int apply_later(struct posted *p, struct bf_tx *tx, struct bf_error *err)
+{
+    struct later *l = bf_container_of(p, struct later, p);
+    struct bf_query *q = bf_db_query(tx->db, "SELECT revision FROM automations");
+    struct bf_arena *a = bf_arena_new(1 << 20);
+    struct bf_execution *x;
+    struct bf_envelope *e;
+    uint64_t revision;
+
+    CHECK_INT(bf_query_step(q), 1);
+    revision = (uint64_t)bf_query_col_int(q, 0);
+    bf_query_end(q);
+    CHECK_INT(bf_envelope_parse(a, p->text, strlen(p->text), BF_FROM_OUTSIDE, &e, err), 0);
+    bf_arena_free(a);
+    CHECK_INT(bf_bus_emit(tx, e, &p->receipt, err), 0);
+    x = firing(l, tx, e, revision, err);
+    bf_envelope_unref(e);
+    if (l->joins)
+        CHECK_INT(bf_outbox_join(tx->db, x, &l->joined), 0);
+    if (l->joins) {
+        bf_execution_unref(x);
+        return 0;
+    }
+    CHECK_INT(bf_outbox_add(tx->db, x), 0);
+    tx->bus->last_number = x->number;
+    bf_bus_remember_added(tx->bus, x);
+    return 0;
+}
+
+static void nothing_comes(struct hub *h, int64_t ms)
+{
+    int before = h->n_prepared;
+
+    h->f.wall_ms += ms;
+    bf_courier_touch(h->courier, "I1");
+    usleep(100000);
+    CHECK_INT(h->n_prepared, before);
+}
+
+static bool fire_later(struct hub *h, struct later l)
+{
+    l.p = (struct posted){.apply = apply_later,
+                          .text = "{\"type\":\"ci.done\",\"entity\":\"acme\",\"project\":\"vision\"}"};
+    CHECK_INT(post(&h->f, &l.p), 0);
+    return l.joined;
+}
+
+TEST(what_a_limit_delays_waits_until_it_is_due)
+{
+    struct hub h = {.info = {.quick = true}, .step = BF_STEP_SETTLED, .after_ms = -1};
+
+    open_hub(&h);
+    automate(&h);
+    fire_later(&h, (struct later){.due_ms = h.f.wall_ms + 60000});
+    emit_many(&h, 3);           /* what is due does not wait behind it */
+    eventually(&h, COUNT("status = 2"), 3);
+    nothing_comes(&h, 50000);
+    CHECK_INT(ask(&h, COUNT("status = 0 AND attempts = 0 AND delayed_by = 'cooldown'")), 1);
+    close_hub(&h);
+    open_hub(&h);
+    nothing_comes(&h, 0);
+    pass(&h, 10000);
+    eventually(&h, COUNT("status = 2"), 4);
+    close_hub(&h);
+}
+
+TEST(a_short_delay_wakes_the_courier_by_itself)
+{
+    struct hub h = {.info = {.quick = true}, .step = BF_STEP_SETTLED, .after_ms = -1};
+
+    open_hub(&h);
+    automate(&h);
+    fire_later(&h, (struct later){.due_ms = h.f.wall_ms + 300});
+    CHECK_INT(h.n_prepared, 0);
+    for (int i = 0; i < 20 && !h.n_prepared; i++) {
+        h.f.wall_ms += 20;
+        usleep(20000);
+    }
+    eventually(&h, COUNT("status = 2"), 1);
+    close_hub(&h);
+}
+
+TEST(what_a_limit_delays_is_cancelled_or_hastened_by_nobody)
+{
+    struct hub h = {.info = {.quick = true}, .step = BF_STEP_SETTLED, .after_ms = -1};
+    struct cancelling c = {.rc = 1};
+    struct bf_error err;
+    struct bf_db *db;
+    int64_t n;
+
+    open_hub(&h);
+    automate(&h);
+    fire_later(&h, (struct later){.due_ms = h.f.wall_ms + 60000});
+    CHECK_INT(bf_db_open(h.f.path, BF_DB_WRITE, &db, &err), 0);
+    CHECK_INT(bf_outbox_hasten(db, "I1", h.f.wall_ms, 100, &n), 0);
+    CHECK_INT(n, 0);
+    bf_db_close(db);
+    CHECK_INT(cancel(&h, &c, 1), 0);
+    CHECK_INT(c.k.n_cancelled, 1);
+    nothing_comes(&h, 70000);
+    CHECK_INT(ask(&h, COUNT("status = 6")), 1);
+    close_hub(&h);
+}
+
+TEST(a_digest_tells_of_what_joined_until_it_was_due)
+{
+    struct hub h = {.info = {.quick = true, .max_merged = 3}, .step = BF_STEP_SETTLED,
+                    .outcome = BF_RETRY, .after_ms = -1};
+
+    open_hub(&h);
+    automate(&h);
+    fire_later(&h, (struct later){.due_ms = h.f.wall_ms + 60000, .is_digest = true});
+    for (int i = 0; i < 4; i++)
+        CHECK(fire_later(&h, (struct later){.joins = true}));
+    nothing_comes(&h, 50000);
+    pass(&h, 10000);
+    eventually(&h, COUNT("status = 0 AND attempts = 1"), 1);
+    CHECK_INT(h.n_firings, 5);
+    CHECK_INT(h.n_events, 2);   /* the newest that a message of three has room for */
+    CHECK(!fire_later(&h, (struct later){.joins = true}));      /* it is on its way */
+    h.n_firings = 0;
+    h.outcome = BF_DELIVERED;
+    pass(&h, 60000);
+    eventually(&h, COUNT("status = 2"), 1);
+    CHECK_INT(h.n_firings, 5);  /* the same at every attempt */
+    CHECK_INT(ask(&h, COUNT("status = 2")), 1);
+    close_hub(&h);
+}
+
+TEST(a_digest_and_what_joined_outlive_a_restart)
+{
+    struct hub h = {.info = {.quick = true}, .step = BF_STEP_SETTLED, .after_ms = -1};
+
+    open_hub(&h);
+    automate(&h);
+    fire_later(&h, (struct later){.due_ms = h.f.wall_ms + 60000, .is_digest = true});
+    CHECK(fire_later(&h, (struct later){.joins = true}));
+    close_hub(&h);
+    open_hub(&h);
+    CHECK(fire_later(&h, (struct later){.joins = true}));
+    h.info.once = true;
+    pass(&h, 60000);
+    eventually(&h, COUNT("status = 2"), 1);
+    CHECK_INT(h.n_firings, 3);
+    CHECK_INT(h.n_events, 1);   /* for whoever says one thing of all: the newest */
+    CHECK(strstr(h.told, "\"project_name\":\"vision\"") != NULL);
+    close_hub(&h);
+}
+
+
+/* --- dry runs --------------------------------------------------------------------------- */
+
+static void automate_dry(struct hub *h)
+{
+    CHECK_INT(save(&h->f, "A1", "{\"name\":\"dry\",\"dry_run\":true,\"scope\":{\"entity\":\"acme\","
+                   "\"project\":\"vision\"},\"event\":{\"type\":\"ADD_ARTIFACT_ALIAS\"},\"actions\":[{"
+                   "\"integration\":\"I1\",\"config\":{}}]}", NULL), 0);
+}
+
+TEST(a_dry_run_records_what_it_would_send_and_is_skipped)
+{
+    struct hub h = {.info = {.quick = true, .once = true}, .step = BF_STEP_SEND, .after_ms = -1};
+    struct bf_courier_state state;
+
+    open_hub(&h);               /* its request has no URL: sent, it would fail */
+    automate_dry(&h);
+    emit_many(&h, 3);
+    eventually(&h, COUNT("status = 5 AND reason = 'dry_run' AND attempts = 1"), 3);
+    CHECK_INT(ask(&h, "SELECT count(*) FROM attempts WHERE outcome = 5 AND http_status = 0"), 3);
+    CHECK_INT(ask(&h, "SELECT count(*) FROM destinations"), 0);
+    CHECK(bf_courier_state(h.courier, "I1", &state) && state.standing.last_success_ms == 0);
+    close_hub(&h);
+}
+
+TEST(a_dry_run_that_could_not_be_made_is_skipped_and_says_so)
+{
+    struct hub h = {.info = {.quick = true}, .step = BF_STEP_SETTLED, .outcome = BF_REJECTED,
+                    .after_ms = -1};
+
+    open_hub(&h);
+    automate_dry(&h);
+    emit_many(&h, 12);          /* enough failures to make a destination rest */
+    eventually(&h, COUNT("status = 5 AND reason = 'dry_run'"), 12);
+    CHECK_INT(ask(&h, "SELECT count(*) FROM attempts WHERE outcome = 2"), 12);
+    CHECK_INT(ask(&h, "SELECT count(*) FROM destinations"), 0);
+    close_hub(&h);
+}
+
+TEST(a_dry_run_spends_no_pace)
+{
+    struct hub h = {.info = {.quick = true, .pace = "1/h"}, .step = BF_STEP_SEND, .after_ms = -1};
+
+    open_hub(&h);
+    automate_dry(&h);
+    emit_many(&h, 20);
+    eventually(&h, COUNT("status = 5"), 20);
     close_hub(&h);
 }

@@ -116,6 +116,10 @@ int bf_bus_emit(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt *out,
 int bf_bus_record(struct bf_tx *tx, const char *type, const char *entity, const char *author,
                   const char *data, size_t len, struct bf_error *err);
 
+/* The same of what came of an event: `cause` is the root of that.  NULL is none.  [engine] */
+int bf_bus_record_caused(struct bf_tx *tx, const char *cause, const char *type, const char *entity,
+                         const char *author, const char *data, size_t len, struct bf_error *err);
+
 /* What is to become of an automation. */
 struct bf_automation_change {
     const char *verb;           /* of its record: "put", "enable", "disable" */

@@ -7,8 +7,8 @@
 #include "core/base/base.h"
 #include "core/base/buf.h"
 
-static void write_record(struct bf_buf *b, const char *type, const char *entity,
-                         const char *author, const char *data, size_t len)
+static void write_record(struct bf_buf *b, const char *cause, const char *type,
+                         const char *entity, const char *author, const char *data, size_t len)
 {
     bf_buf_adds(b, "{\"type\":");
     bf_buf_json(b, type);
@@ -18,13 +18,17 @@ static void write_record(struct bf_buf *b, const char *type, const char *entity,
         bf_buf_adds(b, ",\"author\":");
         bf_buf_json(b, author);
     }
+    if (cause) {
+        bf_buf_adds(b, ",\"cause\":");
+        bf_buf_json(b, cause);
+    }
     bf_buf_adds(b, ",\"data\":");
     bf_buf_add(b, data, len);
     bf_buf_addc(b, '}');
 }
 
-int bf_bus_record(struct bf_tx *tx, const char *type, const char *entity, const char *author,
-                  const char *data, size_t len, struct bf_error *err)
+int bf_bus_record_caused(struct bf_tx *tx, const char *cause, const char *type, const char *entity,
+                         const char *author, const char *data, size_t len, struct bf_error *err)
 {
     struct bf_envelope *e = NULL;
     struct bf_receipt receipt;
@@ -32,7 +36,7 @@ int bf_bus_record(struct bf_tx *tx, const char *type, const char *entity, const 
     int rc;
 
     bf_buf_init(&b, BF_EVENT_MAX);
-    write_record(&b, type, entity, author, data, len);
+    write_record(&b, cause, type, entity, author, data, len);
     if (b.failed)
         rc = bf_error_set(err, BF_ETOOBIG, "a record of a change may have %d bytes", BF_EVENT_MAX);
     else
@@ -42,4 +46,10 @@ int bf_bus_record(struct bf_tx *tx, const char *type, const char *entity, const 
     bf_envelope_unref(e);
     bf_buf_fini(&b);
     return rc;
+}
+
+int bf_bus_record(struct bf_tx *tx, const char *type, const char *entity, const char *author,
+                  const char *data, size_t len, struct bf_error *err)
+{
+    return bf_bus_record_caused(tx, NULL, type, entity, author, data, len, err);
 }

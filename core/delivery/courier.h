@@ -84,8 +84,9 @@ struct bf_courier_ops {
     /* The attempt is over: give back what hangs on `data`.  [loop] */
     void (*forget)(void *arg, struct bf_attempt *at);
     /* The receiver said that it is gone for good (410), or has failed for too long: disable the
-     * integration, and bf_courier_touch() it however that ends.  [loop] */
-    void (*disable)(void *arg, const char *integration, const char *reason);
+     * integration, and bf_courier_touch() it however that ends.  `last` is what failed.  [loop] */
+    void (*disable)(void *arg, const char *integration, const char *reason,
+                    const struct bf_execution *last);
     void *arg;
 };
 

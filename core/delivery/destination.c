@@ -668,14 +668,14 @@ static void succeeded(struct destination *d, int64_t now_ms)
 }
 
 /* The engine is asked once; it says that it is done by touching the destination. */
-static void disable(struct destination *d, const char *reason)
+static void disable(struct destination *d, const char *reason, const struct item *i)
 {
     struct bf_courier *c = d->courier;
 
     if (d->disabling)
         return;
     d->disabling = true;
-    c->ops.disable(c->ops.arg, d->id, reason);
+    c->ops.disable(c->ops.arg, d->id, reason, i->execution);
 }
 
 static void has_failed(struct destination *d, const struct item *i, int64_t now_ms)
@@ -692,12 +692,12 @@ static void has_failed(struct destination *d, const struct item *i, int64_t now_
     snprintf(s->words, sizeof(s->words), "%s", i->record.words ? i->record.words : "");
     destination_unsaved(d);
     if (i->record.http_status == 410 && i->record.outcome == BF_REJECTED)
-        disable(d, "the receiver answered 410 Gone");
+        disable(d, "the receiver answered 410 Gone", i);
     else if (now_ms - s->failing_since_ms >= DISABLE_AFTER_MS && s->failures >= DISABLE_FAILURES) {
         snprintf(reason, sizeof(reason), "nothing was delivered for %lld hours, in %u attempts;"
                  " the last: %s", (long long)(now_ms - s->failing_since_ms) / 3600000,
                  s->failures, s->words);
-        disable(d, reason);
+        disable(d, reason, i);
     }
 }
 

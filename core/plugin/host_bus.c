@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/event/cause.h"
 #include "core/event/cloudevents.h"
 #include "core/plugin/host.h"
 
@@ -256,12 +257,17 @@ static int check_entities(struct bf_ctx *ctx, const struct bf_identity *as,
     return rc;
 }
 
+static const char *header_of(struct bf_ctx *ctx, const char *name)
+{
+    struct bf_call *c = bf_call_of(ctx);
+
+    return c && c->route ? bf_host_header(bf_route_in(c->route)->headers, name) : NULL;
+}
+
 /* How many hubs a request has come through; what it carries has come at least as far. */
 static uint32_t hops_of(struct bf_ctx *ctx)
 {
-    struct bf_call *c = bf_call_of(ctx);
-    const char *header =
-        c && c->route ? bf_host_header(bf_route_in(c->route)->headers, "Belfry-Hops") : NULL;
+    const char *header = header_of(ctx, "Belfry-Hops");
     unsigned long hops = header ? strtoul(header, NULL, 10) : 0;
 
     return hops > BF_HOPS_MAX ? BF_HOPS_MAX + 1 : (uint32_t)hops;
@@ -280,6 +286,28 @@ static int add_hops(struct bf_ctx *ctx, struct bf_envelope **events, size_t n)
     return BF_OK;
 }
 
+/* What a hub sent because of an event has the same cause as that. */
+static int add_cause(struct bf_ctx *ctx, struct bf_envelope **events, size_t n)
+{
+    const char *header = header_of(ctx, BF_CAUSE_HEADER);
+    struct bf_arena *scratch = header ? bf_arena_new(EMIT_BYTES_MAX) : NULL;
+    struct bf_error err = {0};
+    int rc = BF_OK;
+
+    for (size_t i = 0; scratch && i < n && !rc; i++) {
+        struct bf_envelope *caused;
+
+        bf_arena_reset(scratch);
+        rc = bf_cause_set(scratch, events[i], header, &caused, &err);
+        if (rc)
+            continue;
+        bf_envelope_unref(events[i]);
+        events[i] = caused;
+    }
+    bf_arena_free(scratch);
+    return rc ? refused(ctx, rc == BF_ECONFIG ? BF_EINVAL : rc, &err) : BF_OK;
+}
+
 static int give_up(struct bf_envelope **events, size_t n, int rc)
 {
     for (size_t i = 0; i < n; i++)
@@ -294,6 +322,8 @@ static int check_and_emit(struct bf_ctx *ctx, const struct bf_identity *as,
 
     if (!rc)
         rc = add_hops(ctx, events, n);
+    if (!rc)
+        rc = add_cause(ctx, events, n);
     return rc ? give_up(events, n, rc) : emit_all(ctx, events, n, last);
 }
 

@@ -9,6 +9,7 @@
 
 #include "core/base/crypto.h"
 #include "core/base/sign.h"
+#include "core/event/cause.h"
 #include "core/plugin/host.h"
 
 #define BODY_MAX_DEFAULT ((size_t)BF_RENDERED_MAX)
@@ -266,6 +267,15 @@ static void add_header(struct sealing *s, const char *name, const char *value)
     s->headers[s->n++] = value;
 }
 
+/* How many hubs it has come through, and what began it: loops end by these. */
+static void add_chain(struct sealing *s, const struct bf_event *ev)
+{
+    struct bf_arena *a = s->swap.arena;
+
+    add_header(s, "Belfry-Hops", bf_arena_printf(a, "%u", ev->hops + 1));
+    add_header(s, BF_CAUSE_HEADER, bf_cause_root(a, ev->cause, ev->id));
+}
+
 static int seal_headers(struct sealing *s)
 {
     const struct bf_outbound *r = s->r;
@@ -286,7 +296,7 @@ static int seal_headers(struct sealing *s)
     if (r->type)
         add_header(s, "Content-Type", s->copy ? bf_arena_dup(a, r->type) : r->type);
     if (r->attempt)
-        add_header(s, "Belfry-Hops", bf_arena_printf(a, "%u", r->attempt->event.hops + 1));
+        add_chain(s, &r->attempt->event);
     return BF_OK;
 }
 
@@ -524,7 +534,7 @@ static void show_headers(struct showing *s)
 {
     const struct bf_outbound *r = s->r;
     struct bf_arena *a = s->swap.arena;
-    size_t n = 0, i = 0, g = 0, plain = r->n_headers + (r->type != NULL) + (r->attempt != NULL);
+    size_t n = 0, i = 0, g = 0, plain = r->n_headers + (r->type != NULL) + 2 * (r->attempt != NULL);
     const char **headers;
 
     while (s->sealed->headers[2 * n])

@@ -656,6 +656,7 @@ struct disabling {
     struct bf_plugins *plugins;
     bool was_enabled;
     char integration[BF_ID_LEN + 1];
+    char cause[BF_NAME_MAX + 1];        /* root of what the last failure came of */
     char reason[320];
 };
 
@@ -679,8 +680,8 @@ static int record_disable(const struct disabling *d, struct bf_tx *tx, struct bf
     bf_buf_adds(&b, ",\"reason\":");
     bf_buf_json(&b, d->reason);
     bf_buf_addc(&b, '}');
-    rc = bf_bus_record(tx, "belfry.integration.disable", i->entity, SYSTEM_AUTHOR, b.data,
-                       b.len, err);
+    rc = bf_bus_record_caused(tx, d->cause, "belfry.integration.disable", i->entity, SYSTEM_AUTHOR,
+                              b.data, b.len, err);
     bf_buf_fini(&b);
     bf_integration_unref(i);
     return rc;
@@ -719,7 +720,8 @@ static void disable_done(struct bf_work *w, int rc, const struct bf_error *err)
     free(d);
 }
 
-static void disable(void *arg, const char *integration, const char *reason)
+static void disable(void *arg, const char *integration, const char *reason,
+                    const struct bf_execution *last)
 {
     struct bf_plugins *p = arg;
     struct disabling *d = bf_new(struct disabling);
@@ -729,6 +731,8 @@ static void disable(void *arg, const char *integration, const char *reason)
     d->plugins = p;
     snprintf(d->integration, sizeof(d->integration), "%s", integration);
     snprintf(d->reason, sizeof(d->reason), "%s", reason ? reason : "");
+    snprintf(d->cause, sizeof(d->cause), "%s",
+             last->event->cause ? last->event->cause : last->event->id);
     if (bf_bus_post(p->rooms.bus, &d->work))
         free(d);        /* the hub is stopping; it will fail again and come back here */
 }

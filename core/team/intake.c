@@ -15,6 +15,7 @@
 #include "core/base/crypto.h"
 #include "core/base/sign.h"
 #include "core/base/utf8.h"
+#include "core/event/cause.h"
 #include "core/team/team_int.h"
 
 #define HEADER_NAME_MAX 100
@@ -725,6 +726,12 @@ static void add_hops(struct mapping *m)
         bf_buf_printf(m->out, ",\"hops\":%lu", hops > BF_HOPS_MAX ? BF_HOPS_MAX + 1ul : hops);
 }
 
+/* What began it, if a hub sent it. */
+static void add_cause(struct mapping *m)
+{
+    add_member(m, "cause", find_header(m->r->headers, BF_CAUSE_HEADER));
+}
+
 static int write_event(struct mapping *m)
 {
     const char *raw;
@@ -739,6 +746,7 @@ static int write_event(struct mapping *m)
     add_member(m, "source", m->i->name);
     add_author(m);
     add_hops(m);
+    add_cause(m);
     rc = add_key(m);
     if (!rc)
         rc = add_time(m);

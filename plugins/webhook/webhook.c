@@ -86,7 +86,7 @@ static bool is_ours(const struct integration *to, const char *name)
     static const char *const names[] = {
         "Host", "Connection", "Content-Length", "Content-Type", "Transfer-Encoding", "Expect",
         "Upgrade", "TE", "Trailer", "Keep-Alive", "Proxy-Connection", "Idempotency-Key",
-        "Belfry-Hops", "webhook-id", "webhook-timestamp", "webhook-signature",
+        "Belfry-Hops", "Belfry-Cause", "webhook-id", "webhook-timestamp", "webhook-signature",
     };
 
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)

@@ -140,6 +140,7 @@ static inline void rig_attempt(struct rig_attempt *t, const char *action_config)
     rig_ok(bf_envelope_parse(scratch, text, sizeof(text) - 1, BF_FROM_OUTSIDE, &x->event, &err),
            &err);
     bf_arena_free(scratch);
+    snprintf(x->event->id, sizeof(x->event->id), "01EVENT");
     t->at.execution = x;
     t->at.arena = bf_arena_new(16 * 1024 * 1024);
     t->at.ticket = 99;

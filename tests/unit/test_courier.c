@@ -88,8 +88,10 @@ static void on_forget(void *arg, struct bf_attempt *at)
     (void)at;
 }
 
-static void on_disable(void *arg, const char *integration, const char *reason)
+static void on_disable(void *arg, const char *integration, const char *reason,
+                       const struct bf_execution *last)
 {
+    CHECK(last->event != NULL);
     (void)integration;
     (void)reason;
     ((struct hub *)arg)->n_disabled++;

@@ -383,6 +383,15 @@ TEST(a_name_that_no_event_may_have_is_refused)
     CHECK_STR(why.field, "project");
 }
 
+TEST(what_began_it_goes_on)
+{
+    struct bf_envelope *e = event(DEFINE("\"type\":\"x\""), HEADERS("Belfry-Cause", "01ROOT"), "{}");
+
+    CHECK(e);
+    CHECK_STR(e->cause, "01ROOT");
+    bf_envelope_unref(e);
+}
+
 TEST(hops_go_on_and_end)
 {
     struct bf_envelope *e = event(DEFINE("\"type\":\"x\""), HEADERS("Belfry-Hops", "3"), "{}");

@@ -365,6 +365,42 @@ TEST(an_event_that_came_through_too_many_hubs_is_refused)
     web_close(&w);
 }
 
+/* Of the newest event in the journal. */
+static const char *last_cause(struct web *w)
+{
+    static char cause[64];
+    struct bf_arena *a = bf_arena_new(1 << 20);
+    struct bf_envelope *e;
+    struct bf_error err;
+    struct bf_query *q;
+    struct bf_db *db;
+    uint64_t seq;
+
+    rig_ok(bf_db_open(w->rig.path, BF_DB_READ, &db, &err), &err);
+    q = bf_db_query(db, "SELECT max(seq) FROM journal");
+    CHECK_INT(bf_query_step(q), 1);
+    seq = (uint64_t)bf_query_col_int(q, 0);
+    bf_query_end(q);
+    rig_ok(bf_journal_read(db, bf_bus_hub(w->rig.bus), seq, a, &e, &err), &err);
+    snprintf(cause, sizeof(cause), "%s", e->cause ? e->cause : "");
+    bf_envelope_unref(e);
+    bf_arena_free(a);
+    bf_db_close(db);
+    return cause;
+}
+
+TEST(what_an_event_came_of_goes_on_by_its_header)
+{
+    struct web w;
+
+    web_open(&w);
+    CHECK_INT(ask(&w, "POST", "/events", "Belfry-Cause: 01ROOT\r\n", EVENT), 202);
+    CHECK_STR(last_cause(&w), "01ROOT");
+    CHECK_INT(ask(&w, "POST", "/events", "Belfry-Cause: 01 ROOT\r\n", EVENT), 400);
+    CHECK_HAS(w.answer, "\"field\":\"cause\"");
+    web_close(&w);
+}
+
 TEST(a_failed_commit_is_503_and_keeps_nothing)
 {
     struct web w;

@@ -2,6 +2,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/outbox/digest.h"
 #include "tests/unit/plugin_rig.h"
 
 struct where {
@@ -68,6 +69,19 @@ static int request(void *self, const struct bf_delivery *d, struct bf_request *r
     return 0;
 }
 
+static int request_merged(void *self, const struct bf_delivery *d, struct bf_request *req)
+{
+    const struct where *to = self;
+    const struct what *say = d->action;
+    const char *text = bf_expand(d, say->text, BF_ESC_NONE);
+
+    for (size_t i = 0; d->merged && d->merged[i]; i++)
+        text = bf_printf(d->arena, "%s, %s", text, bf_expand(d->merged[i], say->text, BF_ESC_NONE));
+    bf_request_to(req, "POST", to->url);
+    bf_request_body(req, "text/plain", "%s", text);
+    return 0;
+}
+
 static int judge(void *self, const struct bf_delivery *d, const struct bf_http_out *out)
 {
     size_t len = (size_t)snprintf(judged, sizeof(judged), "%s", out->body);
@@ -103,8 +117,12 @@ static const struct bf_sink blocks = {
 static const struct bf_sink settles = {
     BF_SINK("t.settles", "Settle later"), BF_INTEGRATION(struct where, where_options),
     BF_ACTION(struct what, what_options), .deliver = deliver};
+static const struct bf_sink merges = {
+    BF_SINK("t.merges", "Tell of two"), BF_INTEGRATION(struct where, where_options),
+    BF_ACTION(struct what, what_options), .request = request_merged, .max_merged = 2};
 static const struct bf_plugin plugin = {
-    .size = sizeof(plugin), .name = "t", .version = "1", BF_SINKS(&asks, &blocks, &settles)};
+    .size = sizeof(plugin), .name = "t", .version = "1",
+    BF_SINKS(&asks, &blocks, &settles, &merges)};
 
 static void open_with(struct rig *r, const char *sink, const char *config)
 {
@@ -125,6 +143,7 @@ TEST(a_request_is_what_the_sink_says)
     CHECK_STR(rig_header(&t, "X-Text"), "<production> by ana");
     CHECK_STR(rig_header(&t, "Content-Type"), "application/json");
     CHECK_STR(rig_header(&t, "Belfry-Hops"), "1");
+    CHECK_STR(rig_header(&t, "Belfry-Cause"), "01EVENT");
     CHECK_STR(t.at.out.http.body, "{\"v\":\"acme/vision/resnet:production\"}");
     rig_attempt_end(&r, &t);
     rig_close(&r);
@@ -253,6 +272,125 @@ TEST(a_judge_sees_secrets_neither_in_the_body_nor_in_headers)
         rig_attempt_end(&r, &t);
         rig_close(&r);
     }
+}
+
+TEST(what_began_it_goes_along)
+{
+    struct rig r;
+    struct rig_attempt t;
+
+    open_with(&r, "t", "{\"url\":\"https://a.example/x\"}");
+    rig_attempt(&t, "{}");
+    t.at.execution->event->cause = "01ROOT";
+    CHECK_INT(rig_prepare(&r, &t), BF_STEP_SEND);
+    CHECK_STR(rig_header(&t, "Belfry-Cause"), "01ROOT");
+    rig_attempt_end(&r, &t);
+    rig_close(&r);
+}
+
+/* --- digests and dry runs ----------------------------------------------------------- */
+
+/* A digest of three: the event that opened it, and two with other aliases and facts that joined. */
+static void rig_digest(struct rig_attempt *t)
+{
+    struct bf_execution *x = t->at.execution;
+    struct bf_digest *d = bf_zalloc(sizeof(*d) + 2 * sizeof(d->later[0]));
+    struct bf_arena *a = bf_arena_new(1 << 20);
+
+    bf_execution_set_facts(x, "{\"step\":1}", 10);
+    for (int i = 0; i < 2; i++) {
+        const char *text = bf_arena_printf(a, "{\"type\":\"artifact.alias.add\",\"entity\":\"acme\","
+                                           "\"project\":\"vision\",\"collection\":\"resnet\",\"alias\":"
+                                           "\"later%d\"}", i);
+
+        CHECK_INT(bf_envelope_parse(a, text, strlen(text), BF_FROM_OUTSIDE, &d->later[i].event, NULL),
+                  0);
+        d->later[i].facts = bf_strdup(i ? "{\"metric\":\"m1\"}" : "{\"metric\":\"m0\"}");
+        d->later[i].facts_len = 15;
+    }
+    d->n_later = 2;
+    d->n_firings = 3;
+    d->hops = 4;
+    d->firings = bf_strdup("[{\"a\":1},{},{}]");
+    x->is_digest = true;
+    x->digest = d;
+    bf_arena_free(a);
+}
+
+TEST(a_sink_that_tells_of_one_tells_of_the_newest_and_how_many_there_are)
+{
+    struct rig r;
+    struct rig_attempt t;
+
+    open_with(&r, "t", "{\"url\":\"https://a.example/x\"}");
+    rig_attempt(&t, "{\"text\":\"${alias}\",\"payload\":{\"n\":\"${json:firing_count}\",\"all\":"
+                    "\"${json:firings}\"}}");
+    rig_digest(&t);
+    CHECK_INT(rig_prepare(&r, &t), BF_STEP_SEND);
+    CHECK_STR(rig_header(&t, "X-Text"), "later1");
+    CHECK_STR(rig_header(&t, "Belfry-Hops"), "5");
+    CHECK_STR(t.at.out.http.body, "{\"n\":3,\"all\":[{\"a\":1},{},{}]}");
+    rig_attempt_end(&r, &t);
+    rig_close(&r);
+}
+
+TEST(a_sink_that_tells_of_several_is_given_the_newest_as_many_as_fit)
+{
+    struct rig r;
+    struct rig_attempt t;
+
+    open_with(&r, "t.merges", "{\"url\":\"https://a.example/x\"}");
+    rig_attempt(&t, "{\"text\":\"${alias} of ${firing_count}\"}");
+    rig_digest(&t);
+    CHECK_INT(rig_prepare(&r, &t), BF_STEP_SEND);
+    CHECK_STR(t.at.out.http.body, "production of 3, later1 of 1");
+    rig_attempt_end(&r, &t);
+    rig_close(&r);
+}
+
+/* Its stand-in is the whole attempt's, or it would leave as it is. */
+TEST(a_secret_in_a_merged_firing_is_sent_and_never_shown)
+{
+    struct rig r;
+    struct rig_attempt t;
+
+    open_with(&r, "t.merges", "{\"url\":\"https://a.example/x\"}");
+    rig_secret(&r, "WORD", "swordfish-9");
+    rig_attempt(&t, "{\"text\":\"${alias} ${WORD}\"}");
+    t.action.secrets = "WORD";
+    rig_digest(&t);
+    CHECK_INT(rig_prepare(&r, &t), BF_STEP_SEND);
+    CHECK_STR(t.at.out.http.body, "production swordfish-9, later1 swordfish-9");
+    CHECK_STR(t.at.out.sent.body, "production ${WORD}, later1 ${WORD}");
+    rig_attempt_end(&r, &t);
+    rig_close(&r);
+}
+
+TEST(a_dry_run_of_a_sink_with_steps_of_its_own_shows_its_options)
+{
+    static const char *const sinks[] = {"t.blocks", "t.settles"};
+    struct rig r;
+    struct rig_attempt t;
+
+    open_with(&r, "t", "{\"url\":\"x\"}");
+    rig_secret(&r, "WORD", "swordfish-9");
+    for (size_t i = 0; i < BF_COUNT(sinks); i++) {
+        rig_integration(&r, sinks[i], "{\"url\":\"x\"}");
+        left_with_us = NULL;
+        rig_attempt(&t, "{\"text\":\"say \\\"${alias}\\\" ${WORD}\"}");
+        t.action.secrets = "WORD";
+        t.automation.revision += i;
+        t.automation.dry_run = true;
+        CHECK_INT(rig_prepare(&r, &t), BF_STEP_SETTLED);
+        CHECK_INT(t.at.verdict.outcome, BF_DRY);
+        CHECK_HAS(t.at.verdict.words, "delivers in steps of its own");
+        CHECK_STR(t.at.out.sent.url, i ? "sink:t.settles" : "sink:t.blocks");
+        CHECK_STR(t.at.out.sent.body, "{\"text\":\"say \\\"production\\\" ${WORD}\",\"payload\":"
+                                      "{\"v\":\"acme/vision/resnet:production\"}}");
+        CHECK(left_with_us == NULL);
+        rig_attempt_end(&r, &t);
+    }
+    rig_close(&r);
 }
 
 TEST(a_blocking_sink_is_settled_when_it_returns)

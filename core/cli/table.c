@@ -64,6 +64,19 @@ static const char *words_text(struct bf_arena *a, const struct bf_json *list)
     return *out ? out : "-";
 }
 
+/* Why an execution was skipped, or waits; "" if it took its course.  "fire_limit_24h ×37 until …" */
+static const char *why_text(struct bf_arena *a, const struct bf_json *execution)
+{
+    const struct bf_json *reason = bf_json_get(execution, "reason");
+    const struct bf_json *until = bf_json_get(execution, "until");
+    const char *out = reason ? bf_cli_text(a, reason) : "";
+    int64_t count;
+
+    if (bf_json_int(bf_json_get(execution, "count"), &count))
+        out = bf_arena_printf(a, "%s%s×%lld", out, *out ? " " : "", (long long)count);
+    return until ? bf_arena_printf(a, "%s until %s", out, bf_cli_text(a, until)) : out;
+}
+
 static const char *cell_text(struct bf_arena *a, const struct bf_column *column,
                              const struct bf_json *item)
 {
@@ -81,6 +94,8 @@ static const char *cell_text(struct bf_arena *a, const struct bf_column *column,
                                                                                     : "on";
     case BF_LOOK_WORDS:
         return words_text(a, value);
+    case BF_LOOK_WHY:
+        return why_text(a, item);
     default:
         return bf_cli_text(a, value);
     }

@@ -21,50 +21,6 @@
 
 /* --- trying ----------------------------------------------------------------------------- */
 
-#define SAMPLE_ARTIFACT                                                                            \
-    "\"collection\":\"sample\",\"author\":\"sample\",\"artifact\":{\"id\":\"c2FtcGxl\",\"version\":\"v1\","  \
-    "\"type\":\"model\",\"metadata\":{},\"aliases\":[],\"tags\":[]}"
-#define SAMPLE_RUN                                                                                 \
-    "\"author\":\"sample\",\"run\":{\"id\":\"sample\",\"name\":\"sample-1\",\"state\":\"FINISHED\"}"
-#define SAMPLE_ID "00000000000000000000000000"
-#define SAMPLE_AT "2026-01-01T00:00:00.000Z"
-
-/* What events have whose type begins like this; the first that fits. */
-static const struct {
-    const char *type, *members;
-} samples[] = {
-    {"run.metric", SAMPLE_RUN ",\"metrics\":[{\"name\":\"loss\",\"step\":1,\"value\":0.5}]"},
-    {"run.alert", SAMPLE_RUN ",\"alert\":{\"title\":\"sample\",\"text\":\"sample\",\"level\":\"WARN\"}"},
-    {"run.", SAMPLE_RUN},
-    {"schedule.", "\"data\":{\"automation\":\"" SAMPLE_ID "\",\"occurrence\":\"" SAMPLE_AT "\",\"late\":"
-                  "false,\"missed\":0}"},
-    {"clock.", SAMPLE_RUN ",\"data\":{\"automation\":\"" SAMPLE_ID "\",\"due\":\"" SAMPLE_AT "\",\"last\":"
-               "\"" SAMPLE_AT "\",\"for\":\"30m\",\"of\":\"run\"}"},
-    {"artifact.alias.", SAMPLE_ARTIFACT ",\"alias\":\"production\""},
-    {"artifact.tag.", SAMPLE_ARTIFACT ",\"tag\":\"reviewed\""},
-    {"collection.tag.", SAMPLE_ARTIFACT ",\"tag\":\"reviewed\""},
-    {"", SAMPLE_ARTIFACT},
-};
-
-/* A made-up event of the trigger's kind, with what such an event has. */
-int bf_sample_event(const char *event_type, const char *entity, struct bf_envelope **out,
-                    struct bf_error *err)
-{
-    const struct bf_trigger *t = bf_trigger_by_wire(event_type);
-    const char *type = t ? t->event : event_type, *text;
-    struct bf_arena *a = bf_arena_new(TRY_BYTES_MAX);
-    size_t i = 0;
-    int rc;
-
-    while (strncmp(samples[i].type, type, strlen(samples[i].type)) != 0)
-        i++;
-    text = bf_arena_printf(a, "{\"type\":\"%s\",\"entity\":\"%s\",\"project\":\"sample\",%s}", type,
-                           entity, samples[i].members);
-    rc = bf_envelope_parse(a, text, strlen(text), BF_FROM_HUB, out, err);
-    bf_arena_free(a);
-    return rc;
-}
-
 /* An attempt that is only looked at. */
 static struct bf_try *new_try(struct bf_arena *a, struct bf_instance *i, struct bf_filled *f,
                               const struct bf_envelope *event, const char *trigger)
@@ -72,6 +28,7 @@ static struct bf_try *new_try(struct bf_arena *a, struct bf_instance *i, struct 
     struct bf_try *t = bf_arena_new_of(a, struct bf_try);
 
     bf_try_fill(t, i, f, a, event, trigger);
+    bf_sample_facts(trigger, &t->facts, &t->facts_len);
     t->vars.automation = "sample";
     t->vars.execution_id = "00000000000000000000000000";
     t->delivery.id = t->vars.execution_id;

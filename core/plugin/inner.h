@@ -329,9 +329,10 @@ enum bf_step bf_try_dry(struct bf_try *t);
 /* Take the secrets out of an answer, and out of its headers if asked for. */
 void bf_try_scrub(struct bf_try *t, struct bf_fetch_result *r, bool headers);
 
-/* check.c: a made-up event of a trigger's kind, a reference. */
+/* sample.c: a made-up event of a trigger's kind, a reference; and what was measured of it, or NULL. */
 int bf_sample_event(const char *trigger, const char *entity, struct bf_envelope **out,
                     struct bf_error *err);
+void bf_sample_facts(const char *trigger, const char **out, size_t *len);
 /* Ends the instances that have deliveries in hand, and then gives these back. */
 void bf_later_end(struct bf_plugins *p);        /* once nothing runs any more */
 

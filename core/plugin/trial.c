@@ -81,13 +81,16 @@ static void send_it(struct bf_task *task)
 /* --- what is sent -------------------------------------------------------------------------- */
 
 /* Takes the references to the instance and the action. */
-static struct bf_try *new_try(struct bf_trial *t, struct bf_instance *i, struct bf_filled *f)
+static struct bf_try *new_try(struct bf_trial *t, struct bf_instance *i, struct bf_filled *f,
+                              bool made_up)
 {
     const struct bf_trigger *trigger = bf_trigger_by_wire(t->trigger);
     struct bf_try *try = bf_arena_new_of(t->arena, struct bf_try);
 
     bf_assert(try);             /* the first thing in the arena */
     bf_try_fill(try, i, f, t->arena, t->event, trigger ? trigger->rendered : t->trigger);
+    if (made_up)
+        bf_sample_facts(t->trigger, &try->facts, &try->facts_len);
     try->attempt = &t->attempt;
     try->vars.automation = "test";
     try->vars.execution_id = t->id;
@@ -130,6 +133,7 @@ static int check_kind(struct bf_trial *t, const struct bf_instance *i)
 static void prepare(struct bf_job *job)
 {
     struct bf_trial *t = from_job(job);
+    bool made_up = !t->event;
     struct bf_filled *f = NULL;
     struct bf_instance *i;
     int rc = bf_instance_of(t->plugins, t->integration, &i, &t->err);
@@ -146,7 +150,7 @@ static void prepare(struct bf_job *job)
     if (rc)
         fail(t, rc);
     else
-        go(t, new_try(t, i, f));
+        go(t, new_try(t, i, f, made_up));
 }
 
 int bf_plugins_try(struct bf_plugins *p, struct bf_trial *t)

@@ -62,7 +62,7 @@ struct bf_hub {
     bool store_ok;
     char store_words[200];
     int64_t configured_ms;      /* when the settings were read */
-    char reload_words[600];     /* why the last reload changed nothing; "" if it did */
+    char reload_words[1000];    /* why the last reload changed nothing; "" if it did */
 };
 
 /* Keep the options, which the caller owns, for reloads. */

@@ -29,7 +29,7 @@ static void add_line(void *arg, const char *line) { bf_tree_str(arg, NULL, line)
 
 static void add_settings(struct bf_api *api, struct bf_tree *t)
 {
-    char words[600];
+    char words[1000];
     int64_t ms;
 
     api->configured(api->configured_arg, &ms, words, sizeof(words));

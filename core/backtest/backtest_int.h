@@ -31,7 +31,7 @@ struct bf_backtest {
     int status;                 /* enum status, of backtests.c */
     int64_t started_ms, ended_ms;
     char *result;               /* a JSON object, once it is finished */
-    char words[600];            /* why it failed */
+    char words[1000];           /* why it failed */
 };
 
 /* --- tally.c --- */

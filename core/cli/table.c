@@ -64,16 +64,18 @@ static const char *words_text(struct bf_arena *a, const struct bf_json *list)
     return *out ? out : "-";
 }
 
-/* Why an execution was skipped, or waits; "" if it took its course.  "fire_limit_24h ×37 until …" */
-static const char *why_text(struct bf_arena *a, const struct bf_json *execution)
+/* An execution's status, and why it was skipped or waits: "skipped fire_limit_24h ×37 until …" */
+static const char *status_text(struct bf_arena *a, const struct bf_json *execution)
 {
     const struct bf_json *reason = bf_json_get(execution, "reason");
     const struct bf_json *until = bf_json_get(execution, "until");
-    const char *out = reason ? bf_cli_text(a, reason) : "";
+    const char *out = bf_cli_text(a, bf_json_get(execution, "status"));
     int64_t count;
 
+    if (reason)
+        out = bf_arena_printf(a, "%s %s", out, bf_cli_text(a, reason));
     if (bf_json_int(bf_json_get(execution, "count"), &count))
-        out = bf_arena_printf(a, "%s%s×%lld", out, *out ? " " : "", (long long)count);
+        out = bf_arena_printf(a, "%s ×%lld", out, (long long)count);
     return until ? bf_arena_printf(a, "%s until %s", out, bf_cli_text(a, until)) : out;
 }
 
@@ -95,7 +97,7 @@ static const char *cell_text(struct bf_arena *a, const struct bf_column *column,
     case BF_LOOK_WORDS:
         return words_text(a, value);
     case BF_LOOK_WHY:
-        return why_text(a, item);
+        return status_text(a, item);
     default:
         return bf_cli_text(a, value);
     }
@@ -144,9 +146,10 @@ static const char *colour_of(const char *status)
         {"error", "31"},    {"unknown", "35"},  {"pending", "33"}, {"running", "33"},
         {"disabled", "33"}, {"cancelled", "2"}, {"skipped", "2"},
     };
+    size_t len = strcspn(status, " ");
 
     for (size_t i = 0; i < BF_COUNT(words); i++)
-        if (strcmp(words[i][0], status) == 0)
+        if (strlen(words[i][0]) == len && strncmp(words[i][0], status, len) == 0)
             return words[i][1];
     return NULL;
 }
@@ -203,7 +206,8 @@ void bf_table_print(struct bf_table *t, struct bf_buf *out)
     for (const struct row *r = t->first; r; r = r->next)
         for (size_t i = 0; i < t->n; i++) {
             enum bf_look look = t->columns[i].look;
-            bool coloured = colours && (look == BF_LOOK_STATUS || look == BF_LOOK_OFF);
+            bool coloured = colours && (look == BF_LOOK_STATUS || look == BF_LOOK_WHY ||
+                                         look == BF_LOOK_OFF);
 
             put_cell(t, out, i, r->cells[i], coloured ? colour_of(r->cells[i]) : NULL);
         }

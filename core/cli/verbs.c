@@ -490,9 +490,8 @@ static const struct bf_option_row execution_changes[] = {
 
 static const struct bf_column execution_columns[] = {
     {"ID", "/id", BF_LOOK_ID},           {"WHEN", "/created", BF_LOOK_TIME},
-    {"STATUS", "/status", BF_LOOK_STATUS}, {"AUTOMATION", "/automation_name", BF_LOOK_TEXT},
+    {"STATUS", "", BF_LOOK_WHY},         {"AUTOMATION", "/automation_name", BF_LOOK_TEXT},
     {"TRIGGER", "/trigger", BF_LOOK_TEXT}, {"TRIES", "/attempts", BF_LOOK_TEXT},
-    {"WHY", "", BF_LOOK_WHY},
     {NULL},
 };
 

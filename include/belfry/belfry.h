@@ -26,7 +26,7 @@ extern "C" {
 struct bf_error {
     int code;                   /* enum bf_err */
     char field[120];            /* the option or field at fault, "" if none: "[17].type" */
-    char words[600];
+    char words[1000];
 };
 
 /* A finished log line, without its end.  [any, several at once] */

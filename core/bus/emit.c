@@ -98,10 +98,19 @@ static void suppress(struct bf_tx *tx, const struct bf_record *record, const str
     bf_outbox_suppress(tx->bus->suppressed, &one);
 }
 
+/* It is an execution like any other to whoever watches them. */
+static void on_skipped(void *arg, struct bf_execution *row)
+{
+    struct bf_tx *tx = arg;
+
+    bf_id_number(row->id, tx->now_ms, tx->bus->hub, row->number);
+    bf_bus_remember_added(tx->bus, bf_execution_ref(row));
+}
+
 int bf_bus_write_suppressed(struct bf_tx *tx)
 {
     return bf_outbox_write_suppressed(tx->bus->suppressed, tx->db, tx->now_ms,
-                                      &tx->bus->last_number);
+                                      &tx->bus->last_number, on_skipped, tx);
 }
 
 static int decide(struct bf_tx *tx, struct bf_envelope *e)

@@ -189,6 +189,8 @@ static const struct bf_verb automation_verbs[] = {
      "or data.PATH, and of a run display_name, username, state, tags, group or config.KEY, with a value or by $eq $ne $gt $gte $lt $lte $in $nin $exists $contains $regex $all\n"
      "$size, and joins such by $and $or $nor $not.  A payload has ${alias}, ${artifact_version_string},\n"
      "${event_author}, ${project_name}, ${data.PATH} and more; ${json:data.PATH} keeps a number a number.\n"
+     "Of a metric it has ${metric_name}, ${metric_values} and ${metric_filter_short}, of many firings in\n"
+     "one delivery ${firing_count} and ${json:firings}.\n"
      "What is unknown is refused with all that there is.\n"
      "\n"
      "belfry help PLUGIN (as in: belfry help webhook) lists the options of its actions.\n",

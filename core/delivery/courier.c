@@ -153,6 +153,8 @@ void bf_courier_offer(struct bf_courier *c, struct bf_execution *const *executio
     for (size_t k = 0; k < n; k++) {
         struct item *i;
 
+        if (executions[k]->status != BF_PENDING)
+            continue;
         if (c->n_offered >= OFFERED_MAX) {
             c->overflowed = true;
             break;

@@ -112,7 +112,8 @@ int bf_courier_start(struct bf_courier *c, struct bf_error *err);
 void bf_courier_drain(struct bf_courier *c, int64_t wait_ms);
 void bf_courier_free(struct bf_courier *c);     /* after the loop has stopped */
 
-/* New executions are on disk (bf_bus_hooks.enqueued).  [engine] */
+/* New executions are on disk (bf_bus_hooks.enqueued); those that are not pending are nothing to
+ * deliver.  [engine] */
 void bf_courier_offer(struct bf_courier *c, struct bf_execution *const *executions, size_t n);
 /* An integration changed or came back: look at its waiting executions again.  [any] */
 void bf_courier_touch(struct bf_courier *c, const char *integration);

@@ -166,7 +166,7 @@ static int count(struct bf_db *db, const struct folded *f, uint64_t number)
 }
 
 int bf_outbox_write_suppressed(struct bf_suppressions *s, struct bf_db *db, int64_t now_ms,
-                               uint64_t *last_number)
+                               uint64_t *last_number, bf_skipped_fn *began, void *arg)
 {
     int rc = BF_OK;
 
@@ -178,6 +178,8 @@ int bf_outbox_write_suppressed(struct bf_suppressions *s, struct bf_db *db, int6
             number = *last_number + 1;
             rc = begin_row(db, f, now_ms, number);
             *last_number += !rc;
+            if (!rc && began)
+                began(arg, f->newest);
         }
         if (!rc)
             rc = count(db, f, number);

@@ -32,10 +32,13 @@ struct bf_suppressions *bf_suppressions_new(void);
 void bf_suppressions_free(struct bf_suppressions *s);   /* NULL is fine */
 /* One more, of the open transaction. */
 void bf_outbox_suppress(struct bf_suppressions *s, const struct bf_suppressed *one);
-/* Write what was suppressed; a row that begins takes the number behind *last_number.  Before the
- * commit, and before a part of the transaction begins that may be undone alone. */
+/* A row began; what it tells of changes no more, so whoever keeps it takes a reference. */
+typedef void bf_skipped_fn(void *arg, struct bf_execution *row);
+/* Write what was suppressed; a row that begins takes the number behind *last_number, and is told to
+ * `began` (NULL: to nobody).  Before the commit, and before a part of the transaction begins that
+ * may be undone alone. */
 int bf_outbox_write_suppressed(struct bf_suppressions *s, struct bf_db *db, int64_t now_ms,
-                               uint64_t *last_number);
+                               uint64_t *last_number, bf_skipped_fn *began, void *arg);
 /* The transaction, or the part of it that began with nothing suppressed, is undone. */
 void bf_suppressions_drop(struct bf_suppressions *s);
 /* The automation fired for a run: its rows end.  All that was suppressed before is written. */

@@ -67,7 +67,7 @@ static void suppress(struct scene *s, uint64_t run, const char *reason, int64_t 
 
 static void write_all(struct scene *s)
 {
-    CHECK_INT(bf_outbox_write_suppressed(s->s, s->db, s->now_ms, &s->last), 0);
+    CHECK_INT(bf_outbox_write_suppressed(s->s, s->db, s->now_ms, &s->last, NULL, NULL), 0);
 }
 
 /* Its texts are gone behind this. */

@@ -16,7 +16,7 @@ static int give(struct bf_db *db, uint64_t revision, enum bf_presence presence,
                 bf_automation_then_fn *fn, void *arg)
 {
     struct bf_query *q = bf_db_query(
-        db, "SELECT automation, entity, spec FROM automation_revisions WHERE revision = ?");
+        db, "SELECT automation, entity, spec, era FROM automation_revisions WHERE revision = ?");
     struct bf_automation_then then = {.revision = revision, .presence = presence};
     struct bf_automation *a = NULL;
     struct bf_error err = {0};
@@ -33,6 +33,8 @@ static int give(struct bf_db *db, uint64_t revision, enum bf_presence presence,
     if (bf_automation_parse(bf_query_col_text(q, 2), bf_query_col_len(q, 2), then.id, revision,
                             then.entity, &a, &err))
         a = NULL;
+    else
+        a->era = bf_automation_era(revision, bf_query_col_int(q, 3));
     then.automation = a;
     then.words = err.words;
     rc = fn(arg, &then);

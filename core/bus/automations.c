@@ -43,14 +43,44 @@ static int append_record(struct bf_tx *tx, const struct bf_automation_change *c,
 static int insert_revision(struct bf_tx *tx, const struct bf_automation *a)
 {
     struct bf_query *q =
-        bf_db_query(tx->db, "INSERT INTO automation_revisions (revision, automation, entity, spec)"
-                            " VALUES (?, ?, ?, ?)");
+        bf_db_query(tx->db, "INSERT INTO automation_revisions (revision, automation, entity, spec,"
+                            " era) VALUES (?, ?, ?, ?, ?)");
 
     bf_query_int(q, 1, (int64_t)a->revision);
     bf_query_text(q, 2, a->id);
     bf_query_text(q, 3, a->owner);
     bf_query_textn(q, 4, a->spec, a->spec_len);
+    bf_query_int(q, 5, (int64_t)a->era);
     return bf_query_run(q);
+}
+
+uint64_t bf_automation_era(uint64_t revision, int64_t era)
+{
+    return era ? (uint64_t)era : revision;
+}
+
+/* What is remembered for the automation goes on if the revision in force means the same, or begins
+ * anew.  That one may be unreadable to this hub: then it is not the same. */
+static int find_era(struct bf_db *db, struct bf_automation *a)
+{
+    struct bf_query *q =
+        bf_db_query(db, "SELECT r.revision, r.entity, r.spec, r.era FROM automations a"
+                        " JOIN automation_revisions r ON r.revision = a.revision WHERE a.id = ?");
+    struct bf_automation *before;
+    int rc;
+
+    a->era = a->revision;
+    bf_query_text(q, 1, a->id);
+    rc = bf_query_step(q);
+    if (rc == 1 && !bf_automation_parse(bf_query_col_text(q, 2), bf_query_col_len(q, 2), a->id,
+                                        (uint64_t)bf_query_col_int(q, 0), bf_query_col_text(q, 1),
+                                        &before, NULL)) {
+        if (bf_automation_same_matter(before, a))
+            a->era = bf_automation_era(before->revision, bf_query_col_int(q, 3));
+        bf_automation_unref(before);
+    }
+    bf_query_end(q);
+    return rc < 0 ? rc : BF_OK;
 }
 
 static int put_automation(struct bf_db *db, const struct bf_automation *a, int64_t now_ms)
@@ -87,7 +117,9 @@ int bf_bus_save_automation(struct bf_tx *tx, const struct bf_automation_change *
                                  change->owner, &a, err);
     if (rc)
         return rc;
-    rc = insert_revision(tx, a);
+    rc = find_era(tx->db, a);
+    if (!rc)
+        rc = insert_revision(tx, a);
     if (!rc)
         rc = put_automation(tx->db, a, tx->now_ms);
     if (!rc)
@@ -207,6 +239,7 @@ static int file_row(struct bf_bus *bus, struct bf_query *q, bool uses)
                   bf_query_col_text(q, 0), err.words);
         return BF_OK;
     }
+    a->era = bf_automation_era(a->revision, bf_query_col_int(q, 5));
     if (*bf_query_col_text(q, 4) == '\0')
         rc = fill_columns(bus, a);
     if (!rc && uses)
@@ -219,7 +252,7 @@ static int file_row(struct bf_bus *bus, struct bf_query *q, bool uses)
 static int file_all(struct bf_bus *bus)
 {
     struct bf_query *q =
-        bf_db_query(bus->db, "SELECT a.id, a.revision, a.entity, r.spec, a.event_type"
+        bf_db_query(bus->db, "SELECT a.id, a.revision, a.entity, r.spec, a.event_type, r.era"
                              " FROM automations a JOIN automation_revisions r"
                              " ON r.revision = a.revision");
     bool uses = bf_uses_none(bus->db);
@@ -251,7 +284,7 @@ int bf_automation_read(struct bf_db *db, uint64_t revision, const struct bf_auto
                        struct bf_error *err)
 {
     struct bf_query *q = bf_db_query(
-        db, "SELECT automation, entity, spec FROM automation_revisions WHERE revision = ?");
+        db, "SELECT automation, entity, spec, era FROM automation_revisions WHERE revision = ?");
     struct bf_automation *a;
     int rc;
 
@@ -264,8 +297,10 @@ int bf_automation_read(struct bf_db *db, uint64_t revision, const struct bf_auto
                             (unsigned long long)revision);
     rc = bf_automation_parse(bf_query_col_text(q, 2), bf_query_col_len(q, 2),
                              bf_query_col_text(q, 0), revision, bf_query_col_text(q, 1), &a, err);
-    if (!rc)
+    if (!rc) {
+        a->era = bf_automation_era(revision, bf_query_col_int(q, 3));
         *out = a;
+    }
     bf_query_end(q);
     return rc;
 }

@@ -63,5 +63,7 @@ int bf_journal_append(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt
 
 /* automations.c */
 int bf_automations_load(struct bf_bus *bus, struct bf_error *err);
+/* From the column; of an older hub's revisions, which are without, each has its own. */
+uint64_t bf_automation_era(uint64_t revision, int64_t era);
 
 #endif

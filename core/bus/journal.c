@@ -108,6 +108,8 @@ const char *const bf_bus_schema[] = {
     "ALTER TABLE journal ADD COLUMN run INTEGER",
     "ALTER TABLE journal ADD COLUMN points BLOB",
     "CREATE INDEX journal_by_run ON journal (run) WHERE run IS NOT NULL",
+    /* The revision since which what matters to that is the same; 0: an older hub saved it. */
+    "ALTER TABLE automation_revisions ADD COLUMN era INTEGER NOT NULL DEFAULT 0",
     NULL};
 
 /* The 16 bits that tell this hub's ids from another's: drawn once, kept for ever. */

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "core/bus/bus.h"
+#include "core/bus/memory.h"
 #include "core/bus/runs.h"
 #include "core/outbox/skipped.h"
 
@@ -28,6 +29,7 @@ struct bf_bus {
     bool healthy;
     uint16_t hub;
     struct bf_rules *rules;
+    struct bf_live_memory *memory;      /* of the rules */
     struct bf_runs *runs;
     atomic_size_t n_automations;
     struct bf_arena *scratch;

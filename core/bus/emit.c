@@ -118,9 +118,14 @@ static int decide(struct bf_tx *tx, struct bf_envelope *e)
     struct bf_record record = {
         .event = e, .run = e->run, .points = e->points, .n_points = e->n_points};
     const struct bf_firing *firings;
-    size_t n = bf_rules_judge(tx->bus->rules, &record, &firings);
-    int rc = BF_OK;
+    size_t n;
+    int rc;
 
+    bf_live_memory_at(tx->bus->memory, e->seq);
+    n = bf_rules_judge(tx->bus->rules, &record, &firings);
+    rc = bf_live_memory_failed(tx->bus->memory);
+    if (rc)
+        return rc;
     if (tx->bus->added.n - tx->n_added_before > BF_BUS_FIRINGS_MAX)
         return BF_ETOOBIG;
     for (size_t i = 0; i < n && !rc; i++) {

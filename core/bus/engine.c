@@ -40,6 +40,8 @@ static void back_to(struct bf_bus *bus, struct mark m)
     bus->last_seq = m.seq;
     bus->last_number = m.number;
     bf_runs_undo(bus->runs, m.run);
+    bf_live_memory_undo(bus->memory);
+    bf_rules_undo(bus->rules);
     forget_added(bus, m.n_added);
     bf_suppressions_drop(bus->suppressed);
 }
@@ -266,6 +268,8 @@ static int commit(struct bf_bus *bus, struct bf_error *err)
     bf_histogram_add(&bus->stats.commit, now_us() - begun);
     bf_count(&bus->stats.executions, bus->added.n);
     bf_runs_settle(bus->runs);
+    bf_live_memory_settle(bus->memory);
+    bf_rules_settle(bus->rules);
     if (bus->added.n && bus->hooks.enqueued)
         bus->hooks.enqueued(bus->hooks.arg, bus->added.items, bus->added.n);
     forget_added(bus, 0);
@@ -341,7 +345,9 @@ int bf_bus_open(struct bf_db *db, const struct bf_clock *clock, struct bf_log *l
     bus->time_mono_ms = bf_mono_ms(clock);
     pthread_mutex_init(&bus->time_lock, NULL);
     bus->queue = bf_queue_new(BF_BUS_QUEUE_MAX);
+    bus->memory = bf_live_memory_new(db, BF_MEMORY_BYTES);
     bus->rules = bf_rules_new();
+    bf_rules_remember(bus->rules, bf_live_memory_rules(bus->memory));
     bus->suppressed = bf_suppressions_new();
     bus->runs = bf_runs_new();
     bus->scratch = bf_arena_new(SCRATCH_MAX);
@@ -352,6 +358,8 @@ int bf_bus_open(struct bf_db *db, const struct bf_clock *clock, struct bf_log *l
         rc = bf_journal_open(bus, err);
     if (!rc)
         rc = bf_runs_open(bus->runs, db, err);
+    if (!rc && (rc = bf_remembered_open(db, bus->last_seq)))
+        bf_error_set(err, rc, "cannot write what is remembered: %s", bf_db_words(db));
     if (!rc)
         rc = bf_outbox_recover(db, bf_bus_now(bus), err);
     if (!rc)
@@ -391,6 +399,7 @@ void bf_bus_close(struct bf_bus *bus)
     free(bus->added.items);
     bf_queue_free(bus->queue);
     bf_rules_free(bus->rules);
+    bf_live_memory_free(bus->memory);
     bf_suppressions_free(bus->suppressed);
     bf_runs_free(bus->runs);
     bf_arena_free(bus->scratch);

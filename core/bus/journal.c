@@ -110,6 +110,12 @@ const char *const bf_bus_schema[] = {
     "CREATE INDEX journal_by_run ON journal (run) WHERE run IS NOT NULL",
     /* The revision since which what matters to that is the same; 0: an older hub saved it. */
     "ALTER TABLE automation_revisions ADD COLUMN era INTEGER NOT NULL DEFAULT 0",
+    /* What the rules remember: a version for each record that changed it, see memory.h. */
+    "CREATE TABLE rule_state ("
+    " name TEXT NOT NULL,"
+    " seq INTEGER NOT NULL,"
+    " value BLOB,"
+    " PRIMARY KEY (name, seq))",
     NULL};
 
 /* The 16 bits that tell this hub's ids from another's: drawn once, kept for ever. */

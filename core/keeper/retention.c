@@ -11,15 +11,20 @@
 #define KEYS       512
 #define PART       64           /* of what there is, cut at once when the database is too large */
 
-enum { BETWEEN, EXECUTIONS, EVENTS, FORGET_KEYS, END };
+enum { BETWEEN, EXECUTIONS, EVENTS, FORGET_KEYS, FORGET_STATES, END };
 
 void bf_retention_init(struct bf_retention *r, const struct bf_clock *clock, struct bf_log *log)
 {
     *r = (struct bf_retention){.clock = clock, .log = log};
     bf_key_place_init(&r->key);
+    bf_memory_place_init(&r->state);
 }
 
-void bf_retention_fini(struct bf_retention *r) { bf_key_place_fini(&r->key); }
+void bf_retention_fini(struct bf_retention *r)
+{
+    bf_key_place_fini(&r->key);
+    bf_memory_place_fini(&r->state);
+}
 
 
 /* --- from when on ------------------------------------------------------------------- */
@@ -110,6 +115,8 @@ static int begin(struct bf_retention *r, struct bf_tx *tx)
     bf_buf_clear(&r->key.entity);
     bf_buf_clear(&r->key.source);
     bf_buf_clear(&r->key.key);
+    bf_memory_place_fini(&r->state);
+    bf_memory_place_init(&r->state);
     r->before = r->cut;
     r->stage = EXECUTIONS;
     return BF_OK;
@@ -136,6 +143,10 @@ static int step(struct bf_retention *r, struct bf_tx *tx, bool *more)
     case FORGET_KEYS:
         rc = bf_keys_cut(tx->db, keys_before_ms, KEYS, &r->key, &n, more);
         r->cut.keys += n;
+        return rc;
+    case FORGET_STATES:         /* r->seq is the first event that is not too old */
+        rc = bf_memory_cut(tx->db, r->seq, r->before_ms, KEYS, &r->state, &n, more);
+        r->cut.states += n;
         return rc;
     default:
         *more = false;

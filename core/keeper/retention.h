@@ -1,6 +1,7 @@
 /* retention.h - how long the history is kept: by age, and by the size of the database.
  *
- * A pass goes through executions, events and keys, oldest first, and cuts what is too old.  If the
+ * A pass goes through executions, events, keys, and what the rules remember of events that are gone,
+ * and cuts what is too old.  If the
  * database has a limit and is larger, the pass is repeated with a time that moves on by a part of
  * what there is, until it is not.  Each slice is done within one transaction of the engine; a pass
  * that is broken off is simply begun again.
@@ -15,6 +16,7 @@
 #include "core/base/log.h"
 #include "core/bus/bus.h"
 #include "core/bus/journal_cut.h"
+#include "core/bus/memory.h"
 
 #define BF_KEYS_KEPT_MS (8 * 24 * 3600 * 1000LL)
 
@@ -22,6 +24,7 @@ struct bf_retention_counts {
     uint64_t executions;
     uint64_t events;
     uint64_t keys;
+    uint64_t states;            /* versions of what is remembered */
 };
 
 struct bf_retention {
@@ -34,6 +37,7 @@ struct bf_retention {
     uint64_t number;            /* looked at up to here; between two passes, by the last one */
     uint64_t seq;
     struct bf_key_place key;
+    struct bf_memory_place state;
     struct bf_retention_counts cut;     /* in all passes */
     struct bf_retention_counts before;  /* as it was when this one began */
 };

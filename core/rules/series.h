@@ -54,8 +54,8 @@ static inline size_t bf_window_depth(const struct bf_window *w)
 }
 
 /* Whether the series must be filled from the store before a window that reaches back `depth` can be
- * asked for: it holds fewer values, and there may be older ones.  To be asked before a value is
- * pushed; from then on as many are kept. */
+ * asked for: it holds fewer values, and there may be older ones.  From then on as many are kept, so
+ * whoever asks before a push will not have to fill after it. */
 bool bf_series_wants(struct bf_series *s, size_t depth);
 /* What the store has: the newest n values, newest first, of which `asked` had been asked for.  In
  * place of all that was held. */

@@ -177,7 +177,7 @@ static int name_to_id(struct bf_cli *c, const char **text)
     return rc;
 }
 
-static int read_automation(struct bf_cli *c, const char *file, const char **text)
+int bf_cli_automation_file(struct bf_cli *c, const char *file, const char **text)
 {
     size_t len;
     int rc = bf_cli_read_body(c, file, text, &len);
@@ -192,7 +192,7 @@ int bf_cli_automation_create(struct bf_cli *c)
     int rc;
 
     if (file && !strchr(file, '='))
-        rc = read_automation(c, file, &text);
+        rc = bf_cli_automation_file(c, file, &text);
     else
         rc = build(c, &text);
     if (!rc)
@@ -210,7 +210,7 @@ int bf_cli_automation_update(struct bf_cli *c)
         return bf_cli_usage(c, "say which FILE holds the automation; \"-\" is standard input");
     path = bf_cli_path(c, c->verb->path, &rc);
     if (!rc)
-        rc = read_automation(c, file, &text);
+        rc = bf_cli_automation_file(c, file, &text);
     if (!rc)
         rc = bf_cli_send(c, "PUT", path, text, &reply);
     return rc ? rc : say(c, "updated", &reply);

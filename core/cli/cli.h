@@ -251,6 +251,7 @@ int bf_cli_status(struct bf_cli *c);
 int bf_cli_automation_create(struct bf_cli *c);
 int bf_cli_automation_update(struct bf_cli *c);
 int bf_cli_automation_edit(struct bf_cli *c);
+int bf_cli_backtest(struct bf_cli *c);
 int bf_cli_secret_set(struct bf_cli *c);
 int bf_cli_test(struct bf_cli *c);
 int bf_cli_user_create(struct bf_cli *c);
@@ -266,6 +267,11 @@ int bf_cli_man(struct bf_cli *c);
 int bf_cli_completion(struct bf_cli *c);
 int bf_cli_version(struct bf_cli *c);
 void bf_cli_explain(const struct bf_verb *noun, const struct bf_verb *v, struct bf_buf *b);
+
+/* An automation in a file, with the names of integrations made ids. */
+int bf_cli_automation_file(struct bf_cli *c, const char *file, const char **text);
+/* What is to be tried, as JSON: such a file's text, or the id of one that is saved. */
+int bf_cli_tried(struct bf_cli *c, const char *named, const char **json);
 
 /* The directory of plugins that were built beside this very program, or installed with it; NULL if
  * there is none.  Static. */

@@ -148,6 +148,13 @@ static const struct bf_option_row automation_options[] = {
     {NULL},
 };
 
+static const struct bf_option_row backtest_options[] = {
+    {"since", 0, "TIME", "events from then on: a time, or how long ago: 2h, 7d"},
+    {"until", 0, "TIME", "up to then (default: now)"},
+    {"time-zone", 0, "ZONE", "whose days are counted, as Europe/Berlin (default: UTC)"},
+    {NULL},
+};
+
 static const struct bf_column automation_columns[] = {
     {"ID", "/id", BF_LOOK_ID},           {"NAME", "/name", BF_LOOK_TEXT},
     {"SCOPE", "/scope", BF_LOOK_SCOPE},  {"ON", "/event/type", BF_LOOK_TEXT},
@@ -600,6 +607,13 @@ const struct bf_verb bf_verbs[] = {
     {"events", "", "what happened", .verbs = event_verbs},
     {"automations", "", "what is done when something happens", .verbs = automation_verbs},
     {"executions", "", "what became of it: the history", .verbs = execution_verbs},
+    {"backtest", "FILE|NAME|ID", "try an automation on what was recorded, without sending anything",
+     "FILE holds the automation as JSON, as for automations create; \"-\" is standard input.\n"
+     "\n"
+     "    belfry backtest draft.json --since 7d\n"
+     "\n"
+     "It runs in the hub, after all that the hub has to do; Ctrl-C ends it there as well.\n",
+     bf_cli_backtest, NULL, backtest_options, BF_VERB_REMOTE, "POST", "/api/v1/backtests"},
     {"integrations", "", "receivers that automations can reach", .verbs = integration_verbs},
     {"secrets", "", "what receivers want to see, sealed", .verbs = secret_verbs},
     {"intakes", "", "other programs' webhooks as events", .verbs = intake_verbs},

@@ -11,6 +11,7 @@
 #   h  intake of 1,000 lines a POST  hub / raw SQLite, the same rows   >= 0.40
 #   i  windows of 1,000 values over a metric that 100 automations watch   plain recomputation / kept
 #      one for all >= 10, one each >= 4 (deviations 1.5); 100,000 runs with one of 10  <= 50 MB
+#   l  durable intake while two backtests run      with them / without   >= 0.90
 #
 # Both sides of a comparison run in turns, on the same machine at the same time, and the ratio is
 # the median of the rounds' ratios: what else the machine does falls on both.  Ratios come first,
@@ -677,6 +678,68 @@ part_i()
     i_remember DEVIATION
 }
 
+# --- l: backtests beside live traffic ----------------------------------------------------------
+
+l_draft()
+{
+    printf '{"automation":%s,"since":"1h"}' "$(automation draft production)"
+}
+
+l_done()                # ID
+{
+    api "$hub_url" GET "/backtests/$1" | grep -q '"status":"finished"'
+}
+
+# One after the other until the file is gone; each is one more line of l_ended.
+l_keep_at_it()
+{
+    while [ -e "$WORK/l_go" ]; do
+        id=$(api "$hub_url" POST /backtests "$(l_draft)" | sed -n 's/.*"id":"\([^"]*\)".*/\1/p')
+        until l_done "$id" || [ ! -e "$WORK/l_go" ]; do sleep 0.25; done
+        l_done "$id" && echo "$id" >>"$WORK/l_ended"
+        api "$hub_url" DELETE "/backtests/$id"
+    done
+}
+
+l_without() { send "$hub_url/api/v1/events" --connections 64 --seconds "$SECONDS_EACH"
+              l_plain=$per_second; keep l_without "$per_second"; }
+l_with()
+{
+    touch "$WORK/l_go"
+    l_keep_at_it & first=$!
+    l_keep_at_it & second=$!
+    send "$hub_url/api/v1/events" --connections 64 --seconds "$SECONDS_EACH"
+    rm "$WORK/l_go"
+    wait $first $second
+    l_beside=$per_second
+    keep l_with "$per_second"
+}
+l_round() { ratio l "$l_beside" "$l_plain"; }
+
+# What a backtest does where nothing else is to be done.
+l_alone()
+{
+    id=$(api "$hub_url" POST /backtests "$(l_draft)" | sed -n 's/.*"id":"\([^"]*\)".*/\1/p')
+    until l_done "$id"; do sleep 0.1; done
+    keep l_alone "$(api "$hub_url" GET "/backtests/$id" | sed -n \
+        's/.*"records":\([0-9]*\),.*"duration_ms":\([0-9]*\).*/\1 \2/p' |
+        awk '{ print $1 * 1000 / $2 }')"
+}
+
+part_l()
+{
+    start_hub hub "$WORK/l"
+    set_up "$hub_url"
+    send "$hub_url/api/v1/events" --connections 64 --count 300000
+    in_turns l_without l_with l_round
+    target "l. durable intake beside two backtests: with / without" "$(median l)" '>=' 0.90
+    l_alone
+    figure "l. hub, without" l_without events/s
+    figure "l. hub, with" l_with events/s
+    figure "l. a backtest alone" l_alone records/s
+    stop "$hub_pid"
+}
+
 # --- all -------------------------------------------------------------------------------------
 
 for program in "$HUB" "$LOAD" "$RECEIVE" "$BARE" "$ROWS" "$WINDOWS" "$SQL"; do
@@ -685,11 +748,11 @@ done
 for program in curl wrk; do
     command -v "$program" >/dev/null || die "$program is not installed"
 done
-[ $# -gt 0 ] || set -- a b c d e f g h i
+[ $# -gt 0 ] || set -- a b c d e f g h i l
 for part in "$@"; do
     case $part in
-    [a-i]) say "part $part ..."; "part_$part" ;;
-    *) die "there is no part $part; there are: a b c d e f g h i" ;;
+    [a-il]) say "part $part ..."; "part_$part" ;;
+    *) die "there is no part $part; there are: a b c d e f g h i l" ;;
     esac
 done
 {

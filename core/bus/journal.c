@@ -116,6 +116,8 @@ const char *const bf_bus_schema[] = {
     " seq INTEGER NOT NULL,"
     " value BLOB,"
     " PRIMARY KEY (name, seq))",
+    /* The last of a run's events that retention cut; NULL: none was. */
+    "ALTER TABLE runs ADD COLUMN cut INTEGER",
     NULL};
 
 /* The 16 bits that tell this hub's ids from another's: drawn once, kept for ever. */

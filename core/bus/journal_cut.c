@@ -100,10 +100,24 @@ static int is_in_force(struct bf_db *db, uint64_t seq, bool *is)
     return rc < 0 ? rc : BF_OK;
 }
 
+/* Who looks back at its run later is to know that there was more. */
+static int note_run(struct bf_db *db, uint64_t seq)
+{
+    struct bf_query *q = bf_db_query(db, "UPDATE runs SET cut = ?1 WHERE number ="
+                                         " (SELECT run FROM journal WHERE seq = ?1)");
+
+    bf_query_int(q, 1, (int64_t)seq);
+    return bf_query_run(q);
+}
+
 static int cut(struct bf_db *db, uint64_t seq)
 {
-    struct bf_query *q = bf_db_query(db, "DELETE FROM journal WHERE seq = ?");
+    int rc = note_run(db, seq);
+    struct bf_query *q;
 
+    if (rc)
+        return rc;
+    q = bf_db_query(db, "DELETE FROM journal WHERE seq = ?");
     bf_query_int(q, 1, (int64_t)seq);
     return bf_query_run(q);
 }

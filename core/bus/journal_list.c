@@ -275,3 +275,14 @@ int bf_journal_next(struct bf_db *db, const char *entity, const char *project, u
     bf_query_end(q);
     return rc < 0 ? rc : BF_OK;
 }
+
+int bf_journal_first(struct bf_db *db, int64_t *received_ms)
+{
+    uint64_t seq = 0;
+    bool found;
+    int rc = row_from(db, &seq, received_ms, &found);
+
+    if (!rc && !found)
+        *received_ms = 0;
+    return rc;
+}

@@ -33,6 +33,8 @@ bool bf_journal_has(struct bf_db *db, uint64_t seq);
  * to `max` of them. */
 int bf_journal_next(struct bf_db *db, const char *entity, const char *project, uint64_t low,
                     uint64_t high, uint64_t *seqs, unsigned max, unsigned *n);
+/* When the oldest event was received; 0: there is none. */
+int bf_journal_first(struct bf_db *db, int64_t *received_ms);
 /* The first event received at `ms` or later; behind the last if there is none. */
 int bf_journal_at(struct bf_db *db, int64_t ms, uint64_t *seq);
 

@@ -131,6 +131,75 @@ int bf_run_tail(struct bf_db *db, uint64_t run, const char *metric, uint64_t bef
     return rc;
 }
 
+/* --- order ---------------------------------------------------------------------------- */
+
+/* The greatest step of a metric in a run: that of its newest point in order that has one. */
+static int find_step(struct bf_db *db, uint64_t run, const char *metric, int64_t *step, bool *has)
+{
+    struct bf_query *q = bf_db_query(db, "SELECT " BF_ROW_COLUMNS " FROM journal WHERE run = ?"
+                                         " AND type = 'run.metric' ORDER BY seq DESC LIMIT ?");
+    struct bf_row_points points;
+    int rc = 0;
+
+    *has = false;
+    bf_row_points_init(&points);
+    bf_query_int(q, 1, (int64_t)run);
+    bf_query_int(q, 2, BF_ORDER_MAX);
+    while (!*has && (rc = bf_query_step(q)) == 1) {
+        struct bf_row row = bf_row_of(q);
+
+        if (bf_row_read_points(&row, &points))
+            continue;
+        for (size_t i = points.n; i > 0 && !*has; i--) {
+            const struct bf_point *p = &points.points[i - 1];
+
+            *has = p->in_order && p->has_step && strcmp(p->name, metric) == 0;
+            *step = p->step;
+        }
+    }
+    bf_query_end(q);
+    bf_row_points_fini(&points);
+    return rc < 0 ? rc : BF_OK;
+}
+
+/* Of an earlier point in the event itself, or else of what is stored. */
+static int last_step(struct bf_db *db, const struct bf_envelope *e, size_t i, int64_t *step,
+                     bool *has)
+{
+    struct known known = {.has = false};
+    int rc = BF_OK;
+
+    for (size_t k = i; k > 0; k--) {
+        const struct bf_point *p = &e->points[k - 1];
+
+        if (p->in_order && p->has_step && strcmp(p->name, e->points[i].name) == 0) {
+            *step = p->step;
+            *has = true;
+            return BF_OK;
+        }
+    }
+    if (e->run)
+        rc = find_known(db, e->run, e->points[i].name, &known);
+    return rc || !known.has ? rc : find_step(db, e->run, e->points[i].name, step, has);
+}
+
+int bf_run_order(struct bf_db *db, struct bf_envelope *e)
+{
+    int rc = BF_OK;
+
+    for (size_t i = 0; !rc && i < e->n_points; i++) {
+        struct bf_point *p = &e->points[i];
+        int64_t step;
+        bool has = false;
+
+        if (p->has_step)
+            rc = last_step(db, e, i, &step, &has);
+        p->in_order = !has || p->step > step;
+    }
+    return rc;
+}
+
+
 /* --- runs ----------------------------------------------------------------------------- */
 
 int bf_run_find(struct bf_db *db, const char *entity, const char *project, const char *id,

@@ -11,6 +11,7 @@
 #include "core/rules/record.h"
 
 #define BF_NOW              UINT64_MAX
+#define BF_ORDER_MAX        10000       /* events that bf_run_order() looks at */
 #define BF_EARLIER_RUNS_MAX 1000        /* that bf_run_earlier() looks at */
 
 /* The newest finite values in order of a metric in a run, newest first; *n of them, fewer than `max`
@@ -26,6 +27,10 @@ int bf_run_earlier(struct bf_db *db, uint64_t run, const char *metric, uint64_t 
 /* The run's number; 0 if it is not known. */
 int bf_run_find(struct bf_db *db, const char *entity, const char *project, const char *id,
                 uint64_t *run);
+/* Settle the order of an event's points as if it was journaled now; its run has its number.  Events
+ * of the run are looked at back to the last that has a step of each metric, BF_ORDER_MAX of them at
+ * most. */
+int bf_run_order(struct bf_db *db, struct bf_envelope *e);
 /* The `run` object of the newest event of a run, as its sender wrote it.  BF_ENOENT if there is
  * none (any more). */
 int bf_run_context(struct bf_db *db, uint64_t run, uint64_t before, struct bf_buf *out);

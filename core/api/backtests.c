@@ -8,7 +8,6 @@
 
 #include "core/backtest/backtest.h"
 #include "core/base/base.h"
-#include "core/base/tz.h"
 
 #define SHOWN_MAX  (64 * 1024 * 1024)
 #define LISTED_MAX (BF_BACKTESTS_RUN + BF_BACKTESTS_QUEUED + BF_BACKTESTS_KEPT)
@@ -145,15 +144,18 @@ static void check(struct bf_job *job)
 {
     struct asking *q = bf_container_of(job, struct asking, job);
     struct bf_exchange *x = q->x;
+    struct bf_tz *tz = q->order.tz;
     struct bf_automation *a;
     int status = bf_api_check_tried(q->api, x, &q->tried, &a);
 
     if (!status) {
+        a->era = 0;             /* it begins with the range */
         status = bf_api_check_scope(q->api, x, a->entity, a->project);
         if (!status)
             status = begin(q, a);
         bf_automation_unref(a);
     }
+    bf_tz_unref(tz);
     bf_exchange_finish(x, status);
 }
 
@@ -174,15 +176,12 @@ static int read_moment(struct asking *q, const struct bf_json *json, const char 
 
 static int read_zone(struct asking *q, const struct bf_json *zone)
 {
-    struct bf_tz *z;
-
     q->order.zone = zone ? bf_json_str(bf_exchange_arena(q->x), zone) : ZONE_DEFAULT;
-    z = bf_tz_new(q->order.zone);
-    if (!z)
-        return bf_exchange_fail(q->x, 400, "invalid", "time_zone", "there is no time zone"
-                                " \"%.100s\"; names are like Europe/Berlin", q->order.zone);
-    bf_tz_unref(z);
-    return 0;
+    q->order.tz = bf_tz_new(q->order.zone);
+    if (q->order.tz)
+        return 0;
+    return bf_exchange_fail(q->x, 400, "invalid", "time_zone", "there is no time zone \"%.100s\";"
+                            " names are like Europe/Berlin", q->order.zone);
 }
 
 static int read_body(struct asking *q)
@@ -219,12 +218,16 @@ static int on_make(struct bf_exchange *x, void *arg)
     q->order.user = bf_auth_who(x)->user;
     q->job.fn = check;
     status = read_body(q);
-    if (status)
+    if (status) {
+        bf_tz_unref(q->order.tz);
         return status;
+    }
     bf_exchange_park(x);
     rc = bf_plugins_run(q->api->plugins, &q->job);
-    if (rc)
+    if (rc) {
+        bf_tz_unref(q->order.tz);
         bf_exchange_finish(x, bf_api_fail(x, rc, NULL));
+    }
     return BF_PARKED;
 }
 

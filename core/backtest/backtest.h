@@ -24,6 +24,7 @@
 #include "core/base/error.h"
 #include "core/base/id.h"
 #include "core/base/log.h"
+#include "core/base/tz.h"
 #include "core/bus/bus.h"
 #include "core/plugin/plugins.h"
 #include "core/rules/automation.h"
@@ -62,7 +63,8 @@ struct bf_backtest_order {
     const char *user;           /* whose wish it is */
     int64_t since_ms;           /* received then or later */
     int64_t until_ms;           /* received before */
-    const char *zone;           /* whose days are counted: "UTC" */
+    const char *zone;           /* whose days are counted: "UTC", ... */
+    struct bf_tz *tz;           /* ... and what that is; its own reference is taken */
 };
 /* A reference; BF_EFULL if too many wait.  [any] */
 int bf_backtests_add(struct bf_backtests *b, const struct bf_backtest_order *order,

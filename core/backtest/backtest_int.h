@@ -19,6 +19,7 @@ struct bf_backtest {
     char *stored;
     char *user;
     char *zone;
+    struct bf_tz *tz;
     int64_t since_ms, until_ms;
     int64_t created_ms;
     atomic_bool ended;          /* nobody wants it any more */
@@ -38,8 +39,7 @@ struct bf_backtest {
 
 struct bf_tally;
 
-/* NULL if there is no such time zone. */
-struct bf_tally *bf_tally_new(const struct bf_backtest *t, struct bf_error *err);
+struct bf_tally *bf_tally_new(const struct bf_backtest *t);
 void bf_tally_free(struct bf_tally *y);         /* NULL is fine */
 /* One more record was judged. */
 void bf_tally_record(struct bf_tally *y);

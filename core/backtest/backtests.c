@@ -51,6 +51,7 @@ void bf_backtest_unref(struct bf_backtest *t)
     free(t->stored);
     free(t->user);
     free(t->zone);
+    bf_tz_unref(t->tz);
     free(t->result);
     free(t);
 }
@@ -74,6 +75,7 @@ static struct bf_backtest *new_backtest(struct bf_backtests *b,
     t->stored = bf_strdup(order->stored);
     t->user = bf_strdup(order->user);
     t->zone = bf_strdup(order->zone);
+    t->tz = bf_tz_ref(order->tz);
     t->since_ms = order->since_ms;
     t->until_ms = order->until_ms;
     t->owner = b;
@@ -117,9 +119,7 @@ static int replay(struct replay *r)
     pthread_t thread;
     int rc;
 
-    r->tally = bf_tally_new(r->backtest, &r->err);
-    if (!r->tally)
-        return r->err.code;
+    r->tally = bf_tally_new(r->backtest);
     rc = pthread_create(&thread, NULL, replay_main, r);
     if (rc)
         return bf_error_set(&r->err, BF_EIO, "cannot make a thread: %s", strerror(rc));

@@ -12,6 +12,7 @@
 #include "core/base/base.h"
 #include "core/bus/as_of.h"
 #include "core/bus/journal_list.h"
+#include "core/bus/past.h"
 
 #define SPAN        4096        /* places in the journal that one statement looks at */
 #define PIECE       16          /* records between two looks at the engine */
@@ -28,6 +29,8 @@ struct replay {
     struct bf_backtest *backtest;
     struct bf_tally *tally;
     struct bf_db *db;
+    struct bf_past *past;       /* what was remembered before the range, and is set since; values of
+                                   runs before each record */
     struct bf_rules *rules;
     struct bf_arena *scratch;
     uint64_t from, to;
@@ -112,30 +115,33 @@ static int follow_moves(struct replay *r, uint64_t seq)
 
 /* --- records --------------------------------------------------------------------------------- */
 
-static void judge(struct replay *r, struct bf_envelope *e, const struct bf_record *record)
+static void judge(struct replay *r, struct bf_envelope *e)
 {
+    struct bf_record record = {
+        .event = e, .run = e->run, .points = e->points, .n_points = e->n_points};
     const struct bf_firing *firings;
-    size_t n = bf_rules_judge(r->rules, record, &firings);
+    size_t n = bf_rules_judge(r->rules, &record, &firings);
 
     for (size_t i = 0; i < n; i++)
         bf_tally_firing(r->tally, e, &firings[i]);
+    bf_rules_settle(r->rules);
 }
 
 /* One that was cut since its place was read is passed over. */
 static int take(struct replay *r, uint64_t seq)
 {
-    struct bf_record record = {.run = 0};
     struct bf_envelope *e = NULL;
     int rc = bf_journal_read(r->db, bf_bus_hub(r->backtest->rooms.bus), seq, r->scratch, &e,
                              r->err);
 
     if (rc)
         return rc == BF_ENOENT ? BF_OK : rc;
-    record.event = e;
+    bf_past_move(r->past, seq);
     rc = follow_moves(r, seq);
     if (!rc) {
-        judge(r, e, &record);
+        judge(r, e);
         bf_tally_record(r->tally);
+        rc = bf_past_error(r->past);
     }
     bf_envelope_unref(e);
     bf_arena_reset(r->scratch);
@@ -205,12 +211,35 @@ static int find_range(struct replay *r)
     return BF_OK;
 }
 
+/* A copy of the automation that nothing is remembered of: it begins with the range. */
+static void begin_rules(struct replay *r)
+{
+    r->past = bf_past_new(r->db, r->from);
+    r->rules = bf_rules_new();
+    bf_rules_remember(r->rules, bf_past_rules(r->past));
+    bf_rules_put(r->rules, r->backtest->automation);
+}
+
+/* From which time on points could be had for the windows at the beginning. */
+static int tell_warm_up(struct replay *r)
+{
+    int64_t from_ms;
+    int rc = bf_journal_first(r->db, &from_ms);
+
+    if (rc)
+        return unreadable(r, rc);
+    bf_tally_warm_up(r->tally, from_ms < r->backtest->since_ms ? from_ms : 0,
+                     !bf_past_is_cut(r->past));
+    return BF_OK;
+}
+
 static void end(struct replay *r)
 {
     for (size_t i = 0; i < r->n_moves; i++)
         free(r->moves[i].entity);
     free(r->moves);
     bf_rules_free(r->rules);
+    bf_past_free(r->past);
     bf_arena_free(r->scratch);
     bf_db_close(r->db);
 }
@@ -223,13 +252,15 @@ int bf_backtest_replay(struct bf_backtest *t, struct bf_tally *y, struct bf_erro
     if (rc)
         return rc;
     r.scratch = bf_arena_new(SCRATCH_MAX);
-    r.rules = bf_rules_new();
-    bf_rules_put(r.rules, t->automation);
     rc = find_range(&r);
+    if (!rc)
+        begin_rules(&r);
     if (!rc)
         rc = place_all(&r);
     if (!rc)
         rc = take_all(&r);
+    if (!rc)
+        rc = tell_warm_up(&r);
     end(&r);
     return rc;
 }

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "core/base/base.h"
-#include "core/base/tz.h"
 #include "core/plugin/show.h"
 
 #define REASONS_MAX 16
@@ -36,7 +35,6 @@ struct kept {
 
 struct bf_tally {
     const struct bf_backtest *backtest;
-    struct bf_tz *zone;
     int64_t begun_mono;
     int64_t warm_ms;
     bool cold;                  /* some of the points had been cut */
@@ -51,19 +49,14 @@ struct bf_tally {
     size_t n_kept;
 };
 
-struct bf_tally *bf_tally_new(const struct bf_backtest *t, struct bf_error *err)
+struct bf_tally *bf_tally_new(const struct bf_backtest *t)
 {
     struct bf_tally *y = bf_new(struct bf_tally);
 
     y->backtest = t;
     y->begun_mono = bf_mono_ms(t->rooms.clock);
     bf_buf_init(&y->firings, BF_BACKTEST_BYTES);
-    y->zone = bf_tz_new(t->zone);
-    if (y->zone)
-        return y;
-    bf_error_set(err, BF_ECONFIG, "there is no time zone \"%s\"", t->zone);
-    bf_tally_free(y);
-    return NULL;
+    return y;
 }
 
 void bf_tally_free(struct bf_tally *y)
@@ -74,7 +67,6 @@ void bf_tally_free(struct bf_tally *y)
         bf_envelope_unref(y->kept[i].event);
         free(y->kept[i].facts);
     }
-    bf_tz_unref(y->zone);
     bf_buf_fini(&y->firings);
     free(y->days);
     free(y);
@@ -94,7 +86,7 @@ void bf_tally_warm_up(struct bf_tally *y, int64_t from_ms, bool complete)
 /* Time does not go back, so the day is the last one, or new. */
 static struct day *day_of(struct bf_tally *y, int64_t ms)
 {
-    int64_t wall_s = ms / 1000 + bf_tz_offset(y->zone, ms / 1000), number = wall_s / 86400;
+    int64_t wall_s = ms / 1000 + bf_tz_offset(y->backtest->tz, ms / 1000), number = wall_s / 86400;
 
     if (y->n_days && (y->days[y->n_days - 1].number >= number || y->n_days == DAYS_MAX))
         return &y->days[y->n_days - 1];

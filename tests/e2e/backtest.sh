@@ -93,6 +93,44 @@ is "it fires on what the live one fired on, and on what came when that was off" 
     "$(jq '.result.firings | length' <<<"$would")" $(($(jq length <<<"$did") + 1))
 is "in the same order" "$(jq -c '[.result.firings[].event][:-1] | sort' <<<"$would")" "$did"
 
+# The same of runs: what a live automation with limits did, a backtest of its text does on the same
+# values, and of what it suppressed it counts as many.
+metric() { # LIMITS
+    printf '{"name":"loss %s","scope":{"entity":"acme","project":"vision"},"event":{"type":"RUN_METRIC","filter":{"run_metric_filter":{"threshold_filter":{"name":"loss","agg_op":"AVERAGE","window_size":3,"cmp_op":"$lt","threshold":0.5}}}},"limits":%s,"actions":[{"integration":"%s"}]}' \
+        "$RANDOM" "$1" "$TO"
+}
+values() { # RUN FROM: twenty values
+    for i in $(seq "$2" $(($2 + 19))); do
+        printf '{"type":"run.metric","entity":"acme","project":"vision","run":{"id":"%s"},"metrics":[{"name":"loss","step":%d,"value":0.%d}]}\n' \
+            "$1" "$i" $((i * 37 % 89 + 10))
+    done
+}
+limits=('{}' '{"per_run":"off"}' '{"per_run":"off","matches":{"count":2,"within":"1h"}}'
+    '{"per_run":"off","cooldown":"1h","over":"skip"}' '{"per_run":"off","rate":{"count":3,"within":"1h"},"over":"skip"}')
+api POST /api/v1/events "$(values r1 0)" >/dev/null
+sleep 0.01      # the range is to begin behind these
+lives=()
+for l in "${limits[@]}"; do
+    lives+=("$(api POST /api/v1/automations "$(metric "$l")" | jq -r .id)")
+done
+begun=$(api GET "/api/v1/automations/${lives[-1]}" | jq -r .updated)
+for at in 20 40 60; do
+    api POST /api/v1/events "$(values r1 $at; values r2 $at)" >/dev/null
+done
+for i in "${!limits[@]}"; do
+    did=$(api GET "/api/v1/executions?automation=${lives[$i]}&status=pending&limit=1000" |
+        jq -c '[.items[].event] | sort')
+    held=$(api GET "/api/v1/executions?automation=${lives[$i]}&status=skipped&limit=1000" |
+        jq -c '[.items[] | {(.reason): .count}] | map(to_entries[0]) | group_by(.key) |
+            map({key: .[0].key, value: map(.value) | add}) | from_entries')
+    would=$(backtest "{\"automation\":\"${lives[$i]}\",\"since\":\"$begun\"}")
+    is "it fires where the live one did, with ${limits[$i]}" \
+        "$(jq -c '[.result.firings[].event] | sort' <<<"$would")" "$did"
+    is "and suppresses as much" "$(jq -cS .result.suppressed <<<"$would")" "$(jq -cS . <<<"$held")"
+done
+is "windows are warm from what came before the range" \
+    "$(jq -c '.result.warm_up | [(.from != null), .complete]' <<<"$would")" "[true,true]"
+
 # --- by the command -----------------------------------------------------------------------------
 
 draft "by name" '{"alias":"production"}' | sed "s/$TO/deployer/" >"$tmp/draft.json"

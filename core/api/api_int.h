@@ -43,6 +43,8 @@ extern const struct bf_api_route bf_api_execution_routes[];
 extern const struct bf_api_route bf_api_execution_change_routes[];
 extern const struct bf_api_route bf_api_event_routes[];
 extern const struct bf_api_route bf_api_backtest_routes[];
+extern const struct bf_api_route bf_api_verdict_routes[];
+extern const struct bf_api_route bf_api_automation_test_routes[];
 extern const struct bf_api_route bf_api_status_routes[];
 extern const struct bf_api_route bf_api_openapi_routes[];
 extern const struct bf_api_route bf_api_intake_routes[];
@@ -197,6 +199,18 @@ int bf_api_check_grant(struct bf_api *api, struct bf_exchange *x,
                        const struct bf_integration *to, const char *field);
 
 
+/* --- events (events.c) ---------------------------------------------------------------- */
+
+/* The one of that id, a reference, as the loop thread's connection reads it; BF_ENOENT if there is
+ * none that the caller may read. */
+int bf_api_event(struct bf_api *api, struct bf_exchange *x, const char *id,
+                 struct bf_envelope **out);
+/* Verdicts and tests may take long, so there are few at a time: false if there are too many now, and
+ * the error is filled in for 429. */
+bool bf_api_begin_verdicts(struct bf_api *api, struct bf_exchange *x);
+void bf_api_end_verdicts(struct bf_api *api);
+
+
 /* --- drafts (draft.c) ----------------------------------------------------------------- */
 
 /* An automation as somebody wants it. */
@@ -217,7 +231,8 @@ int bf_api_check_draft(struct bf_api *api, struct bf_exchange *x, struct bf_api_
 struct bf_api_tried {
     struct bf_api_draft draft;
     const char *stored;         /* the id of the one that there is; NULL: a draft */
-    uint64_t revision;          /* of that one */
+    uint64_t revision;          /* of that one, ... */
+    uint64_t era;               /* ... and since which it means the same; 0: nothing is remembered */
     char id[BF_ID_LEN + 1];     /* made up for a draft */
 };
 /* What a body says; texts are the exchange's.  0, or the error filled in and its status. */

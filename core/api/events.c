@@ -55,25 +55,38 @@ static bool wants_cloudevent(struct bf_exchange *x)
     return accept && strcasestr(accept, "application/cloudevents+json");
 }
 
-static int on_get(struct bf_exchange *x, void *arg)
+int bf_api_event(struct bf_api *api, struct bf_exchange *x, const char *id,
+                 struct bf_envelope **out)
 {
-    struct bf_api *api = arg;
-    const char *id = bf_exchange_param(x, "id");
-    struct bf_envelope *e = NULL;
+    struct bf_envelope *e;
     int64_t ms;
     uint64_t seq;
-    int rc = BF_ENOENT, status;
+    int rc = BF_ENOENT;
+
+    if (bf_id_parse(id, bf_bus_hub(api->bus), &ms, &seq))
+        rc = read_event(api, bf_exchange_local(x), seq, &e);
+    if (rc)
+        return rc;
+    if (e->received_ms == ms && bf_api_may_read(api, x, e->entity)) {
+        *out = e;
+        return BF_OK;
+    }
+    bf_envelope_unref(e);
+    return BF_ENOENT;
+}
+
+static int on_get(struct bf_exchange *x, void *arg)
+{
+    const char *id = bf_exchange_param(x, "id");
+    struct bf_envelope *e;
+    int rc, status;
 
     if (!bf_exchange_local(x))
         return bf_api_unreadable(x);
-    if (id && bf_id_parse(id, bf_bus_hub(api->bus), &ms, &seq))
-        rc = read_event(api, bf_exchange_local(x), seq, &e);
-    if (rc && rc != BF_ENOENT)
-        return bf_api_unreadable(x);
-    if (e && e->received_ms == ms && bf_api_may_read(api, x, e->entity))
-        status = wants_cloudevent(x) ? answer_cloudevent(api, x, e) : answer_event(x, e);
-    else
-        status = bf_api_missing(x, "event", id ? id : "");
+    rc = bf_api_event(arg, x, id ? id : "", &e);
+    if (rc)
+        return rc == BF_ENOENT ? bf_api_missing(x, "event", id ? id : "") : bf_api_unreadable(x);
+    status = wants_cloudevent(x) ? answer_cloudevent(arg, x, e) : answer_event(x, e);
     bf_envelope_unref(e);
     return status;
 }

@@ -36,6 +36,20 @@ static bool on_stored(void *arg, const struct bf_automation_row *row)
     return false;
 }
 
+/* What is remembered for it stands under its era. */
+static int read_era(struct bf_exchange *x, struct bf_api_tried *t)
+{
+    const struct bf_automation *a;
+    struct bf_error err;
+    int rc = bf_automation_read(bf_exchange_local(x), t->revision, &a, &err);
+
+    if (rc)
+        return rc == BF_EIO ? bf_api_unreadable(x) : bf_api_invalid(x, rc, &err);
+    t->era = a->era;
+    bf_automation_unref(a);
+    return 0;
+}
+
 static int read_stored(struct bf_api *api, struct bf_exchange *x, const char *id,
                        struct bf_api_tried *out)
 {
@@ -45,7 +59,7 @@ static int read_stored(struct bf_api *api, struct bf_exchange *x, const char *id
 
     if (rc && rc != BF_ENOENT)
         return bf_api_unreadable(x);
-    return out->stored ? 0 : no_automation(x, id);
+    return out->stored ? read_era(x, out) : no_automation(x, id);
 }
 
 int bf_api_read_tried(struct bf_api *api, struct bf_exchange *x, const struct bf_json *automation,
@@ -81,7 +95,9 @@ int bf_api_check_tried(struct bf_api *api, struct bf_exchange *x, struct bf_api_
     int status = tried->stored ? parse_stored(x, tried, out)
                                : bf_api_check_draft(api, x, &tried->draft, out);
 
-    if (!status)
-        (*out)->enabled = true;
-    return status;
+    if (status)
+        return status;
+    (*out)->enabled = true;
+    (*out)->era = tried->era;
+    return 0;
 }

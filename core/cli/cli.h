@@ -251,6 +251,8 @@ int bf_cli_status(struct bf_cli *c);
 int bf_cli_automation_create(struct bf_cli *c);
 int bf_cli_automation_update(struct bf_cli *c);
 int bf_cli_automation_edit(struct bf_cli *c);
+int bf_cli_why(struct bf_cli *c);
+int bf_cli_test_automation(struct bf_cli *c);
 int bf_cli_backtest(struct bf_cli *c);
 int bf_cli_secret_set(struct bf_cli *c);
 int bf_cli_test(struct bf_cli *c);

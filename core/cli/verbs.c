@@ -99,6 +99,11 @@ static const struct bf_option_row event_filters[] = {
     {NULL},
 };
 
+static const struct bf_option_row why_options[] = {
+    {"all", 0, NULL, "also those that wait for events of another type"},
+    {NULL},
+};
+
 static const struct bf_column event_columns[] = {
     {"ID", "/id", BF_LOOK_ID},          {"RECEIVED", "/received", BF_LOOK_TIME},
     {"TYPE", "/type", BF_LOOK_TEXT},    {"WHERE", "", BF_LOOK_SCOPE},
@@ -607,6 +612,17 @@ const struct bf_verb bf_verbs[] = {
     {"events", "", "what happened", .verbs = event_verbs},
     {"automations", "", "what is done when something happens", .verbs = automation_verbs},
     {"executions", "", "what became of it: the history", .verbs = execution_verbs},
+    {"why", "EVENT [NAME|ID]", "say what automations made of an event, and why",
+     "EVENT is an id, as belfry events list shows it.  Without an automation all of its scope are told\n"
+     "of in a line each; with one, the values that were compared, what is missing, or the limit that\n"
+     "held it back.  It is found out again from how things were before the event, so it is the same\n"
+     "whatever was changed or deleted since.\n",
+     bf_cli_why, NULL, why_options, BF_VERB_REMOTE, "GET", "/api/v1/events/{1}/verdicts"},
+    {"test", "FILE|NAME|ID EVENT", "try an automation on one event, without sending anything",
+     "FILE holds the automation as JSON, as for automations create; \"-\" is standard input.  EVENT is\n"
+     "the id of one that was recorded, which is judged as it would have been then, or a file with one,\n"
+     "which is judged as if it came now.\n",
+     bf_cli_test_automation, NULL, none, BF_VERB_REMOTE, "POST", "/api/v1/automations/test"},
     {"backtest", "FILE|NAME|ID", "try an automation on what was recorded, without sending anything",
      "FILE holds the automation as JSON, as for automations create; \"-\" is standard input.\n"
      "\n"

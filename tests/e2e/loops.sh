@@ -49,4 +49,26 @@ emit '{"type":"ci.third","entity":"acme","cause":"mine"}' >"$tmp/answer"
 is "which counts without one" "$(all "$URL_A" ci.third)" '["mine"]'
 emit '{"type":"ci.third","entity":"acme"}' -H 'Belfry-Cause: 01 ROOT' >"$tmp/answer"
 is "one that can be none is refused" "$(status) $(jq -r .error.field "$tmp/answer")" "400 cause"
+
+# --- and how much one cause may lead to
+
+start "$tmp/listen.log" "$BELFRY" listen 127.0.0.1:0
+hook=$(add_webhook acme sink "{\"url\": \"http://$ADDRESS/hook\"}")
+api POST /api/v1/automations "{\"name\": \"wide\", \"scope\": {\"entity\": \"acme\"},
+    \"event\": {\"type\": \"ci.wide\"}, \"actions\": [{\"integration\": \"$hook\", \"config\": {}}]}" >"$tmp/made"
+WIDE=$(jq -r .id "$tmp/made")
+for _ in 1 2; do
+    seq 505 | sed 's/.*/{"type":"ci.wide","entity":"acme"}/' >"$tmp/many"
+    emit @"$tmp/many" -H 'Belfry-Cause: 01WIDE' >"$tmp/answer"
+    is "many events of one cause are taken" "$(status)" 202
+done
+api GET "/api/v1/executions?automation=$WIDE&status=skipped" >"$tmp/skipped"
+is "a thousand firings come of it, and no more" \
+    "$(jq -c '[.items[] | [.reason, .count]]' "$tmp/skipped")" '[["loop",10]]'
+emit '{"type":"ci.wide","entity":"acme"}' -H 'Belfry-Cause: 01OTHER' >"$tmp/answer"
+emit '{"type":"ci.wide","entity":"acme"}' >"$tmp/answer"
+fired() { # COUNT
+    [ "$(api GET "/api/v1/executions/export?automation=$WIDE" | jq -r .reason | grep -cv loop)" = "$1" ]
+}
+within 10 fired 1002 || bad "other causes, and none, are let through"
 finish

@@ -6,6 +6,7 @@
 
 #include "core/base/base.h"
 #include "core/base/buf.h"
+#include "core/outbox/digest.h"
 
 #define BYTES_SHOWN_MAX (6 * 64 * 1024 + 2)     /* 64 KiB, were each byte escaped */
 
@@ -72,6 +73,7 @@ struct one {
     struct bf_shown *shown;
     struct bf_api_execution *out;
     struct bf_tree *attempts;
+    bool is_digest;
 };
 
 static void on_one(void *arg, const struct bf_history_row *row)
@@ -79,6 +81,7 @@ static void on_one(void *arg, const struct bf_history_row *row)
     struct one *o = arg;
 
     o->out->created_ms = row->created_ms;
+    o->is_digest = row->firings && !bf_history_is_suppressed(row);
     snprintf(o->out->entity, sizeof(o->out->entity), "%s", row->entity);
     o->out->tree = bf_show_execution(o->db, bf_bus_hub(o->api->bus), o->shown, row);
 }
@@ -138,6 +141,19 @@ static void on_attempt(void *arg, const struct bf_attempt_record *r)
         bf_tree_str(t, "response", NULL);
 }
 
+/* What a digest tells of, as its receiver is told. */
+static int add_firings(struct one *o, uint64_t number)
+{
+    struct bf_digest *d;
+    int rc = bf_digest_read(o->db, number, 0, &d);
+
+    if (rc)
+        return rc;
+    bf_tree_raw(o->out->tree, "firings", d->firings, d->firings_len);
+    bf_digest_free(d);
+    return BF_OK;
+}
+
 int bf_api_execution(struct bf_api *api, struct bf_db *db, uint64_t number,
                      struct bf_shown *shown, struct bf_api_execution *out)
 {
@@ -150,6 +166,8 @@ int bf_api_execution(struct bf_api *api, struct bf_db *db, uint64_t number,
         o.attempts = bf_tree_add_array(out->tree, "attempt_records");
         rc = bf_history_attempts(db, number, on_attempt, &o);
     }
+    if (!rc && o.is_digest)
+        rc = add_firings(&o, number);
     if (rc) {
         bf_tree_free(out->tree);
         out->tree = NULL;

@@ -220,6 +220,7 @@ bool courier_holds(struct bf_courier *c, uint64_t number);
 
 /* digest.c */
 int digest_read(struct item *i);                /* BF_OK, or the store's trouble */
+size_t digest_bytes(const struct item *i);      /* that it takes in memory; 0 if it is none */
 
 /* attempt.c */
 void attempt_begin(struct item *i);

@@ -437,7 +437,7 @@ void destination_begun(struct destination *d, struct item *i)
 /* How much it takes is known only now, so the last one to begin may go beyond the maximum. */
 void destination_prepared(struct destination *d, struct item *i)
 {
-    i->bytes = bf_arena_used(i->at.arena);
+    i->bytes = bf_arena_used(i->at.arena) + digest_bytes(i);
     d->flight_bytes += i->bytes;
     d->courier->flight_bytes += i->bytes;
 }

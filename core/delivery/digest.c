@@ -20,9 +20,7 @@ static size_t max_later(const struct item *i)
 /* Newest first, so that what does not fit is old; one that is gone is left out. */
 static int read_events(struct bf_courier *c, struct bf_digest *d)
 {
-    size_t bytes = 0;
-
-    for (size_t k = d->n_later; k-- > 0 && bytes < EVENTS_BYTES_MAX;) {
+    for (size_t k = d->n_later; k-- > 0 && d->event_bytes < EVENTS_BYTES_MAX;) {
         struct bf_told *t = &d->later[k];
         struct bf_error err;
         int rc;
@@ -32,7 +30,7 @@ static int read_events(struct bf_courier *c, struct bf_digest *d)
         if (rc == BF_EIO || rc == BF_ENOMEM)
             return rc;
         if (!rc)
-            bytes += t->event->text_len;
+            d->event_bytes += t->event->text_len;
     }
     return BF_OK;
 }
@@ -51,4 +49,11 @@ int digest_read(struct item *i)
     else
         i->execution->digest = d;
     return rc;
+}
+
+size_t digest_bytes(const struct item *i)
+{
+    const struct bf_digest *d = i->execution->digest;
+
+    return d ? d->event_bytes + d->firings_len : 0;
 }

@@ -31,6 +31,7 @@ struct bf_digest {
     uint32_t hops;              /* the most that any of their events came through */
     char *firings;              /* a JSON array, oldest first; see bf_vars_firing() */
     size_t firings_len;
+    size_t event_bytes;         /* of the events that its reader has set */
     size_t n_later;             /* the newest of those that joined, oldest first */
     struct bf_told later[];
 };

@@ -268,12 +268,14 @@ static void add_header(struct sealing *s, const char *name, const char *value)
 }
 
 /* How many hubs it has come through, and what began it: loops end by these. */
-static void add_chain(struct sealing *s, const struct bf_event *ev)
+static void add_chain(struct sealing *s, const struct bf_try *t)
 {
     struct bf_arena *a = s->swap.arena;
+    const struct bf_event *ev = &t->event;
+    const char *first = ev->id && *ev->id ? ev->id : t->delivery.id;    /* a sample has no id */
 
     add_header(s, "Belfry-Hops", bf_arena_printf(a, "%u", ev->hops + 1));
-    add_header(s, BF_CAUSE_HEADER, bf_cause_root(a, ev->cause, ev->id));
+    add_header(s, BF_CAUSE_HEADER, bf_cause_root(a, ev->cause, first));
 }
 
 static int seal_headers(struct sealing *s)
@@ -296,7 +298,7 @@ static int seal_headers(struct sealing *s)
     if (r->type)
         add_header(s, "Content-Type", s->copy ? bf_arena_dup(a, r->type) : r->type);
     if (r->attempt)
-        add_chain(s, &r->attempt->event);
+        add_chain(s, r->attempt);
     return BF_OK;
 }
 

@@ -90,6 +90,9 @@ is "and it tells of all that joined before and after the kill" \
     "$(sed -n 2p "$tmp/told" | jq -c '[.n, (.all | length), .newest]')" '[5,5,26]'
 is "each by its event" "$(sed -n 2p "$tmp/told" | jq '[.all[].event_id] | unique | length')" 5
 within 5 have_executions pending 0
+id=$(list "$BURST" | jq -r '.[1].id')
+is "the history tells of each" "$(api GET "/api/v1/executions/$id" |
+    jq -c '[.count, (.firings | length), .firings[4].event_id == .last_event]')" '[5,5,true]'
 is "all of it is two executions" "$(list "$BURST" | jq -c '[.[] | .status]')" '["finished","finished"]'
 
 limited ci.lines '{"rate": {"count": 1, "within": "4s"}, "over": "digest"}' "$LINES" \

@@ -285,6 +285,11 @@ TEST(what_began_it_goes_along)
     CHECK_INT(rig_prepare(&r, &t), BF_STEP_SEND);
     CHECK_STR(rig_header(&t, "Belfry-Cause"), "01ROOT");
     rig_attempt_end(&r, &t);
+    rig_attempt(&t, "{}");
+    t.at.execution->event->id[0] = '\0';        /* made up: the header must not be empty */
+    CHECK_INT(rig_prepare(&r, &t), BF_STEP_SEND);
+    CHECK_STR(rig_header(&t, "Belfry-Cause"), "01EXECUTION000000000000000");
+    rig_attempt_end(&r, &t);
     rig_close(&r);
 }
 

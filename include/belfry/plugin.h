@@ -429,7 +429,10 @@ struct bf_delivery {            /* one attempt at one execution */
     const struct bf_event *event;
     const struct bf_delivery *const *merged; /* NULL, or later firings of the same action to tell
                                                 of in this message; NULL-terminated.  The same at
-                                                every attempt, and settled with this one */
+                                                every attempt, and settled with this one.  bf_expand()
+                                                and bf_render() take each of them.  If there are more
+                                                than max_merged they are the newest; of d itself
+                                                ${firing_count} says how many there are in all */
 };
 
 /* A sink has two option tables.  *Integration* options (where, and with what

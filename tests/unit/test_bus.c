@@ -232,6 +232,59 @@ TEST(a_failed_commit_leaves_nothing_and_the_next_one_works)
     fixture_close(&f);
 }
 
+/* --- limits ------------------------------------------------------------------- */
+
+#define LIMITED(limits)                                                                       \
+    "{\"name\":\"limited\",\"scope\":{\"entity\":\"acme\"},\"event\":{\"type\":\"ci.done\"},"      \
+    "\"limits\":" limits ",\"actions\":[{\"integration\":\"I1\",\"config\":{}},"                \
+    "{\"integration\":\"I2\",\"config\":{}}]}"
+#define DONE "{\"type\":\"ci.done\",\"entity\":\"acme\"}"
+
+static int apply_and_refuse(struct posted *p, struct bf_tx *tx, struct bf_error *err)
+{
+    CHECK_INT(apply_event(p, tx, err), 0);
+    CHECK_INT(apply_event(p, tx, err), 0);
+    return bf_error_set(err, BF_EINVAL, "no");
+}
+
+TEST(what_is_undone_was_not_suppressed)
+{
+    struct fixture f = {.wall_ms = 1000000};
+    struct posted p = {.apply = apply_and_refuse, .text = DONE, .work.may_fail = true};
+
+    fixture_open(&f);
+    CHECK_INT(save(&f, "A1", LIMITED("{\"cooldown\":\"1h\",\"over\":\"skip\"}"), NULL), 0);
+    CHECK_INT(emit(&f, DONE, NULL), 0);
+    CHECK_INT(emit(&f, DONE, NULL), 0);
+    CHECK_INT(post(&f, &p), BF_EINVAL);
+    CHECK_INT(count(&f, "SELECT sum(firings) FROM executions WHERE status = 5"), 1);
+    bf_db_fail_commits(f.db, 0, 1);
+    CHECK_INT(emit(&f, DONE, NULL), BF_EIO);
+    CHECK_INT(emit(&f, DONE, NULL), 0);
+    CHECK_INT(count(&f, "SELECT sum(firings) FROM executions WHERE status = 5"), 2);
+    CHECK_INT(count(&f, "SELECT count(*) FROM executions"), 3);     /* two actions, and the row */
+    CHECK_INT(f.n_enqueued, 3);
+    fixture_close(&f);
+}
+
+TEST(a_firing_over_its_limit_is_due_later_or_joins_for_each_action)
+{
+    struct fixture f = {.wall_ms = 1000000};
+
+    fixture_open(&f);
+    CHECK_INT(save(&f, "A1", LIMITED("{\"cooldown\":\"1m\"}"), NULL), 0);
+    CHECK_INT(emit(&f, DONE, NULL), 0);
+    CHECK_INT(emit(&f, DONE, NULL), 0);
+    CHECK_INT(count(&f, "SELECT count(*) FROM executions WHERE delayed_by = 'cooldown' AND"
+                        " due = created + 60000"), 2);
+    CHECK_INT(save(&f, "A1", LIMITED("{\"cooldown\":\"1m\",\"over\":\"digest\"}"), NULL), 0);
+    for (int i = 0; i < 4; i++)
+        CHECK_INT(emit(&f, DONE, NULL), 0);
+    CHECK_INT(count(&f, "SELECT count(*) FROM executions"), 8);
+    CHECK_INT(count(&f, "SELECT count(*) FROM executions WHERE firings = 3"), 2);
+    fixture_close(&f);
+}
+
 TEST(what_is_read_back_is_what_was_sent_byte_for_byte)
 {
     static const char text[] = ALIAS_EVENT("x", ", \"data\" : {\"n\":9007199254740993,\"e\":1.0e2}");

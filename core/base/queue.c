@@ -132,6 +132,16 @@ void bf_queue_close(struct bf_queue *q)
     pthread_mutex_unlock(&q->lock);
 }
 
+bool bf_queue_is_closed(struct bf_queue *q)
+{
+    bool closed;
+
+    pthread_mutex_lock(&q->lock);
+    closed = q->closed;
+    pthread_mutex_unlock(&q->lock);
+    return closed;
+}
+
 size_t bf_queue_len(struct bf_queue *q)
 {
     size_t len;

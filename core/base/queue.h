@@ -5,6 +5,7 @@
 #ifndef BF_QUEUE_H
 #define BF_QUEUE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,7 @@ struct bf_link *bf_queue_pop_all(struct bf_queue *q, int64_t wait_ms);
 
 /* Wake the consumer and refuse new items; what is queued can still be taken.  [any] */
 void bf_queue_close(struct bf_queue *q);
+bool bf_queue_is_closed(struct bf_queue *q);    /* no item will come any more  [any] */
 size_t bf_queue_len(struct bf_queue *q);
 
 #endif

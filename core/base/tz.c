@@ -5,6 +5,9 @@
  * as IANA writes them: words that begin with a capital.  That leaves out "posix/...", "right/..."
  * (which counts leap seconds) and "localtime" as well.
  *
+ * From 2038 on GLib goes by the rule at the end of a zone's data, and reads it wrongly where winter is
+ * the exception (Europe/Dublin).
+ *
  * GLib tells in which interval of constant offset a moment lies, but not where that ends; ends are
  * found by halving.  And of a time that comes twice it takes the second; so bf_tz_unix() does its
  * own: the answer is the first moment at which a clock shows that time or a later one. */

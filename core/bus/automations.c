@@ -124,6 +124,8 @@ int bf_bus_save_automation(struct bf_tx *tx, const struct bf_automation_change *
         rc = put_automation(tx->db, a, tx->now_ms);
     if (!rc)
         rc = bf_uses_save(tx->db, a);
+    if (!rc)
+        bf_rules_saved(tx->bus->rules, a, tx->now_ms);
     if (rc == BF_EEXIST)
         rc = bf_error_field(err, rc, "name", "%s has an automation named \"%s\" already; choose"
                             " another name, or change that one", change->owner, a->name);

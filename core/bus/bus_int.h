@@ -44,6 +44,7 @@ struct bf_bus {
     /* The last ones given out; taken back when a batch fails. */
     uint64_t last_seq;
     uint64_t last_number;
+    int64_t retry_mono_ms;      /* what is over could not be journaled, and is tried again then; 0 */
     atomic_size_t queued_bytes; /* weights of the works that were posted and are not done */
     pthread_mutex_t time_lock;
     int64_t time_ms;            /* under time_lock: the hub's time ... */
@@ -62,6 +63,17 @@ int bf_bus_write_suppressed(struct bf_tx *tx);
 /* journal.c */
 int bf_journal_open(struct bf_bus *bus, struct bf_error *err);
 int bf_journal_append(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt *out);
+
+/* advance.c: what waits on the clock */
+
+/* The one place that knows when the engine must wake up next, in the hub's time, or earlier; 0: for
+ * nothing. */
+int64_t bf_bus_next_wake(struct bf_bus *bus);
+bool bf_bus_is_over(struct bf_bus *bus, int64_t now_ms);
+/* How long the engine may wait for works; -1: for ever. */
+int64_t bf_bus_sleep_ms(struct bf_bus *bus);
+/* In a transaction of its own: journal what is over by tx->now_ms, or a part of it. */
+int bf_bus_advance(struct bf_tx *tx, struct bf_error *err);
 
 /* automations.c */
 int bf_automations_load(struct bf_bus *bus, struct bf_error *err);

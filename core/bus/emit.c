@@ -140,8 +140,12 @@ static int decide(struct bf_tx *tx, struct bf_envelope *e)
 int bf_bus_emit(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt *out,
                 struct bf_error *err)
 {
-    int rc = bf_journal_append(tx, e, out);
+    int rc;
 
+    if (tx->bus->retry_mono_ms && !tx->advances)
+        return bf_error_set(err, BF_EIO, "schedules and absences that are over cannot be stored,"
+                                         " and come first");
+    rc = bf_journal_append(tx, e, out);
     if (!rc)
         bf_bus_tally(tx, out->duplicate);
     if (!rc && !out->duplicate)

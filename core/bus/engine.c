@@ -16,6 +16,7 @@
 #define SCRATCH_MAX (64 * 1024 * 1024)
 
 #define ADDED_MAX   4096        /* new executions after which a batch is closed */
+#define RETRY_MS    1000        /* after what is over could not be journaled */
 
 struct mark {
     uint64_t seq;
@@ -41,7 +42,6 @@ static void back_to(struct bf_bus *bus, struct mark m)
     bus->last_number = m.number;
     bf_runs_undo(bus->runs, m.run);
     bf_live_memory_undo(bus->memory);
-    bf_rules_undo(bus->rules);
     forget_added(bus, m.n_added);
     bf_suppressions_drop(bus->suppressed);
 }
@@ -143,6 +143,13 @@ static struct bf_work *work_of(struct bf_link *l)
  * the batch can be saved. */
 static bool is_store_failure(int rc) { return rc == BF_EIO || rc == BF_ENOMEM; }
 
+/* What they have come to is in the tables then. */
+static int flush_rules(struct bf_bus *bus)
+{
+    bf_rules_flush(bus->rules);
+    return bf_live_memory_failed(bus->memory);
+}
+
 static int apply_alone(struct bf_work *w, struct bf_tx *tx, struct refusal **refusals,
                        struct bf_error *err)
 {
@@ -150,6 +157,8 @@ static int apply_alone(struct bf_work *w, struct bf_tx *tx, struct refusal **ref
     struct mark before = mark_of(tx->bus);
     struct refusal *r;
 
+    if (!rc)
+        rc = flush_rules(tx->bus);
     if (!rc)
         rc = bf_db_mark(tx->db);
     if (!rc)
@@ -160,6 +169,7 @@ static int apply_alone(struct bf_work *w, struct bf_tx *tx, struct refusal **ref
         return rc;
     bf_db_undo(tx->db);
     back_to(tx->bus, before);
+    bf_rules_undo_part(tx->bus->rules);
     r = bf_new(struct refusal);
     *r = (struct refusal){.next = *refusals, .work = w, .rc = rc, .err = *err};
     *refusals = r;
@@ -276,36 +286,49 @@ static int commit(struct bf_bus *bus, struct bf_error *err)
     return BF_OK;
 }
 
-/* One transaction of works from *rest. */
-static void run_batch(struct bf_bus *bus, struct bf_link **rest)
+/* The end of a transaction in which all went as rc says. */
+static int end_transaction(struct bf_tx *tx, struct mark before, int rc, struct bf_error *err)
 {
-    struct bf_tx tx = {.bus = bus, .db = bus->db};
+    struct bf_bus *bus = tx->bus;
+
+    if (!rc)
+        rc = flush_rules(bus);
+    if (!rc)
+        rc = bf_bus_write_suppressed(tx);
+    if (rc)
+        bf_db_rollback(bus->db);
+    else
+        rc = commit(bus, err);
+    if (rc) {
+        back_to(bus, before);
+        bf_rules_undo(bus->rules);
+    }
+    return rc ? BF_EIO : BF_OK;
+}
+
+static int begin_transaction(struct bf_bus *bus, struct bf_error *err)
+{
+    atomic_store_explicit(&bus->busy_since_mono, bf_mono_ms(bus->clock), memory_order_relaxed);
+    if (bf_db_begin(bus->db) == BF_OK)
+        return BF_OK;
+    return bf_error_set(err, BF_EIO, "the store takes no transaction: %s", bf_db_words(bus->db));
+}
+
+/* One transaction of works from *rest. */
+static void run_batch(struct bf_bus *bus, struct bf_link **rest, int64_t now_ms)
+{
+    struct bf_tx tx = {.bus = bus, .db = bus->db, .now_ms = now_ms};
     struct mark before = mark_of(bus);
     struct refusal *refusals = NULL;
     struct bf_error err = {0};
     struct batch b = {0};
-    int rc;
+    int rc = begin_transaction(bus, &err);
 
-    tx.now_ms = bf_bus_now(bus);
-    atomic_store_explicit(&bus->busy_since_mono, bf_mono_ms(bus->clock), memory_order_relaxed);
-    rc = bf_db_begin(bus->db);
-    if (rc)
-        bf_error_set(&err, BF_EIO, "the store takes no transaction: %s", bf_db_words(bus->db));
     if (rc) {
         b.first = work_of(*rest);       /* all that waits is told the same */
         *rest = NULL;
     } else {
-        rc = fill(&b, rest, &tx, &refusals, &err);
-        if (!rc)
-            rc = bf_bus_write_suppressed(&tx);
-        if (rc)
-            bf_db_rollback(bus->db);
-        else
-            rc = commit(bus, &err);
-    }
-    if (rc) {
-        back_to(bus, before);
-        rc = BF_EIO;
+        rc = end_transaction(&tx, before, fill(&b, rest, &tx, &refusals, &err), &err);
     }
     atomic_store_explicit(&bus->busy_since_mono, 0, memory_order_relaxed);
     count_batch(bus, b.n, rc == BF_OK);
@@ -315,14 +338,66 @@ static void run_batch(struct bf_bus *bus, struct bf_link **rest)
     bf_arena_reset(bus->scratch);
 }
 
+/* --- what waits on the clock -------------------------------------------------- */
+
+/* Some of what is over.  What cannot be written is tried again a little later; until then nothing is
+ * journaled (see bf_bus_emit), for it would stand before what comes first. */
+static int advance(struct bf_bus *bus, int64_t now_ms)
+{
+    struct bf_tx tx = {.bus = bus, .db = bus->db, .now_ms = now_ms, .advances = true};
+    struct mark before = mark_of(bus);
+    struct bf_error err = {0};
+    int rc = begin_transaction(bus, &err);
+
+    if (!rc)
+        rc = end_transaction(&tx, before, bf_bus_advance(&tx, &err), &err);
+    atomic_store_explicit(&bus->busy_since_mono, 0, memory_order_relaxed);
+    count_batch(bus, 0, rc == BF_OK);
+    report_health(bus, rc, &err);
+    bf_arena_reset(bus->scratch);
+    bus->retry_mono_ms = rc ? bf_mono_ms(bus->clock) + RETRY_MS : 0;
+    return rc;
+}
+
+/* All that is over, in slices; gives the time by which that is so. */
+static int64_t catch_up(struct bf_bus *bus, bool works_wait)
+{
+    int64_t now_ms = bf_bus_now(bus);
+
+    while (bf_bus_is_over(bus, now_ms)) {
+        if (bf_mono_ms(bus->clock) < bus->retry_mono_ms || advance(bus, now_ms))
+            return now_ms;
+        if (!works_wait && (bf_queue_len(bus->queue) || bf_queue_is_closed(bus->queue)))
+            return now_ms;
+        now_ms = bf_bus_now(bus);
+    }
+    bus->retry_mono_ms = 0;
+    return now_ms;
+}
+
+static int64_t sleep_ms(struct bf_bus *bus)
+{
+    int64_t ms = bf_bus_sleep_ms(bus);
+
+    if (bus->retry_mono_ms)
+        ms = bf_max64(ms, bus->retry_mono_ms - bf_mono_ms(bus->clock));
+    return ms;
+}
+
 static void *engine_main(void *arg)
 {
     struct bf_bus *bus = arg;
     struct bf_link *rest;
 
-    while ((rest = bf_queue_pop_all(bus->queue, -1)))
-        while (rest)
-            run_batch(bus, &rest);
+    while ((rest = bf_queue_pop_all(bus->queue, sleep_ms(bus))) ||
+           !bf_queue_is_closed(bus->queue)) {
+        int64_t now_ms = catch_up(bus, rest != NULL);
+
+        while (rest) {
+            run_batch(bus, &rest, now_ms);
+            now_ms = catch_up(bus, rest != NULL);
+        }
+    }
     return NULL;
 }
 
@@ -364,6 +439,8 @@ int bf_bus_open(struct bf_db *db, const struct bf_clock *clock, struct bf_log *l
         rc = bf_outbox_recover(db, bf_bus_now(bus), err);
     if (!rc)
         rc = bf_automations_load(bus, err);
+    if (!rc)
+        bf_rules_begin(bus->rules, bf_bus_now(bus));
     if (rc)
         bf_bus_close(bus);
     else

@@ -11,6 +11,7 @@
 
 #include "core/base/base.h"
 #include "core/rules/rules_int.h"
+#include "core/rules/timers.h"
 
 #define ALERT_WAIT_MS   60000           /* unless the alert says another time */
 #define ALERT_WAIT_MAX  (366LL * 24 * 3600)     /* s */
@@ -318,6 +319,8 @@ size_t bf_rules_judge(struct bf_rules *r, const struct bf_record *record,
     r->subject = (struct bf_subject){.event = record->event, .arena = r->scratch};
     bf_arena_reset(r->facts);
     bf_judge(&j);
+    if (!bf_is_wait(record->event->type))
+        bf_timers_see(r->timers, record, bf_map_get(r->placed, record->event->entity), &r->subject);
     if (r->subject.root || r->subject.unreadable)
         bf_arena_reset(r->scratch);
     *out = r->firings;

@@ -25,6 +25,8 @@
 #include <string.h>
 
 #include "core/base/base.h"
+#include "core/base/clock.h"
+#include "core/rules/timers.h"
 
 #define LITERALS_MAX 8          /* of one filter and field; with more the filter alone decides */
 #define KEY_MAX      (BF_NAME_MAX * 5)      /* four names, the trigger's, and what parts them */
@@ -301,6 +303,7 @@ struct bf_rules *bf_rules_new(void)
     r->placed = bf_map_new();
     r->facts = bf_arena_new(FACTS_MAX);
     r->windows = bf_windows_new(WINDOWS_MAX);
+    r->timers = bf_timers_new();
     return r;
 }
 
@@ -314,6 +317,7 @@ void bf_rules_free(struct bf_rules *r)
         return;
     while (bf_map_each(r->by_id, &at, &id, &value))
         forget(r, value);
+    bf_timers_free(r->timers);
     for (at = 0; bf_map_each(r->placed, &at, &id, &value);)
         free(value);
     bf_map_free(r->by_id);
@@ -333,9 +337,14 @@ void bf_rules_put(struct bf_rules *r, const struct bf_automation *a)
 
     f->automation = bf_automation_ref(a);
     forget(r, bf_map_set(r->by_id, a->id, f));
+    bf_timers_put(r->timers, a);
 }
 
-void bf_rules_remove(struct bf_rules *r, const char *id) { forget(r, bf_map_remove(r->by_id, id)); }
+void bf_rules_remove(struct bf_rules *r, const char *id)
+{
+    bf_timers_remove(r->timers, id);
+    forget(r, bf_map_remove(r->by_id, id));
+}
 
 size_t bf_rules_count(const struct bf_rules *r) { return bf_map_count(r->by_id); }
 
@@ -349,9 +358,49 @@ void bf_rules_place(struct bf_rules *r, const char *entity, const char *organiza
 
 void bf_rules_remember(struct bf_rules *r, const struct bf_memory *memory) { r->memory = memory; }
 
-void bf_rules_undo(struct bf_rules *r) { bf_windows_undo(r->windows); }
+void bf_rules_undo(struct bf_rules *r)
+{
+    bf_windows_undo(r->windows);
+    bf_timers_undo(r->timers, false);
+}
 
-void bf_rules_settle(struct bf_rules *r) { bf_windows_settle(r->windows); }
+void bf_rules_undo_part(struct bf_rules *r)
+{
+    bf_windows_undo(r->windows);
+    bf_timers_undo(r->timers, true);
+}
+
+void bf_rules_settle(struct bf_rules *r)
+{
+    bf_windows_settle(r->windows);
+    bf_timers_settle(r->timers);
+}
+
+/* ---- what waits on the clock ---- */
+
+void bf_rules_begin(struct bf_rules *r, int64_t now_ms)
+{
+    bf_timers_begin(r->timers, r->memory, now_ms);
+}
+
+void bf_rules_saved(struct bf_rules *r, const struct bf_automation *a, int64_t now_ms)
+{
+    bf_timers_saved(r->timers, a, now_ms);
+}
+
+int64_t bf_rules_next(const struct bf_rules *r) { return bf_timers_next(r->timers); }
+
+size_t bf_rules_due(struct bf_rules *r, int64_t now_ms, const struct bf_due **out)
+{
+    return bf_timers_due(r->timers, now_ms, out);
+}
+
+void bf_rules_give_up(struct bf_rules *r, const struct bf_due *d)
+{
+    bf_timers_over(r->timers, d->automation, d->run, d->due_ms);
+}
+
+void bf_rules_flush(struct bf_rules *r) { bf_timers_flush(r->timers); }
 
 /* ---- asking ---- */
 
@@ -459,14 +508,21 @@ static void ask(struct bf_judging *j, const struct bf_trigger *trigger, const ch
     }
 }
 
-/* The one that the event of a wait names. */
+/* The one that the event of a wait names, if that wait is on and over. */
 static void ask_waiting(struct bf_judging *j)
 {
     const struct bf_json *data = bf_json_get(bf_subject_root(&j->rules->subject), "data");
     const char *id = bf_json_str(j->rules->scratch, bf_json_get(data, "automation"));
     const struct filed *f = id ? bf_map_get(j->rules->by_id, id) : NULL;
+    const struct bf_automation *a = f ? f->automation : NULL;
+    const char *due;
+    int64_t due_ms;
 
-    if (f && f->automation->enabled && bf_trigger_for(f->automation, j->event))
+    if (!a || !a->enabled || !bf_trigger_for(a, j->event))
+        return;
+    due = bf_json_str(j->rules->scratch, bf_json_get(data, a->schedule ? "occurrence" : "due"));
+    if (due && bf_time_parse(due, &due_ms) &&
+        bf_timers_over(j->rules->timers, a, j->record->run, due_ms))
         bf_consider(j, f->automation, f->automation->trigger);
 }
 

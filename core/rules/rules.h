@@ -95,6 +95,9 @@ int64_t bf_rules_next(const struct bf_rules *r);
  * each record is judged, with its `received`, and the record may follow only once none is over. */
 size_t bf_rules_due(struct bf_rules *r, int64_t now_ms, const struct bf_due **out);
 
+/* One of these that is about a run nobody knows any more: the wait ends without a record. */
+void bf_rules_give_up(struct bf_rules *r, const struct bf_due *d);
+
 /* The run that an absence per run is about, as it was last known. */
 struct bf_due_run {
     const char *entity;
@@ -115,6 +118,7 @@ void bf_rules_flush(struct bf_rules *r);
 /* A transaction, or a part of it, was undone: whatever was touched since bf_rules_settle() is read
  * anew from memory.  And: it was committed. */
 void bf_rules_undo(struct bf_rules *r);
+void bf_rules_undo_part(struct bf_rules *r);    /* since bf_rules_flush() alone */
 void bf_rules_settle(struct bf_rules *r);
 
 /* --- why ---------------------------------------------------------------------------- */

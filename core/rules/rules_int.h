@@ -4,6 +4,7 @@
  *   judge.c    what a record says, and what an automation makes of it
  *   measure.c  conditions on metrics, in numbers
  *   windows.c  the series of runs, kept between records
+ *   timers.c   schedules and absences
  *   limit.c    how often it may fire
  *   explain.c  the same, told to a person
  *
@@ -23,6 +24,7 @@
 #define BF_PLACES_MAX  4        /* scopes an event lies in */
 
 struct bf_index_place;
+struct bf_timers;
 struct bf_watched;
 struct bf_windows;
 struct bf_trace;
@@ -36,6 +38,7 @@ struct bf_rules {
     struct bf_subject subject;  /* that event */
     const struct bf_memory *memory;     /* NULL: nothing is remembered */
     struct bf_windows *windows;
+    struct bf_timers *timers;
     struct bf_arena *facts;     /* of the firings */
     struct bf_firing *firings;  /* of the last record */
     size_t n_firings;

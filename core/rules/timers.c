@@ -3,9 +3,9 @@
  * Automations on ABSENCE are filed as others are, by a text of what they wait for and their scope, so
  * that an event asks at a few places and an event that nobody waits for finds nothing there.
  *
- * What a record has touched is noted, by waiter and run.  Flushing writes it; undoing reads it anew
- * from the memory, which is then as it was when what is undone began.  What an automation leaves
- * behind when it goes is forgotten bit by bit: until all of that is, the time at which the automation
+ * Before a wait is changed it is noted as it was, so undoing needs no store, which may be what has
+ * failed.  Flushing writes what was changed since the last time; a part that is undone alone begins
+ * with a flush.  What an automation leaves behind when it goes is forgotten bit by bit: until all of that is, the time at which the automation
  * was saved or enabled tells what is from before. */
 #include "core/rules/timers.h"
 
@@ -47,9 +47,13 @@ struct waiter {
     size_t n_stands;            /* none, of a schedule */
 };
 
+/* A wait that was changed, and what it was before. */
 struct touched {
     struct waiter *of;
     uint64_t run;
+    bool existed;
+    int64_t last_ms;
+    int64_t due_ms;
 };
 
 struct bf_timers {
@@ -210,21 +214,25 @@ static void write_wait(struct bf_timers *t, const struct touched *touched)
     }
 }
 
-static void add_touched(struct bf_timers *t, struct bf_waiter *of, uint64_t run)
+/* Call it before the wait is changed, or made. */
+static void touch(struct bf_timers *t, struct bf_waiter *of, uint64_t run, struct bf_wait *w)
 {
+    struct touched *touched;
+
+    if (!t->memory || (w && w->noted))
+        return;
     if (t->n_touched == t->cap_touched) {
         t->cap_touched = t->cap_touched ? 2 * t->cap_touched : 64;
         t->touched = bf_zrealloc(t->touched, t->cap_touched * sizeof(*t->touched));
     }
-    t->touched[t->n_touched++] = (struct touched){bf_container_of(of, struct waiter, base), run};
-}
-
-static void touch(struct bf_timers *t, struct bf_wait *w)
-{
-    if (w->noted || !t->memory)
-        return;
-    w->noted = true;
-    add_touched(t, w->of, w->run);
+    touched = &t->touched[t->n_touched++];
+    *touched = (struct touched){.of = bf_container_of(of, struct waiter, base), .run = run};
+    if (w) {
+        w->noted = true;
+        touched->existed = true;
+        touched->last_ms = w->last_ms;
+        touched->due_ms = w->due_ms;
+    }
 }
 
 /* A key that is to be forgotten. */
@@ -545,13 +553,15 @@ static void begin_wait(struct seen *s, struct waiter *w, struct bf_wait *wait, u
     int64_t now = s->record->event->received_ms;
     int64_t due = now + w->base.automation->absence->for_ms;
 
-    if (!wait)
-        wait = bf_waits_add(&t->waits, &w->base, run);
-    else if (wait->last_ms == now && wait->due_ms == due)
+    if (wait && wait->last_ms == now && wait->due_ms == due)
         return;
+    touch(t, &w->base, run, wait);
+    if (!wait) {
+        wait = bf_waits_add(&t->waits, &w->base, run);
+        wait->noted = t->memory != NULL;
+    }
     wait->last_ms = now;
     bf_waits_set(&t->waits, wait, due);
-    touch(t, wait);
 }
 
 static void forget_wait(struct seen *s, struct bf_wait *wait)
@@ -560,8 +570,7 @@ static void forget_wait(struct seen *s, struct bf_wait *wait)
 
     if (!wait)
         return;
-    if (t->memory && !wait->noted)
-        add_touched(t, wait->of, wait->run);
+    touch(t, wait->of, wait->run, wait);
     bf_waits_remove(&t->waits, wait);
 }
 
@@ -689,13 +698,13 @@ bool bf_timers_over(struct bf_timers *t, const struct bf_automation *a, uint64_t
     wait = bf_waits_find(&t->waits, &w->base, a->schedule ? 0 : run);
     if (!wait || !wait->due_ms || (a->schedule ? due_ms < wait->due_ms : due_ms != wait->due_ms))
         return false;
+    touch(t, wait->of, wait->run, wait);
     if (a->schedule) {
         wait->last_ms = due_ms;
         bf_waits_set(&t->waits, wait, bf_schedule_next(a->schedule, due_ms));
     } else {
         bf_waits_set(&t->waits, wait, 0);
     }
-    touch(t, wait);
     return true;
 }
 
@@ -796,29 +805,32 @@ void bf_timers_flush(struct bf_timers *t)
     }
 }
 
-static void read_anew(struct bf_timers *t, const struct touched *touched)
+static void put_back(struct bf_timers *t, const struct touched *touched)
 {
-    struct waiter *w = touched->of;
-    struct bf_wait *wait = bf_waits_find(&t->waits, &w->base, touched->run);
-    struct bf_memory_key k;
-    int64_t numbers[2];
+    struct bf_wait *w = bf_waits_find(&t->waits, &touched->of->base, touched->run);
 
-    if (wait)
-        bf_waits_remove(&t->waits, wait);
-    if (w->base.automation->schedule) {
-        start_schedule(t, w);
+    if (!touched->existed) {
+        if (w)
+            bf_waits_remove(&t->waits, w);
         return;
     }
-    key_of(&k, w->base.automation, touched->run);
-    if (read_numbers(t, &k, numbers) == 2)
-        restore(t, w, touched->run, numbers);
+    if (!w)
+        w = bf_waits_add(&t->waits, &touched->of->base, touched->run);
+    w->noted = false;
+    w->last_ms = touched->last_ms;
+    bf_waits_set(&t->waits, w, touched->due_ms);
 }
 
-void bf_timers_undo(struct bf_timers *t)
+/* The last change first, for a wait may have gone and come again. */
+void bf_timers_undo(struct bf_timers *t, bool part)
 {
-    for (size_t i = 0; i < t->n_touched; i++)
-        read_anew(t, &t->touched[i]);
-    t->n_touched = t->n_flushed = t->n_forgotten = 0;
+    size_t keep = part ? t->n_flushed : 0;
+
+    while (t->n_touched > keep)
+        put_back(t, &t->touched[--t->n_touched]);
+    t->n_flushed = keep;
+    if (!part)
+        t->n_forgotten = 0;
 }
 
 void bf_timers_settle(struct bf_timers *t)

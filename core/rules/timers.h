@@ -40,7 +40,7 @@ void bf_timers_saved(struct bf_timers *t, const struct bf_automation *a, int64_t
 int64_t bf_timers_next(const struct bf_timers *t);
 size_t bf_timers_due(struct bf_timers *t, int64_t now_ms, const struct bf_due **out);
 void bf_timers_flush(struct bf_timers *t);
-void bf_timers_undo(struct bf_timers *t);
+void bf_timers_undo(struct bf_timers *t, bool part);
 void bf_timers_settle(struct bf_timers *t);
 
 /* An event, which is none of a wait: begins and ends waits.  `organization` is the own entity of that

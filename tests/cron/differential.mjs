@@ -3,7 +3,8 @@
  * Croner, which nobody here wrote, must agree on the occurrences of random expressions in random
  * zones.  Around a change of a zone's clock it differs on purpose: what falls into a gap it leaves
  * out where the minute or hour is a list or a step, and of an hour that comes twice it takes both
- * passes where these are.  There the occurrences are worked out here minute by minute, as the rule
+ * passes where these are.  A range that begins and ends with "sun" is the whole week to it, and of
+ * Dublin's winter from 2038 on our GLib makes a summer; neither is asked for.  There the occurrences are worked out here minute by minute, as the rule
  * says them, from the offsets that Node's own zone data gives.  A zone on which that and the
  * machine's disagree is left out, and named. */
 import { spawnSync } from "node:child_process";
@@ -13,6 +14,7 @@ const { Cron } = await load("croner");
 const [next, count, seed] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])];
 const MINUTE = 60, HOUR = 3600, DAY = 86400;
 const FROM = Date.UTC(2024, 0, 1) / 1000, TO = Date.UTC(2036, 0, 1) / 1000;
+const KNOWN = Date.UTC(2037, 0, 1) / 1000;
 const IN_LIST = 12;                     /* occurrences that are compared */
 const NEAR = 26 * HOUR;                 /* of a change */
 
@@ -101,7 +103,7 @@ function makeItem(f) {
     if (step > max || kind < 6)
         return { text: word(from), values: [from] };
     if (kind < 8)
-        return { text: `${word(from)}-${word(to)}`, values: range(from, to) };
+        return { text: `${word(from)}-${to ? word(to) : to}`, values: range(from, to) };
     if (kind < 9)
         return { text: `${from}-${to}/${step}`, values: range(from, to, step) };
     /* Of the days of the week, 7 is Sunday once more: a step must not come to it from 0. */
@@ -243,7 +245,7 @@ cases.forEach((c, i) => {
         return;
     }
     const end = Math.min(ours.at(-1), theirs.at(-1));
-    const [a, b] = [ours, theirs].map((list) => settled(list).filter((t) => t <= end));
+    const [a, b] = [ours, theirs].map((list) => settled(list).filter((t) => t <= end && t < KNOWN));
     near += ours.length - settled(ours).length;
     compared += a.length;
     if (a.join() !== b.join())

@@ -217,7 +217,7 @@ static void commit(void)
 static void roll_back(void)
 {
     now = committed;
-    bf_timers_undo(hub.timers);
+    bf_timers_undo(hub.timers, false);
 }
 
 /* An event of acme/vision, not committed. */
@@ -630,7 +630,17 @@ TEST(a_part_that_is_undone_takes_nothing_with_it_of_what_came_before)
     hear(1, STATE("FINISHED"));
     hear(2, HEARTBEAT);
     now = mark;
-    bf_timers_undo(hub.timers);
+    bf_timers_undo(hub.timers, true);
+    hear(3, HEARTBEAT);
+    hear(3, STATE("FINISHED"));
+    hear(3, HEARTBEAT);
+    bf_timers_flush(hub.timers);
+    hear(1, STATE("FINISHED"));
+    hear(1, HEARTBEAT);
+    now = committed;
+    bf_timers_undo(hub.timers, false);
+    CHECK_INT(bf_timers_next(hub.timers), 0);
+    hear(1, HEARTBEAT);
     hear(3, HEARTBEAT);
     commit();
     restart();

@@ -116,7 +116,7 @@ const char *const bf_bus_schema[] = {
     " seq INTEGER NOT NULL,"
     " value BLOB,"
     " PRIMARY KEY (name, seq))",
-    /* The last of a run's events that retention cut; NULL: none was. */
+    /* The last event with values of a run that retention cut; NULL: none was. */
     "ALTER TABLE runs ADD COLUMN cut INTEGER",
     NULL};
 

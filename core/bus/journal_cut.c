@@ -100,11 +100,12 @@ static int is_in_force(struct bf_db *db, uint64_t seq, bool *is)
     return rc < 0 ? rc : BF_OK;
 }
 
-/* Who looks back at its run later is to know that there was more. */
+/* Who looks back at its values later is to know that there were more. */
 static int note_run(struct bf_db *db, uint64_t seq)
 {
     struct bf_query *q = bf_db_query(db, "UPDATE runs SET cut = ?1 WHERE number ="
-                                         " (SELECT run FROM journal WHERE seq = ?1)");
+                                         " (SELECT run FROM journal WHERE seq = ?1"
+                                         " AND type = 'run.metric')");
 
     bf_query_int(q, 1, (int64_t)seq);
     return bf_query_run(q);

@@ -86,6 +86,16 @@ static const char *why(struct fixture *f, uint64_t seq, const char *id)
     return text;
 }
 
+static unsigned n_pending(struct fixture *f)
+{
+    struct bf_db *db = reader(f);
+    unsigned n = 0;
+
+    CHECK_INT(bf_outbox_count(db, "I1", 100, &n), 0);
+    bf_db_close(db);
+    return n;
+}
+
 /* The worked example: the mean of .50 .55 .60 .65 .70 is .60, which is not above .60. */
 TEST(each_value_is_told_of_with_the_window_of_then)
 {
@@ -104,7 +114,7 @@ TEST(each_value_is_told_of_with_the_window_of_then)
     CHECK_HAS(why(&f, seq[5], "A1"), "\"decision\":\"fired\"");
     CHECK_HAS(why(&f, seq[5], "A1"), "\"result\":true,\"value\":0.65,");
     CHECK_HAS(why(&f, seq[6], "A1"), "\"decision\":\"suppressed\",\"clause\":\"per_run\"");
-    CHECK_INT(f.n_enqueued, 1);
+    CHECK_INT(n_pending(&f), 1);
     fixture_close(&f);
 }
 

@@ -3,7 +3,12 @@
  * The journal is read in pieces, so that no statement stays open and keeps the store's log from
  * being cut; what retention takes away meanwhile is not looked at.  Where the automation is for a
  * whole organization, teams are in it when they were: their moves are followed from record to
- * record. */
+ * record.
+ *
+ * Waits on the clock are the backtest's own.  Between two records the engine would have woken up for
+ * each when it was over; but where the next record is one of a wait itself, that is when it did, late
+ * perhaps, and whatever was over is told of then.  The journaled records of waits, which are other
+ * automations' or this one's, are not judged. */
 #include "core/backtest/backtest_int.h"
 
 #include <stdlib.h>
@@ -13,6 +18,7 @@
 #include "core/bus/as_of.h"
 #include "core/bus/journal_list.h"
 #include "core/bus/past.h"
+#include "core/bus/run_points.h"
 
 #define SPAN        4096        /* places in the journal that one statement looks at */
 #define PIECE       16          /* records between two looks at the engine */
@@ -34,6 +40,8 @@ struct replay {
     struct bf_rules *rules;
     struct bf_arena *scratch;
     uint64_t from, to;
+    uint64_t at;                /* the record at hand */
+    int64_t now_ms;             /* the hub's time, then */
     struct move *moves;         /* of teams, from `from` on, in order */
     size_t n_moves, cap_moves;
     size_t moved;               /* how many of them have been followed */
@@ -124,8 +132,82 @@ static void judge(struct replay *r, struct bf_envelope *e)
 
     for (size_t i = 0; i < n; i++)
         bf_tally_firing(r->tally, e, &firings[i]);
-    bf_rules_settle(r->rules);
 }
+
+
+
+/* --- waits ----------------------------------------------------------------------------------- */
+
+static bool is_wait(const struct bf_envelope *e)
+{
+    return strcmp(e->type, "schedule.tick") == 0 || strcmp(e->type, "clock.advance") == 0;
+}
+
+static bool is_ended(struct replay *r)
+{
+    return atomic_load(&r->backtest->ended);
+}
+
+static int ended(struct replay *r) { return bf_error_set(r->err, BF_ECANCELED, "it was ended"); }
+
+/* The record that the engine would have journaled, but for its place. */
+static int judge_due(struct replay *r, const struct bf_due *d, int64_t received_ms)
+{
+    struct bf_envelope *e = NULL;
+    struct bf_buf text;
+    int rc;
+
+    bf_buf_init(&text, BF_EVENT_MAX);
+    rc = bf_due_text(r->db, d, r->at, &text);
+    if (rc == BF_ENOENT) {
+        bf_rules_give_up(r->rules, d);
+        rc = BF_OK;
+    } else if (rc) {
+        unreadable(r, rc);
+    } else {
+        rc = bf_envelope_parse(r->scratch, text.data, text.len, BF_FROM_HUB, &e, r->err);
+        bf_arena_reset(r->scratch);
+    }
+    if (e) {
+        e->received_ms = received_ms;
+        e->run = d->run;
+        judge(r, e);
+        bf_envelope_unref(e);
+    }
+    bf_buf_fini(&text);
+    return rc;
+}
+
+static int judge_over(struct replay *r, int64_t received_ms)
+{
+    const struct bf_due *due;
+    size_t n = bf_rules_due(r->rules, received_ms, &due);
+    int rc = BF_OK;
+
+    for (size_t i = 0; i < n && !rc; i++)
+        rc = judge_due(r, &due[i], received_ms);
+    bf_rules_settle(r->rules);
+    return rc;
+}
+
+/* Up to a moment, at which all that is over by then is told of; or, `awake`, each when it is. */
+static int pass_time(struct replay *r, int64_t until_ms, bool awake)
+{
+    int64_t next;
+    int rc = BF_OK;
+
+    while (!rc && (next = bf_rules_next(r->rules)) && next <= until_ms) {
+        if (is_ended(r))
+            return ended(r);
+        r->now_ms = awake ? bf_max64(next, r->now_ms) : until_ms;
+        rc = judge_over(r, r->now_ms);
+    }
+    r->now_ms = bf_max64(r->now_ms, until_ms);
+    return rc;
+}
+
+
+/* --- record after record --------------------------------------------------------------------- */
 
 /* One that was cut since its place was read is passed over. */
 static int take(struct replay *r, uint64_t seq)
@@ -136,13 +218,18 @@ static int take(struct replay *r, uint64_t seq)
 
     if (rc)
         return rc == BF_ENOENT ? BF_OK : rc;
+    r->at = seq;
     bf_past_move(r->past, seq);
     rc = follow_moves(r, seq);
-    if (!rc) {
+    if (!rc)
+        rc = pass_time(r, e->received_ms, !is_wait(e));
+    if (!rc && !is_wait(e)) {
         judge(r, e);
+        bf_rules_settle(r->rules);
         bf_tally_record(r->tally);
-        rc = bf_past_error(r->past);
     }
+    if (!rc)
+        rc = bf_past_error(r->past);
     bf_envelope_unref(e);
     bf_arena_reset(r->scratch);
     return rc;
@@ -169,8 +256,8 @@ static int take_span(struct replay *r, uint64_t low, uint64_t high)
     if (rc)
         return unreadable(r, rc);
     for (unsigned i = 0; !rc && i < n; i++) {
-        if (atomic_load(&r->backtest->ended))
-            return bf_error_set(r->err, BF_ECANCELED, "it was ended");
+        if (is_ended(r))
+            return ended(r);
         if (i % PIECE == 0)
             give_way(r);
         rc = take(r, seqs[i]);
@@ -205,6 +292,7 @@ static int find_range(struct replay *r)
         rc = bf_journal_at(r->db, t->until_ms, &r->to);
     if (rc)
         return unreadable(r, rc);
+    r->from = r->from ? r->from : 1;    /* there is no event 0 */
     if (r->to < r->from)
         r->to = r->from;
     atomic_store(&t->n_all, r->to - r->from);
@@ -217,7 +305,10 @@ static void begin_rules(struct replay *r)
     r->past = bf_past_new(r->db, r->from);
     r->rules = bf_rules_new();
     bf_rules_remember(r->rules, bf_past_rules(r->past));
+    bf_rules_saved(r->rules, r->backtest->automation, r->backtest->since_ms);
     bf_rules_put(r->rules, r->backtest->automation);
+    bf_rules_begin(r->rules, r->backtest->since_ms);
+    r->now_ms = r->backtest->since_ms;
 }
 
 /* From which time on points could be had for the windows at the beginning. */
@@ -259,6 +350,10 @@ int bf_backtest_replay(struct bf_backtest *t, struct bf_tally *y, struct bf_erro
         rc = place_all(&r);
     if (!rc)
         rc = take_all(&r);
+    if (!rc) {
+        r.at = r.to;
+        rc = pass_time(&r, t->until_ms - 1, true);
+    }
     if (!rc)
         rc = tell_warm_up(&r);
     end(&r);

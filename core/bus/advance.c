@@ -65,9 +65,10 @@ static void id_alone(struct run *r, const char *id)
     bf_buf_addc(&r->context, '}');
 }
 
-static int read_context(struct bf_db *db, uint64_t number, const char *id, struct run *r)
+static int read_context(struct bf_db *db, uint64_t number, uint64_t before, const char *id,
+                        struct run *r)
 {
-    int rc = bf_run_context(db, number, BF_NOW, &r->context);
+    int rc = bf_run_context(db, number, before, &r->context);
 
     if (rc == BF_ENOENT || r->context.failed || (!rc && !r->context.len)) {
         id_alone(r, id);
@@ -79,7 +80,7 @@ static int read_context(struct bf_db *db, uint64_t number, const char *id, struc
 }
 
 /* BF_ENOENT: there is no such run any more. */
-static int read_run(struct bf_db *db, uint64_t number, struct run *r)
+static int read_run(struct bf_db *db, uint64_t number, uint64_t before, struct run *r)
 {
     struct bf_query *q =
         bf_db_query(db, "SELECT entity, project, run FROM runs WHERE number = ?");
@@ -95,7 +96,7 @@ static int read_run(struct bf_db *db, uint64_t number, struct run *r)
         bf_buf_add(&r->names, project, strlen(project) + 1);
         r->about.entity = r->names.data;
         r->about.project = r->names.data + len;
-        rc = read_context(db, number, bf_query_col_text(q, 2), r);
+        rc = read_context(db, number, before, bf_query_col_text(q, 2), r);
     } else if (rc == 0) {
         rc = BF_ENOENT;
     }
@@ -123,28 +124,37 @@ static int journal_text(struct bf_tx *tx, const struct bf_buf *text, struct bf_e
     return rc;
 }
 
-/* What waited for a run that is not in the tables any more ends without a record. */
-static int journal_due(struct bf_tx *tx, const struct bf_due *d, struct bf_error *err)
+int bf_due_text(struct bf_db *db, const struct bf_due *d, uint64_t before, struct bf_buf *out)
 {
-    struct bf_buf text;
     struct run run;
     int rc = BF_OK;
 
     init_run(&run);
-    bf_buf_init(&text, BF_EVENT_MAX);
     if (d->run)
-        rc = read_run(tx->db, d->run, &run);
+        rc = read_run(db, d->run, before, &run);
+    if (!rc)
+        bf_due_print(d, d->run ? &run.about : NULL, out);
+    fini_run(&run);
+    return rc;
+}
+
+/* What waited for a run that is not in the tables any more ends without a record. */
+static int journal_due(struct bf_tx *tx, const struct bf_due *d, struct bf_error *err)
+{
+    struct bf_buf text;
+    int rc;
+
+    bf_buf_init(&text, BF_EVENT_MAX);
+    rc = bf_due_text(tx->db, d, BF_NOW, &text);
     if (rc == BF_ENOENT) {
         bf_rules_give_up(tx->bus->rules, d);
         rc = BF_OK;
     } else if (rc) {
         bf_error_set(err, rc, "cannot read a run: %s", bf_db_words(tx->db));
     } else {
-        bf_due_print(d, d->run ? &run.about : NULL, &text);
         rc = journal_text(tx, &text, err);
     }
     bf_buf_fini(&text);
-    fini_run(&run);
     return rc;
 }
 

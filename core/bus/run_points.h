@@ -9,6 +9,7 @@
 #include "core/bus/bus.h"
 #include "core/rules/memory.h"
 #include "core/rules/record.h"
+#include "core/rules/rules.h"
 
 #define BF_NOW              UINT64_MAX
 #define BF_ORDER_MAX        10000       /* events that bf_run_order() looks at */
@@ -34,6 +35,10 @@ int bf_run_order(struct bf_db *db, struct bf_envelope *e);
 /* The `run` object of the newest event of a run, as its sender wrote it.  BF_ENOENT if there is
  * none (any more). */
 int bf_run_context(struct bf_db *db, uint64_t run, uint64_t before, struct bf_buf *out);
+
+/* The text of the record of a wait that is over; its run is as it was before an event.  BF_ENOENT: there
+ * is no such run any more.  (advance.c) */
+int bf_due_text(struct bf_db *db, const struct bf_due *d, uint64_t before, struct bf_buf *out);
 
 /* An event as the rules see it.  `out` is good as long as its event, a reference that is the
  * caller's.  `hub` is bf_bus_hub().  BF_ENOENT if it is not there (any more). */

@@ -151,7 +151,7 @@ TEST(a_draft_fires_on_what_was_recorded_and_nothing_is_enqueued)
     CHECK_HAS(text, "\"records\":3,\"fired\":1,\"delayed\":0,\"joined\":0,\"suppressed\":{}");
     CHECK_HAS(text, r.id);
     CHECK_HAS(text, "\"decision\":\"fired\",\"entity\":\"acme\",\"project\":\"vision\"");
-    CHECK_HAS(text, "\"progress\":{\"done\":4,\"all\":4}");
+    CHECK_HAS(text, "\"progress\":{\"done\":3,\"all\":3}");
     CHECK_INT(bf_outbox_last(b.rig.db), 0);
     bench_close(&b);
 }
@@ -317,6 +317,77 @@ TEST(days_are_those_of_the_zone_that_was_asked_for)
     CHECK(strcmp(days[0], days[1]) > 0);
     bench_close(&b);
 }
+
+/* --- the clock --- */
+
+static const char *between(struct bench *b, const char *spec, int64_t since_ms, int64_t until_ms)
+{
+    struct bf_backtest_order order = {
+        .user = "ana", .since_ms = since_ms, .until_ms = until_ms, .zone = "UTC"};
+    struct bf_automation *a;
+    struct bf_backtest *t;
+    struct bf_error err = {0};
+    const char *text;
+
+    rig_ok(bf_automation_parse(spec, strlen(spec), "01DRAFT0000000000000000000", 0, NULL, &a,
+                               &err), &err);
+    order.automation = a;
+    order.tz = bf_tz_new("UTC");
+    rig_ok(bf_backtests_add(b->all, &order, &t, &err), &err);
+    bf_automation_unref(a);
+    bf_tz_unref(order.tz);
+    text = wait_for(t);
+    bf_backtest_unref(t);
+    return text;
+}
+
+#define ON(type, filter)                                                                           \
+    "{\"name\":\"draft\",\"scope\":" ACME ",\"event\":{\"type\":\"" type "\",\"filter\":" filter     \
+    "},\"actions\":[{\"integration\":\"" RIG_INTEGRATION "\",\"config\":{\"text\":\"x\"}}]}"
+
+/* There are no records of the year 2001, but there was every hour of it. */
+TEST(a_schedule_comes_when_nothing_else_does)
+{
+    const int64_t y2001 = 978307200000;         /* its first moment, in UTC */
+    struct bench b;
+    const char *text;
+
+    bench_open(&b);
+    text = between(&b, ON("SCHEDULE", "{\"cron\":\"0 * * * *\"}"), y2001, y2001 + 26 * 3600000LL);
+    CHECK_HAS(text, "\"fired\":25,");
+    CHECK_HAS(text, "\"days\":[{\"day\":\"2001-01-01\",\"fired\":23,\"suppressed\":0},"
+                    "{\"day\":\"2001-01-02\",\"fired\":2,\"suppressed\":0}]");
+    CHECK_HAS(text, "{\"event\":null,\"event_type\":\"schedule.tick\",\"received\":"
+                    "\"2001-01-01T01:00:00.000Z\"");
+    CHECK_HAS(text, "\"payload\":\"x\"");
+    bench_close(&b);
+}
+
+TEST(silence_is_told_of_when_it_has_lasted)
+{
+    int64_t hour = 3600000;
+    struct bench b;
+    const char *text;
+    int64_t now;
+
+    bench_open(&b);
+    for (int i = 0; i < 3; i++)
+        CHECK_INT(emit(&b.f, "{\"type\":\"run.metric\",\"entity\":\"acme\",\"project\":\"vision\","
+                             "\"run\":{\"id\":\"r1\",\"name\":\"frog\"},\"metrics\":[{\"name\":\"loss\","
+                             "\"value\":1}]}", NULL), 0);
+    now = bf_bus_now(b.rig.bus);
+    text = between(&b, ON("ABSENCE", "{\"of\":\"run.metric\",\"for\":\"30m\",\"per\":\"run\"}"), 1,
+                   now + hour);
+    CHECK_HAS(text, "\"fired\":1,");
+    CHECK_HAS(text, "\"event_type\":\"clock.advance\"");
+    CHECK_HAS(text, "\"run\":\"r1\",\"run_name\":\"frog\"");
+    text = between(&b, ON("ABSENCE", "{\"of\":\"run.metric\",\"for\":\"30m\",\"per\":\"run\"}"), 1,
+                   now + hour / 4);
+    CHECK_HAS(text, "\"fired\":0,");
+    bench_close(&b);
+}
+
+/* --- the end --- */
 
 TEST(stopping_ends_those_that_run_and_those_that_wait)
 {

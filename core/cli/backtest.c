@@ -208,9 +208,13 @@ static void put_numbers(struct bf_cli *c, struct bf_buf *b, const struct bf_json
     const struct bf_json *r = bf_json_get(t, "result");
     const struct bf_json *why = bf_json_get(r, "suppressed");
 
-    bf_buf_printf(b, "\"%s\" on %lld records of %s to %s would have fired %lld times",
+    bf_buf_printf(b, "\"%s\" on %lld records of %s to %s would have fired ",
                   text_at(c, t, "/name"), (long long)number(r, "/records"), text_at(c, t, "/since"),
-                  text_at(c, t, "/until"), (long long)number(r, "/fired"));
+                  text_at(c, t, "/until"));
+    if (number(r, "/fired") == 1)
+        bf_buf_adds(b, "once");
+    else
+        bf_buf_printf(b, "%lld times", (long long)number(r, "/fired"));
     if (number(r, "/delayed"))
         bf_buf_printf(b, ", %lld of them delayed", (long long)number(r, "/delayed"));
     bf_buf_addc(b, '\n');

@@ -131,6 +131,21 @@ done
 is "windows are warm from what came before the range" \
     "$(jq -c '.result.warm_up | [(.from != null), .complete]' <<<"$would")" "[true,true]"
 
+# --- what waits on the clock --------------------------------------------------------------------
+
+silence=$(api POST /api/v1/automations '{"name":"silence","scope":{"entity":"acme"},"event":{"type":"ABSENCE","filter":{"of":"ci.ping","for":"1s"}},"actions":[{"integration":"'$TO'"}]}' | jq -r .id)
+since=$(api GET "/api/v1/automations/$silence" | jq -r .updated)
+emit '{"type":"ci.ping","entity":"acme"}' >/dev/null
+fell_silent() { [ "$(api GET "/api/v1/executions?automation=$silence" | jq '.items | length')" = 1 ]; }
+within 10 fell_silent
+would=$(backtest "{\"automation\":\"$silence\",\"since\":\"$since\"}")
+is "an absence is told of once, as it was live" "$(jq .result.fired <<<"$would")" 1
+is "with what the live one found" "$(jq -cS '.result.firings[0].facts' <<<"$would")" \
+    "$(api GET "/api/v1/executions?automation=$silence" | jq -cS '.items[0].facts')"
+is "on a record of the backtest's own" "$(jq -r '.result.firings[0].event' <<<"$would")" null
+over=$(api GET '/api/v1/events?entity=acme&type=clock.advance' | jq -r '.items[0].id')
+is "why knows of the live one" "$("$BELFRY" why "$over" silence | head -n 1)" "silence: fired"
+
 # --- by the command -----------------------------------------------------------------------------
 
 draft "by name" '{"alias":"production"}' | sed "s/$TO/deployer/" >"$tmp/draft.json"

@@ -257,3 +257,47 @@ TEST(the_engine_wakes_up_by_itself)
     CHECK_INT(count(&f, ADVANCES), 1);
     fixture_close(&f);
 }
+
+/* A backlog is drained in slices before the work that waits, each wait once.  WAITS says how many. */
+static int apply_heartbeats(struct posted *p, struct bf_tx *tx, struct bf_error *err)
+{
+    int rc = 0;
+
+    for (long i = atol(p->text); !rc && i < atol(p->text) + 500; i++) {
+        char text[200];
+        struct posted one = {.text = text};
+
+        snprintf(text, sizeof(text), HEARTBEAT("r%ld"), i);
+        rc = apply_event(&one, tx, err);
+    }
+    return rc;
+}
+
+TEST(many_that_are_over_at_once_are_journaled_in_slices_each_once)
+{
+    struct fixture f = {.wall_ms = START};
+    long n = getenv("WAITS") ? atol(getenv("WAITS")) : 2000;
+    int64_t begun;
+
+    fixture_open(&f);
+    CHECK_INT(save(&f, "A1", SILENCE, NULL), 0);
+    for (long i = 0; i < n; i += 500) {
+        char text[24];
+        struct posted p = {.apply = apply_heartbeats, .text = text};
+
+        snprintf(text, sizeof(text), "%ld", i);
+        CHECK_INT(post(&f, &p), 0);
+    }
+    restart(&f);
+    begun = bf_mono_ms(bf_clock_system());
+    CHECK_INT(look(&f, START + 30 * MINUTE), 0);
+    if (getenv("WAITS"))
+        printf("%ld waits in %lld ms\n", n, (long long)(bf_mono_ms(bf_clock_system()) - begun));
+    CHECK_INT(count(&f, ADVANCES), n);
+    CHECK_INT(count(&f, FIRED), n);
+    CHECK_INT(f.n_enqueued, n);
+    CHECK(count(&f, "SELECT count(DISTINCT run) FROM journal WHERE type = 'clock.advance'") == n);
+    CHECK_INT(look(&f, START + 31 * MINUTE), 0);
+    CHECK_INT(count(&f, ADVANCES), n);
+    fixture_close(&f);
+}

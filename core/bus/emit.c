@@ -113,6 +113,18 @@ int bf_bus_write_suppressed(struct bf_tx *tx)
                                       &tx->bus->last_number, on_skipped, tx);
 }
 
+/* Whether this piece of work has led to too much already, or will with an event of many points; one
+ * that is no more than one may fire whatever waits for it. */
+static bool is_too_much(const struct bf_tx *tx, const struct bf_record *record,
+                        const struct bf_firing *firings, size_t n)
+{
+    size_t actions = tx->bus->added.n - tx->n_added_before;
+
+    for (size_t i = 0; i < n && record->n_points > 1; i++)
+        actions += firings[i].ruling == BF_SUPPRESSED ? 0 : firings[i].automation->n_actions;
+    return actions > BF_BUS_FIRINGS_MAX;
+}
+
 static int decide(struct bf_tx *tx, struct bf_envelope *e)
 {
     struct bf_record record = {
@@ -126,7 +138,7 @@ static int decide(struct bf_tx *tx, struct bf_envelope *e)
     rc = bf_live_memory_failed(tx->bus->memory);
     if (rc)
         return rc;
-    if (tx->bus->added.n - tx->n_added_before > BF_BUS_FIRINGS_MAX)
+    if (is_too_much(tx, &record, firings, n))
         return BF_ETOOBIG;
     for (size_t i = 0; i < n && !rc; i++) {
         if (firings[i].ruling == BF_SUPPRESSED)

@@ -32,13 +32,18 @@ static int64_t count(struct fixture *f, const char *sql)
     return n;
 }
 
-/* Executions that were made for it: none are of what limits suppressed. */
-static size_t fired(struct fixture *f, const char *text)
+static int64_t pending(struct fixture *f)
 {
-    size_t before = f->n_enqueued;
+    return count(f, "SELECT count(*) FROM executions WHERE status = 0");
+}
+
+/* Executions that were made for it and want work: none are of what limits suppressed. */
+static int64_t fired(struct fixture *f, const char *text)
+{
+    int64_t before = pending(f);
 
     CHECK_INT(emit(f, text, NULL), 0);
-    return f->n_enqueued - before;
+    return pending(f) - before;
 }
 
 TEST(a_window_and_the_limit_of_24_hours_outlive_a_restart)
@@ -95,6 +100,38 @@ TEST(what_an_undone_part_remembered_is_forgotten)
     CHECK_INT(fired(&f, LOSS("0.9")), 0);       /* 0.2 and 0.9 are not below 0.5 */
     CHECK_INT(fired(&f, LOSS("0.01")), 1);
     fixture_close(&f);
+}
+
+/* Every point of such an event may fire, if nothing limits it per run. */
+TEST(an_event_of_many_points_leads_to_so_much_and_no_more)
+{
+    struct fixture f = {.wall_ms = 1000 * DAY};
+    struct posted p = {.apply = apply_event, .work.may_fail = true};
+    struct bf_buf spec, event;
+
+    bf_buf_init(&spec, BF_EVENT_MAX);
+    bf_buf_adds(&spec, "{\"name\":\"a\",\"scope\":{\"entity\":\"acme\"},\"limits\":{\"per_run\":\"off\"},"
+                       "\"event\":{\"type\":\"RUN_METRIC\",\"filter\":{\"run_metric_filter\":"
+                       "{\"threshold_filter\":{\"name\":\"loss\",\"cmp_op\":\"$lt\",\"threshold\":1}}}},"
+                       "\"actions\":[");
+    for (int i = 0; i < BF_ACTIONS_MAX; i++)
+        bf_buf_printf(&spec, "%s{\"integration\":\"I1\"}", i ? "," : "");
+    bf_buf_adds(&spec, "]}");
+    bf_buf_init(&event, BF_EVENT_MAX);
+    bf_buf_adds(&event, "{\"type\":\"run.metric\",\"entity\":\"acme\",\"project\":\"vision\","
+                        "\"run\":{\"id\":\"r\"},\"metrics\":[");
+    for (int i = 0; i <= BF_BUS_FIRINGS_MAX / BF_ACTIONS_MAX; i++)
+        bf_buf_printf(&event, "%s{\"name\":\"loss\",\"value\":0}", i ? "," : "");
+    bf_buf_adds(&event, "]}");
+    fixture_open(&f);
+    CHECK_INT(save(&f, "A1", bf_buf_text(&spec), NULL), 0);
+    p.text = bf_buf_text(&event);
+    CHECK_INT(post(&f, &p), BF_ETOOBIG);
+    CHECK_INT(count(&f, "SELECT count(*) FROM journal WHERE type = 'run.metric'"), 0);
+    CHECK_INT(fired(&f, LOSS("0.1")), BF_ACTIONS_MAX);
+    fixture_close(&f);
+    bf_buf_fini(&spec);
+    bf_buf_fini(&event);
 }
 
 TEST(editing_what_decides_begins_a_new_era_and_nothing_else_does)

@@ -351,9 +351,12 @@ size_t bf_rules_count(const struct bf_rules *r) { return bf_map_count(r->by_id);
 void bf_rules_place(struct bf_rules *r, const char *entity, const char *organization)
 {
     bool itself = organization && strcmp(entity, organization) == 0;
+    const char *was = bf_map_get(r->placed, entity), *is = itself ? NULL : organization;
 
+    if (is && was ? strcmp(is, was) == 0 : is == was)
+        return;
     bf_windows_clear(r->windows);       /* others watch its runs from now on */
-    free(bf_map_set(r->placed, entity, itself ? NULL : bf_strdup(organization)));
+    free(bf_map_set(r->placed, entity, bf_strdup(is)));
 }
 
 void bf_rules_remember(struct bf_rules *r, const struct bf_memory *memory) { r->memory = memory; }

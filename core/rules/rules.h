@@ -1,9 +1,9 @@
 /* rules.h - which automations fire on an event.  Pure: no clock, no I/O, no chance.
  *
  * CONCEPT.  Automations are found by hash, never by scanning: each is filed under its trigger and
- * scope, and where its filter can match only certain aliases or tags, under these too.  An event
- * asks for the handful of places it may be filed under, whatever the number of automations.  The
- * rest of the filter then decides.
+ * scope, and where it can match only certain aliases, tags, states or metrics, under these too.  An
+ * event asks for the handful of places it may be filed under, whatever the number of automations.
+ * Filter and conditions then decide, and the limits after them (rules_int.h names the files).
  *
  * An organization's automations are those whose scope is its own entity and no project.  They fire
  * on what happens there and in every team that is placed in it at that moment.
@@ -125,13 +125,20 @@ void bf_rules_settle(struct bf_rules *r);
 
 /* What one automation makes of a record, as a JSON object, written by the evaluator itself:
  *   {"automation","name","revision","decision":"fired"|"delayed"|"joined"|"suppressed"|"no",
- *    "clause": what decided it: "enabled", "trigger", "scope", "hops", "filter", "state", "metric",
- *    "step", "condition", "matches", "per_run", "cooldown", "rate", "alert_wait", ...
+ *    "clause": what decided it: "enabled", "trigger", "scope", "filter", "state", "metric" (the event
+ *      has none that it names), "step" (out of order), "condition", "matches", "matched", or a limit:
+ *      "per_run", "cooldown", "rate", "digest", "alert_wait", "fan_out",
  *    "reason": words for a person, with the numbers,
- *    "conditions":[{"metric","condition","result":true|false|null,"values":[…],"value",
- *                   "missing",…}], "limit":{"name","until",…}}
- * Whatever is set meanwhile goes to the memory as well, so give the rules one that may be spoiled.
- * The record must not have been judged by these rules. */
+ *    "dry_run": true, if it is one,
+ *    "conditions":[{"metric","condition","result":true|false|null,"missing" or "reason" or "value",
+ *      "values":[oldest first, 20 at most],"more_values", and of changes "current","prior",
+ *      "prior_values", of scores "newest","mean","deviation","deviation_of"; "not_finite": values of
+ *      this event that entered no window}],
+ *    "limit":{"name","until","since": the last firing},
+ *    "points":[{"metric","step","value","decision","clause"}], if it watches several of the event's;
+ *      the rest is about the one that led furthest; "more_points"}
+ * The automation need not be filed.  The memory is that before the record, which these rules must not
+ * have judged.  Nothing is changed by it. */
 void bf_rules_explain(struct bf_rules *r, const struct bf_record *record,
                       const struct bf_automation *a, struct bf_buf *out);
 

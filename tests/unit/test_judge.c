@@ -543,6 +543,10 @@ TEST(a_team_that_moves_takes_its_runs_along)
     bf_rules_place(w.rules, "acme", "corp");
     CHECK_STR(metric(&w, 1, "x", -1, 5), "");
     CHECK_STR(metric(&w, 1, "x", -1, 5), "A fires");
+    w.n_tails = 0;
+    bf_rules_place(w.rules, "acme", "corp");    /* it is there already: nothing is read again */
+    CHECK_STR(metric(&w, 1, "x", -1, 5), "A fires");
+    CHECK_INT(w.n_tails, 0);
     world_close(&w);
 }
 

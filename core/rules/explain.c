@@ -8,6 +8,7 @@
  * the one that led furthest; the others are told in short. */
 #include <math.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,6 +41,11 @@ struct bf_trace {
     bool ended;                 /* there is a best one */
     struct bf_buf points;
     size_t n_points;
+    struct {                    /* counted once, not at each point */
+        char metric[BF_NAME_MAX + 1];
+        size_t n;
+    } not_finite[2 * BF_CONDITIONS_MAX];
+    size_t n_not_finite;
 };
 
 static void init(struct finding *f)
@@ -95,6 +101,25 @@ void bf_note_condition(struct bf_judging *j, const struct bf_condition *c,
     bf_measure_words(c, m, words);
     bf_buf_adds(&f->conditions, f->conditions.len ? "," : "");
     bf_condition_json(j, c, m, &f->conditions);
+}
+
+size_t bf_note_not_finite(struct bf_judging *j, const char *metric)
+{
+    struct bf_trace *t = j->trace;
+    size_t at = 0, n = 0;
+
+    while (at < t->n_not_finite && strcmp(t->not_finite[at].metric, metric) != 0)
+        at++;
+    if (at < t->n_not_finite)
+        return t->not_finite[at].n;
+    for (size_t i = 0; i < j->record->n_points; i++)
+        n += !isfinite(j->record->points[i].value) &&
+             strcmp(j->record->points[i].name, metric) == 0;
+    bf_assert(at < BF_COUNT(t->not_finite));
+    snprintf(t->not_finite[at].metric, sizeof(t->not_finite[at].metric), "%s", metric);
+    t->not_finite[at].n = n;
+    t->n_not_finite++;
+    return n;
 }
 
 void bf_note_limit(struct bf_judging *j, const char *name, int64_t until_ms, int64_t since_ms)

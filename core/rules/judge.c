@@ -250,6 +250,8 @@ static bool is_taken(struct bf_judging *j)
 {
     const struct bf_point *p = j->point;
 
+    if (!p->in_order && !p->has_step)
+        return bf_no(j, "step", "the run has more metrics than are put in order");
     if (!p->in_order)
         return bf_no(j, "step", "step %lld of %s is not newer than an earlier one",
                      (long long)p->step, p->name);

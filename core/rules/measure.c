@@ -311,17 +311,6 @@ static void add_score(const struct bf_condition *c, const struct bf_measure *m, 
         add_values(b, "values", m->series, (struct bf_window){BF_DEVIATION, c->window, 1});
 }
 
-/* Values of the metric in this event that entered no window, for they are no numbers. */
-static size_t count_not_finite(const struct bf_judging *j, const char *metric)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < j->record->n_points; i++)
-        n += !isfinite(j->record->points[i].value) &&
-             strcmp(j->record->points[i].name, metric) == 0;
-    return n;
-}
-
 static void add_words(struct bf_buf *b, const char *name, const struct bf_condition *c,
                       void (*words)(const struct bf_condition *, struct bf_buf *))
 {
@@ -337,7 +326,7 @@ static void add_words(struct bf_buf *b, const char *name, const struct bf_condit
 void bf_condition_json(struct bf_judging *j, const struct bf_condition *c,
                        const struct bf_measure *m, struct bf_buf *out)
 {
-    size_t not_finite = count_not_finite(j, m->metric);
+    size_t not_finite = j->trace ? bf_note_not_finite(j, m->metric) : 0;
 
     bf_buf_adds(out, "{\"metric\":");
     bf_buf_json(out, m->metric);

@@ -166,6 +166,8 @@ BF_FORMAT(3, 4)
 bool bf_no(struct bf_judging *j, const char *clause, const char *fmt, ...);
 void bf_note_condition(struct bf_judging *j, const struct bf_condition *c,
                        const struct bf_measure *m);
+/* How many values of the metric in this event entered no window, for they are no numbers. */
+size_t bf_note_not_finite(struct bf_judging *j, const char *metric);
 /* A limit that has its say.  0 is no time. */
 void bf_note_limit(struct bf_judging *j, const char *name, int64_t until_ms, int64_t since_ms);
 /* The automation is done with the record, or with the point at hand; f is NULL where it does nothing. */

@@ -36,11 +36,14 @@ static void read_state(struct bf_judging *j)
     size_t len;
 
     j->to = j->event->run_state;
+    j->from = j->rules->from;
+    j->rules->from[0] = '\0';
     if (!j->to || !j->memory || !j->record->run)
         return;
     state_key(j, &k);
     last = j->memory->get(j->memory->arg, k.text, k.len, &len);
-    snprintf(j->from, sizeof(j->from), "%.*s", last ? (int)len : 0, last ? last : "");
+    if (last)
+        snprintf(j->rules->from, sizeof(j->rules->from), "%.*s", (int)len, last);
 }
 
 static void remember_state(struct bf_judging *j)
@@ -298,9 +301,9 @@ void bf_judge(struct bf_judging *j)
         judge_points(j);
         return;
     }
-    if (strcmp(type, "run.state") == 0)
+    if (j->event->run_id && strcmp(type, "run.state") == 0)
         read_state(j);
-    else if (strcmp(type, "run.alert") == 0)
+    else if (j->event->run_id && strcmp(type, "run.alert") == 0)
         read_alert(j);
     bf_ask(j);
     settle(j, 0);
@@ -319,7 +322,8 @@ size_t bf_rules_judge(struct bf_rules *r, const struct bf_record *record,
 
     r->n_firings = 0;
     r->subject = (struct bf_subject){.event = record->event, .arena = r->scratch};
-    bf_arena_reset(r->facts);
+    if (bf_arena_used(r->facts))
+        bf_arena_reset(r->facts);
     bf_judge(&j);
     if (!bf_is_wait(record->event->type))
         bf_timers_see(r->timers, record, bf_map_get(r->placed, record->event->entity), &r->subject);

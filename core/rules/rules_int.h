@@ -40,6 +40,7 @@ struct bf_rules {
     struct bf_windows *windows;
     struct bf_timers *timers;
     struct bf_arena *facts;     /* of the firings */
+    char from[BF_NAME_MAX + 1]; /* the last state of the run at hand */
     struct bf_firing *firings;  /* of the last record */
     size_t n_firings;
     size_t cap_firings;
@@ -60,7 +61,7 @@ struct bf_judging {
     struct bf_watched *here;
     /* Of run.state: what the run says now, and what it said last, "" for nothing. */
     const char *to;
-    char from[BF_NAME_MAX + 1];
+    const char *from;
     /* Of run.alert: its title, and whether one of that title was let through just before. */
     const char *title;
     bool held;

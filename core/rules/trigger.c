@@ -50,7 +50,7 @@ const struct bf_trigger *bf_trigger_of_event(const char *event_type, unsigned *a
     while (*at < BF_COUNT(triggers)) {
         const struct bf_trigger *t = &triggers[(*at)++];
 
-        if (strcmp(t->event, event_type) == 0)
+        if (*t->event == *event_type && strcmp(t->event, event_type) == 0)     /* mostly not */
             return t;
     }
     return NULL;

@@ -200,16 +200,19 @@ static int take_key(struct bf_tx *tx, const struct bf_envelope *e, uint64_t seq,
     return 0;
 }
 
-static int insert(struct bf_tx *tx, const struct bf_envelope *e, uint64_t seq)
+static int insert(struct bf_tx *tx, const struct bf_envelope *e, uint64_t seq, struct bf_run *run)
 {
     struct bf_query *q = bf_db_query(
         tx->db, "INSERT INTO journal (seq, entity, type, received, hops, project, collection,"
                 " body, run, points) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     struct bf_buf points;
+    bool packed;
     int rc;
 
     bf_buf_init(&points, BF_EVENT_MAX);
-    bf_row_print_order(e, &points);
+    packed = run && bf_run_pack(tx, run, e, &points);
+    if (!packed)
+        bf_row_print_order(e, &points);
     bf_query_int(q, 1, (int64_t)seq);
     bf_query_text(q, 2, e->entity);
     bf_query_text(q, 3, e->type);
@@ -217,7 +220,7 @@ static int insert(struct bf_tx *tx, const struct bf_envelope *e, uint64_t seq)
     bf_query_int(q, 5, e->hops);
     bf_query_text(q, 6, e->project);
     bf_query_text(q, 7, e->collection);
-    bf_query_textn(q, 8, e->text, e->text_len);
+    bf_query_textn(q, 8, e->text, packed ? 0 : e->text_len);
     if (e->run)
         bf_query_int(q, 9, (int64_t)e->run);
     if (points.len)
@@ -240,7 +243,7 @@ int bf_journal_append(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt
         return rc;
     rc = bf_runs_take(tx, e, seq, &run);
     if (!rc)
-        rc = insert(tx, e, seq);
+        rc = insert(tx, e, seq, run);
     if (rc)
         return rc;
     tx->bus->last_seq = seq;
@@ -249,11 +252,12 @@ int bf_journal_append(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt
     return run ? bf_runs_note(tx, run, e) : BF_OK;
 }
 
-int bf_journal_read(struct bf_db *db, uint16_t hub, uint64_t seq, struct bf_arena *scratch,
+static int read_row(struct bf_db *db, uint16_t hub, uint64_t seq, struct bf_arena *scratch,
                     struct bf_envelope **out, struct bf_error *err)
 {
     struct bf_query *q =
         bf_db_query(db, "SELECT " BF_ROW_COLUMNS " FROM journal WHERE seq = ?");
+    struct bf_word_list *words;
     struct bf_row row;
     int rc;
 
@@ -265,7 +269,21 @@ int bf_journal_read(struct bf_db *db, uint16_t hub, uint64_t seq, struct bf_aren
         return bf_error_set(err, BF_ENOENT, "the journal does not hold event %llu (any more)",
                             (unsigned long long)seq);
     row = bf_row_of(q);
-    rc = bf_row_read(&row, hub, scratch, out, err);
+    words = bf_word_list_new(db);
+    rc = bf_row_read(&row, hub, words, scratch, out, err);
+    bf_word_list_free(words);
     bf_query_end(q);
+    return rc;
+}
+
+int bf_journal_read(struct bf_db *db, uint16_t hub, uint64_t seq, struct bf_arena *scratch,
+                    struct bf_envelope **out, struct bf_error *err)
+{
+    int rc = bf_db_hold(db);    /* with the words that go with it */
+
+    if (rc)
+        return bf_error_set(err, rc, "cannot read the journal: %s", bf_db_words(db));
+    rc = read_row(db, hub, seq, scratch, out, err);
+    bf_db_release(db);
     return rc;
 }

@@ -1,11 +1,12 @@
 /* journal_row.h - what a row of the journal holds, and how to read it.
  *
- * `body` is the event as its sender wrote it.  `points`, of a run's events, says which points are in
- * order: NULL if all are; else a 0, and then a bit for each, in the order in which they are taken,
- * that is set where one is not. */
+ * `body` is the event as its sender wrote it.  Of a run's event it may be empty: then `points` is the
+ * event packed (points.h).  Else `points` says which points are in order: NULL if all are, or a 0,
+ * and then a bit for each, in the order in which they are taken, that is set where one is not. */
 #ifndef BF_JOURNAL_ROW_H
 #define BF_JOURNAL_ROW_H
 
+#include "core/bus/words.h"
 #include "core/event/envelope.h"
 #include "core/store/store.h"
 
@@ -27,18 +28,20 @@ struct bf_row {
 };
 
 struct bf_row bf_row_of(struct bf_query *q);
-/* The event, given its place but for its id; `hub` may be 0 then.  BF_EIO if the row is damaged. */
-int bf_row_read(const struct bf_row *row, uint16_t hub, struct bf_arena *scratch,
-                struct bf_envelope **out, struct bf_error *err);
+/* The event, given its place.  BF_EIO if the row is damaged.  The words may be of another transaction,
+ * but not of an older one than the row. */
+int bf_row_read(const struct bf_row *row, uint16_t hub, struct bf_word_list *words,
+                struct bf_arena *scratch, struct bf_envelope **out, struct bf_error *err);
 
 /* Its points alone; for row after row. */
 struct bf_row_points {
     const struct bf_point *points;
     size_t n;
-    struct bf_arena *arena;     /* from here on its own */
+    struct bf_word_list *words; /* from here on its own */
+    struct bf_arena *arena;
     struct bf_envelope *event;
 };
-void bf_row_points_init(struct bf_row_points *p);
+void bf_row_points_init(struct bf_row_points *p, struct bf_db *db);
 void bf_row_points_fini(struct bf_row_points *p);
 int bf_row_read_points(const struct bf_row *row, struct bf_row_points *out);
 

@@ -26,7 +26,7 @@ static int find_name(struct bf_db *db, uint64_t run, const char *metric, int64_t
         bf_db_query(db, "SELECT words FROM run_words WHERE run = ? ORDER BY first");
     size_t metric_len = strlen(metric);
     int64_t n = 0;
-    int rc;
+    int rc = BF_OK;
 
     *number = -1;
     bf_query_int(q, 1, (int64_t)run);
@@ -39,7 +39,7 @@ static int find_name(struct bf_db *db, uint64_t run, const char *metric, int64_t
         while (*number < 0 && bf_word_next(&b, &w)) {
             if (w.kind != BF_WORD_NAME)
                 continue;
-            if (w.len == metric_len && memcmp(w.text, metric, w.len) == 0)
+            if (w.text.len == metric_len && memcmp(w.text.text, metric, metric_len) == 0)
                 *number = n;
             n++;
         }
@@ -101,7 +101,7 @@ static int walk(struct tail *t, uint64_t low, uint64_t before)
         return BF_OK;
     q = bf_db_query(t->db, "SELECT " BF_ROW_COLUMNS " FROM journal WHERE run = ? AND seq > ?"
                            " AND seq < ? AND type = 'run.metric' ORDER BY seq DESC");
-    bf_row_points_init(&points);
+    bf_row_points_init(&points, t->db);
     bf_query_int(q, 1, (int64_t)t->run);
     bf_query_int(q, 2, (int64_t)low);
     bf_query_int(q, 3, before > INT64_MAX ? INT64_MAX : (int64_t)before);
@@ -142,7 +142,7 @@ static int find_step(struct bf_db *db, uint64_t run, const char *metric, int64_t
     int rc = 0;
 
     *has = false;
-    bf_row_points_init(&points);
+    bf_row_points_init(&points, db);
     bf_query_int(q, 1, (int64_t)run);
     bf_query_int(q, 2, BF_ORDER_MAX);
     while (!*has && (rc = bf_query_step(q)) == 1) {
@@ -247,13 +247,13 @@ int bf_run_earlier(struct bf_db *db, uint64_t run, const char *metric, uint64_t 
     return rc < 0 ? rc : BF_OK;
 }
 
-static int find_context(const struct bf_row *row, struct bf_buf *out)
+static int find_context(const struct bf_row *row, struct bf_word_list *words, struct bf_buf *out)
 {
     struct bf_arena *scratch = bf_arena_new(BF_ROW_SCRATCH);
     struct bf_envelope *e;
     const char *text;
     size_t len = 0;
-    int rc = bf_row_read(row, 0, scratch, &e, NULL);
+    int rc = bf_row_read(row, 0, words, scratch, &e, NULL);
 
     if (!rc) {
         text = bf_json_raw(bf_json_get(bf_json_parse(scratch, e->text, e->text_len, NULL), "run"),
@@ -269,6 +269,7 @@ int bf_run_context(struct bf_db *db, uint64_t run, uint64_t before, struct bf_bu
 {
     struct bf_query *q = bf_db_query(db, "SELECT " BF_ROW_COLUMNS " FROM journal WHERE run = ?"
                                          " AND seq < ? ORDER BY seq DESC");
+    struct bf_word_list *words = bf_word_list_new(db);
     int rc, found = BF_ENOENT;
 
     bf_query_int(q, 1, (int64_t)run);
@@ -276,9 +277,10 @@ int bf_run_context(struct bf_db *db, uint64_t run, uint64_t before, struct bf_bu
     while (found && (rc = bf_query_step(q)) == 1) {
         struct bf_row row = bf_row_of(q);
 
-        found = find_context(&row, out);
+        found = find_context(&row, words, out);
     }
     bf_query_end(q);
+    bf_word_list_free(words);
     return found && rc < 0 ? rc : found;
 }
 
@@ -312,6 +314,7 @@ struct bf_records {
     uint64_t from;              /* what is to be read next */
     uint64_t before;
     struct bf_arena *scratch;
+    struct bf_word_list *words;
     struct bf_envelope *events[AT_ONCE];
     size_t n;
     size_t at;
@@ -326,6 +329,7 @@ struct bf_records *bf_records_new(struct bf_db *db, uint16_t hub, uint64_t from,
     r->from = from;
     r->before = before > INT64_MAX ? INT64_MAX : before;
     r->scratch = bf_arena_new(BF_ROW_SCRATCH);
+    r->words = bf_word_list_new(db);
     return r;
 }
 
@@ -342,6 +346,7 @@ void bf_records_free(struct bf_records *r)
         return;
     forget(r);
     bf_arena_free(r->scratch);
+    bf_word_list_free(r->words);
     free(r);
 }
 
@@ -360,7 +365,7 @@ static int read_some(struct bf_records *r, struct bf_error *err)
         struct bf_row row = bf_row_of(q);
 
         bf_arena_reset(r->scratch);
-        bad = bf_row_read(&row, r->hub, r->scratch, &r->events[r->n], err);
+        bad = bf_row_read(&row, r->hub, r->words, r->scratch, &r->events[r->n], err);
         if (bad)
             continue;
         bytes += r->events[r->n]->text_len;

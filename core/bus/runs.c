@@ -1,6 +1,4 @@
 /* runs.c - runs in memory and in their tables. */
-#include "core/bus/runs.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,85 +6,11 @@
 
 #include "core/base/base.h"
 #include "core/base/map.h"
-#include "core/bus/bus_int.h"
 #include "core/bus/journal_row.h"
-#include "core/bus/words.h"
-
-#define FEW 8                   /* series that are looked through one by one */
-
-/* A text that many runs have: the name of a metric. */
-struct shared {
-    unsigned refs;
-    uint32_t hash;
-    size_t len;
-    char text[];
-};
-
-struct series {
-    struct shared *name;
-    int64_t step;               /* the last one, if it has any */
-    uint64_t value_seq;         /* the last event with a finite value in order; 0: none */
-    bool has_step;
-};
-
-enum state { OTHER, RUNNING, CRASHED };
-
-struct bf_run {
-    struct bf_run *newer, *older;       /* by their last use */
-    char *key;
-    uint64_t number;
-    uint64_t batch;             /* that touched it last */
-    enum state state;
-    char *state_text;           /* NULL: it has told none */
-    uint32_t n_series;
-    uint32_t n_stored;          /* series whose names are in run_words */
-    uint32_t *index;            /* of more than FEW: by hash, numbers of series from 1 */
-    uint32_t index_size;        /* a power of two */
-    uint32_t n_words;           /* in run_words */
-    unsigned behind;            /* events with points that the row of steps does not know */
-    struct series *series;
-    size_t bytes;
-};
-
-struct bf_runs {
-    struct bf_map *by_key;
-    struct bf_map *shared;
-    struct bf_run ends;         /* newer: the newest; older: the oldest */
-    struct bf_run **touched;    /* by the open batch */
-    size_t n_touched;
-    size_t cap;
-    uint64_t batch;
-    uint64_t last;
-    size_t bytes;
-};
+#include "core/bus/runs_int.h"
 
 
 /* --- memory -------------------------------------------------------------------------- */
-
-static struct shared *share(struct bf_runs *r, const char *text, size_t len)
-{
-    struct shared *s = bf_map_get_len(r->shared, text, len);
-
-    if (s) {
-        s->refs++;
-        return s;
-    }
-    s = bf_zalloc(sizeof(*s) + len + 1);
-    s->refs = 1;
-    s->hash = (uint32_t)bf_hash64(text, len);
-    s->len = len;
-    memcpy(s->text, text, len);
-    bf_map_set(r->shared, s->text, s);
-    return s;
-}
-
-static void let_go(struct bf_runs *r, struct shared *s)
-{
-    if (--s->refs)
-        return;
-    bf_map_remove(r->shared, s->text);
-    free(s);
-}
 
 static void take_out(struct bf_run *run)
 {
@@ -104,10 +28,11 @@ static void put_first(struct bf_runs *r, struct bf_run *run)
 
 static void free_run(struct bf_runs *r, struct bf_run *run)
 {
-    for (uint32_t i = 0; i < run->n_series; i++)
-        let_go(r, run->series[i].name);
+    bf_vocabulary_fini(&run->names, r->pool);
+    bf_vocabulary_fini(&run->forms, r->pool);
     free(run->series);
-    free(run->index);
+    free(run->form_names);
+    free(run->frames);
     free(run->state_text);
     free(run->key);
     free(run);
@@ -124,8 +49,9 @@ static void drop(struct bf_runs *r, struct bf_run *run)
 /* About what it takes, its place in the map and what the allocator keeps included. */
 static size_t size_of(const struct bf_run *run)
 {
-    return sizeof(*run) + 2 * strlen(run->key) + 128 + run->index_size * sizeof(*run->index) +
-           run->n_series * (sizeof(struct series) + 16);
+    return sizeof(*run) + 2 * strlen(run->key) + 128 + bf_vocabulary_size(&run->names) +
+           bf_vocabulary_size(&run->forms) + run->n_frames * 2 * sizeof(*run->frames) +
+           run->names.n * 2 * sizeof(*run->series) + run->forms.n * 2 * sizeof(*run->form_names);
 }
 
 static void weigh(struct bf_runs *r, struct bf_run *run)
@@ -140,7 +66,8 @@ struct bf_runs *bf_runs_new(void)
     struct bf_runs *r = bf_new(struct bf_runs);
 
     r->by_key = bf_map_new();
-    r->shared = bf_map_new();
+    r->pool = bf_pool_new();
+    r->scratch = bf_arena_new(BF_ROW_SCRATCH);
     r->ends.newer = r->ends.older = &r->ends;
     r->batch = 1;
     return r;
@@ -152,9 +79,12 @@ void bf_runs_free(struct bf_runs *r)
         return;
     while (r->ends.older != &r->ends)
         drop(r, r->ends.older);
+    bf_run_forget_frames(r);
     bf_map_free(r->by_key);
-    bf_map_free(r->shared);
+    bf_pool_free(r->pool);
+    bf_arena_free(r->scratch);
     free(r->touched);
+    free(r->numbers);
     free(r);
 }
 
@@ -185,6 +115,8 @@ void bf_runs_undo(struct bf_runs *r, uint64_t last)
     for (size_t i = 0; i < r->n_touched; i++)
         drop(r, r->touched[i]);
     next_batch(r);
+    bf_run_forget_frames(r);
+    r->new_frame.text = NULL;
     r->last = last;
 }
 
@@ -198,75 +130,20 @@ void bf_runs_settle(struct bf_runs *r)
 
 /* --- series -------------------------------------------------------------------------- */
 
-static bool is_named(const struct series *s, const char *name, size_t len)
+/* BF_NO_WORD if the run has too many. */
+uint32_t bf_run_add_name(struct bf_runs *r, struct bf_run *run, const char *name, size_t len)
 {
-    return s->name->len == len && memcmp(s->name->text, name, len) == 0;
-}
-
-static void index_one(struct bf_run *run, uint32_t i)
-{
-    uint32_t at = run->series[i].name->hash;
-
-    while (run->index[at & (run->index_size - 1)])
-        at++;
-    run->index[at & (run->index_size - 1)] = i + 1;
-}
-
-static void index_series(struct bf_run *run)
-{
-    if (run->n_series <= FEW)
-        return;
-    if (run->n_series * 2 <= run->index_size) {
-        index_one(run, run->n_series - 1);
-        return;
-    }
-    free(run->index);
-    run->index_size = 4 * FEW;
-    while (run->index_size < run->n_series * 4)
-        run->index_size *= 2;
-    run->index = bf_zalloc(run->index_size * sizeof(*run->index));
-    for (uint32_t i = 0; i < run->n_series; i++)
-        index_one(run, i);
-}
-
-/* Events name the metrics of a run in the same order again and again, so `guess` is mostly right. */
-static struct series *find_series(const struct bf_run *run, const char *name, size_t len,
-                                  uint32_t guess)
-{
-    uint32_t at;
-
-    if (guess < run->n_series && is_named(&run->series[guess], name, len))
-        return &run->series[guess];
-    if (!run->index) {
-        for (uint32_t i = 0; i < run->n_series; i++)
-            if (is_named(&run->series[i], name, len))
-                return &run->series[i];
-        return NULL;
-    }
-    at = (uint32_t)bf_hash64(name, len);
-    for (uint32_t i; (i = run->index[at & (run->index_size - 1)]); at++)
-        if (is_named(&run->series[i - 1], name, len))
-            return &run->series[i - 1];
-    return NULL;
-}
-
-/* NULL if the run has too many. */
-static struct series *add_series(struct bf_runs *r, struct bf_run *run, const char *name,
-                                 size_t len)
-{
-    uint32_t n = run->n_series;
+    uint32_t n = run->names.n;
 
     if (n == BF_RUN_METRICS_MAX)
-        return NULL;
+        return BF_NO_WORD;
     if ((n & (n - 1)) == 0)     /* room for a power of two */
-        run->series = bf_zrealloc(run->series, (n ? n * 2 : 1) * sizeof(struct series));
-    run->series[n] = (struct series){.name = share(r, name, len)};
-    run->n_series++;
-    index_series(run);
-    return &run->series[n];
+        run->series = bf_zrealloc(run->series, (n ? 2 * n : 1) * sizeof(*run->series));
+    run->series[n] = (struct bf_run_series){.has_step = false};
+    return bf_vocabulary_add(&run->names, r->pool, name, len);
 }
 
-static void advance(struct series *s, const struct bf_point *p, uint64_t seq)
+static void advance(struct bf_run_series *s, const struct bf_point *p, uint64_t seq)
 {
     if (p->has_step) {
         s->step = p->step;
@@ -276,27 +153,35 @@ static void advance(struct series *s, const struct bf_point *p, uint64_t seq)
         s->value_seq = seq;
 }
 
-static bool is_next(const struct series *s, const struct bf_point *p)
+static bool is_next(const struct bf_run_series *s, const struct bf_point *p)
 {
     return !p->has_step || !s->has_step || p->step > s->step;
 }
 
+static void make_room(struct bf_runs *r, size_t n)
+{
+    if (n <= r->numbers_cap)
+        return;
+    r->numbers_cap = n;
+    r->numbers = bf_zrealloc(r->numbers, n * sizeof(*r->numbers));
+}
+
 static void order(struct bf_runs *r, struct bf_run *run, struct bf_envelope *e, uint64_t seq)
 {
-    uint32_t guess = 0;
+    uint32_t number = BF_NO_WORD;
 
+    make_room(r, e->n_points);
     for (size_t i = 0; i < e->n_points; i++) {
         struct bf_point *p = &e->points[i];
         size_t len = strlen(p->name);
-        struct series *s = find_series(run, p->name, len, guess);
 
-        if (!s)
-            s = add_series(r, run, p->name, len);
-        p->in_order = s && is_next(s, p);
+        number = bf_vocabulary_find(&run->names, p->name, len, number + 1);
+        if (number == BF_NO_WORD)
+            number = bf_run_add_name(r, run, p->name, len);
+        r->numbers[p->place] = number;
+        p->in_order = number != BF_NO_WORD && is_next(&run->series[number], p);
         if (p->in_order)
-            advance(s, p, seq);
-        if (s)
-            guess = (uint32_t)(s - run->series) + 1;
+            advance(&run->series[number], p, seq);
     }
     run->behind++;
 }
@@ -304,11 +189,11 @@ static void order(struct bf_runs *r, struct bf_run *run, struct bf_envelope *e, 
 
 /* --- from the tables ------------------------------------------------------------------ */
 
-static enum state state_of(const char *text)
+static enum bf_run_standing state_of(const char *text)
 {
     if (text && strcmp(text, "RUNNING") == 0)
-        return RUNNING;
-    return text && strcmp(text, "CRASHED") == 0 ? CRASHED : OTHER;
+        return BF_RUN_IS_RUNNING;
+    return text && strcmp(text, "CRASHED") == 0 ? BF_RUN_IS_CRASHED : BF_RUN_IS_OTHER;
 }
 
 static void set_state(struct bf_run *run, const char *text)
@@ -318,17 +203,10 @@ static void set_state(struct bf_run *run, const char *text)
     run->state = state_of(text);
 }
 
-static void add_word(struct bf_runs *r, struct bf_run *run, const struct bf_word *w)
-{
-    if (w->kind == BF_WORD_NAME && !find_series(run, w->text, w->len, 0))
-        add_series(r, run, w->text, w->len);
-    run->n_words++;
-}
-
 static int read_words(struct bf_runs *r, struct bf_db *db, struct bf_run *run)
 {
     struct bf_query *q =
-        bf_db_query(db, "SELECT words FROM run_words WHERE run = ? ORDER BY first");
+        bf_db_query(db, "SELECT words, first FROM run_words WHERE run = ? ORDER BY first");
     int rc;
 
     bf_query_int(q, 1, (int64_t)run->number);
@@ -339,17 +217,18 @@ static int read_words(struct bf_runs *r, struct bf_db *db, struct bf_run *run)
         struct bf_word w;
 
         while (bf_word_next(&b, &w))
-            add_word(r, run, &w);
+            bf_run_add_word(r, run, &w, (uint32_t)bf_query_col_int(q, 1));
     }
-    run->n_stored = run->n_series;
+    run->n_names_stored = run->names.n;
+    run->n_forms_stored = run->forms.n;
     return rc;
 }
 
 /* The steps as they were up to an event: how many series, and of each whether it has one, the step,
  * and how many events before that one its last value was. */
-static struct series read_step(struct bf_bytes *b, uint64_t seq)
+static struct bf_run_series read_step(struct bf_bytes *b, uint64_t seq)
 {
-    struct series s = {.has_step = bf_get_byte(b)};
+    struct bf_run_series s = {.has_step = bf_get_byte(b)};
     uint64_t ago;
 
     if (s.has_step)
@@ -365,12 +244,8 @@ static void read_steps(struct bf_run *run, const void *steps, size_t len, uint64
     struct bf_bytes b = bf_bytes_of(steps, len);
     uint64_t n = bf_get_number(&b);
 
-    for (uint64_t i = 0; i < n && i < run->n_series && !b.bad; i++) {
-        struct series s = read_step(&b, seq);
-
-        s.name = run->series[i].name;
-        run->series[i] = s;
-    }
+    for (uint64_t i = 0; i < n && i < run->names.n && !b.bad; i++)
+        run->series[i] = read_step(&b, seq);
 }
 
 uint64_t bf_steps_value_seq(const void *steps, size_t len, uint64_t seq, uint64_t number)
@@ -385,9 +260,9 @@ uint64_t bf_steps_value_seq(const void *steps, size_t len, uint64_t seq, uint64_
 
 static void print_steps(const struct bf_run *run, uint64_t seq, struct bf_buf *out)
 {
-    bf_put_number(out, run->n_series);
-    for (uint32_t i = 0; i < run->n_series; i++) {
-        const struct series *s = &run->series[i];
+    bf_put_number(out, run->names.n);
+    for (uint32_t i = 0; i < run->names.n; i++) {
+        const struct bf_run_series *s = &run->series[i];
 
         bf_buf_addc(out, s->has_step);
         if (s->has_step)
@@ -403,9 +278,10 @@ static int read_behind(struct bf_tx *tx, struct bf_run *run, uint64_t seq)
         tx->db, "SELECT " BF_ROW_COLUMNS " FROM journal WHERE run = ? AND seq > ?"
                 " AND type = 'run.metric' ORDER BY seq");
     struct bf_row_points points;
+    uint32_t number = BF_NO_WORD;
     int rc;
 
-    bf_row_points_init(&points);
+    bf_row_points_init(&points, tx->db);
     bf_query_int(q, 1, (int64_t)run->number);
     bf_query_int(q, 2, (int64_t)seq);
     while ((rc = bf_query_step(q)) == 1) {
@@ -415,10 +291,10 @@ static int read_behind(struct bf_tx *tx, struct bf_run *run, uint64_t seq)
             continue;           /* damaged: whoever reads the event is told */
         for (size_t i = 0; i < points.n; i++) {
             const struct bf_point *p = &points.points[i];
-            struct series *s = find_series(run, p->name, strlen(p->name), 0);
 
-            if (s && p->in_order)
-                advance(s, p, row.seq);
+            number = bf_vocabulary_find(&run->names, p->name, strlen(p->name), number + 1);
+            if (number != BF_NO_WORD && p->in_order)
+                advance(&run->series[number], p, row.seq);
         }
         run->behind++;
     }
@@ -555,30 +431,6 @@ int bf_runs_take(struct bf_tx *tx, struct bf_envelope *e, uint64_t seq, struct b
     return BF_OK;
 }
 
-static int store_words(struct bf_tx *tx, struct bf_run *run)
-{
-    struct bf_query *q;
-    struct bf_buf words;
-    uint32_t n = 0;
-    int rc;
-
-    bf_buf_init(&words, BF_RUN_METRICS_MAX * (BF_NAME_MAX + 8));
-    for (; run->n_stored < run->n_series; run->n_stored++, n++) {
-        const struct shared *name = run->series[run->n_stored].name;
-
-        bf_word_put(&words, &(struct bf_word){BF_WORD_NAME, name->text, name->len});
-    }
-    q = bf_db_query(tx->db, "INSERT INTO run_words (run, first, words) VALUES (?, ?, ?)");
-    bf_query_int(q, 1, (int64_t)run->number);
-    bf_query_int(q, 2, run->n_words);
-    bf_query_blob(q, 3, words.data, words.len);
-    rc = bf_query_run(q);
-    run->n_words += n;
-    bf_buf_fini(&words);
-    weigh(tx->bus->runs, run);
-    return rc;
-}
-
 static int store_steps(struct bf_tx *tx, struct bf_run *run, uint64_t seq)
 {
     struct bf_query *q =
@@ -606,7 +458,7 @@ static int store_state(struct bf_tx *tx, struct bf_run *run, const char *state)
     set_state(run, state);
     q = bf_db_query(tx->db, "UPDATE runs SET state = ?, watched = ? WHERE number = ?");
     bf_query_text(q, 1, state);
-    if (run->state == RUNNING)
+    if (run->state == BF_RUN_IS_RUNNING)
         bf_query_int(q, 2, tx->now_ms);
     bf_query_int(q, 3, (int64_t)run->number);
     return bf_query_run(q);
@@ -616,8 +468,10 @@ int bf_runs_note(struct bf_tx *tx, struct bf_run *run, const struct bf_envelope 
 {
     int rc = BF_OK;
 
-    if (run->n_stored < run->n_series)
-        rc = store_words(tx, run);
+    if (bf_run_has_new_words(tx->bus->runs, run)) {
+        rc = bf_run_store_words(tx, run);
+        weigh(tx->bus->runs, run);
+    }
     if (!rc && run->behind >= BF_RUN_BEHIND)
         rc = store_steps(tx, run, e->seq);
     if (!rc && e->run_state && strcmp(e->type, "run.state") == 0)

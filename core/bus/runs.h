@@ -5,9 +5,12 @@
  * newest first.  A point is in order if its step is greater than that of every earlier value of its
  * metric in its run; so all that has to be known of the past is one step for each metric of a run.
  *
+ * Events of a run are much alike, and are stored as what is their own (points.h).
+ *
  * OPERATION.  Runs that are active are in memory, up to BF_RUNS_BYTES, the rest in the tables: a row
  * of `runs` with the last steps as they were up to some event (series, series_seq), and rows of
- * `run_words` with the names of its metrics in the order in which they came up.  The steps are written
+ * `run_words` with the names of its metrics, in the order in which they came up, and with what its
+ * events have in common (words.h).  The steps are written
  * every BF_RUN_BEHIND events of a run, so an event costs no row but its own, and a run that is not in
  * memory is read with at most that many events behind what is written.
  *
@@ -34,6 +37,9 @@ int bf_runs_open(struct bf_runs *r, struct bf_db *db, struct bf_error *err);
  * and the event makes runs known, and the order of the event's points is settled.  *out is NULL for
  * an event that concerns no run, or an unknown one.  [engine] */
 int bf_runs_take(struct bf_tx *tx, struct bf_envelope *e, uint64_t seq, struct bf_run **out);
+/* The event packed (points.h); false if it is to be stored as its text. */
+bool bf_run_pack(struct bf_tx *tx, struct bf_run *run, const struct bf_envelope *e,
+                 struct bf_buf *out);
 /* Once it is journaled: what the run is known by from now on. */
 int bf_runs_note(struct bf_tx *tx, struct bf_run *run, const struct bf_envelope *e);
 /* Forget a run whose rows are gone. */

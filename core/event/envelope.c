@@ -551,9 +551,10 @@ static void keep_point(struct reading *r)
 
     if (!r->points)
         return;
-    to = &r->points[r->n_points++];
+    to = &r->points[r->n_points];
     to->point = (struct bf_point){.value = r->value, .has_step = has_step,
-                                  .step = has_step ? r->step : 0};
+                                  .step = has_step ? r->step : 0,
+                                  .place = (uint32_t)r->n_points++};
     to->point.name = chars(r, r->seen[METRIC_NAME], &to->name_len);
 }
 

@@ -28,6 +28,7 @@ struct bf_point {
     const char *name;           /* as it was sent: "loss", "system.cpu" */
     double value;               /* may be NaN or infinite: then it enters no window */
     int64_t step;
+    uint32_t place;             /* among the metrics as they came, from 0 */
     bool has_step;
     bool in_order;              /* newer than every value of this metric in this run before it; given
                                    by the engine, as `seq` is */

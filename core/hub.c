@@ -176,6 +176,14 @@ void hub_keep(struct bf_hub *hub, const char *days, const char *bytes)
     bf_keeper_keep(hub->keeper, kept_ms, max_bytes);
 }
 
+void hub_listen_for_heartbeats(struct bf_hub *hub, const char *timeout)
+{
+    int64_t ms = 0;
+
+    bf_settings_heartbeat(timeout, &ms);
+    bf_bus_heartbeats(hub->bus, ms);
+}
+
 static int open_bus(struct bf_hub *hub, struct bf_error *err)
 {
     struct bf_bus_hooks hooks = {on_enqueued, on_batch, on_health, hub};
@@ -193,6 +201,7 @@ static int open_bus(struct bf_hub *hub, struct bf_error *err)
     hub->workers = bf_workers_new(WORKERS_MAX, WORKER_QUEUE_MAX);
     hub->keeper = bf_keeper_new(hub->loop, hub->bus, hub->clock, hub->log);
     hub_keep(hub, hub->settings.retention_days, hub->settings.retention_bytes);
+    hub_listen_for_heartbeats(hub, hub->settings.heartbeat_timeout);
     return BF_OK;
 }
 

@@ -78,6 +78,7 @@ void hub_uses_free(struct bf_hub *hub);         /* once engine and loop have sto
 
 /* How long the history is kept, as two settings say that were checked. */
 void hub_keep(struct bf_hub *hub, const char *days, const char *bytes);
+void hub_listen_for_heartbeats(struct bf_hub *hub, const char *timeout);
 
 /* Tell the subscribers.  [engine] */
 void hub_notify(struct bf_hub *hub, const struct bf_execution *e);

@@ -68,6 +68,13 @@ static int apply_retention_bytes(struct bf_hub *hub, const char *value, struct b
     return BF_OK;
 }
 
+static int apply_heartbeat_timeout(struct bf_hub *hub, const char *value, struct bf_error *err)
+{
+    (void)err;
+    hub_listen_for_heartbeats(hub, value);
+    return BF_OK;
+}
+
 static const struct live {
     const char *name;
     int (*apply)(struct bf_hub *hub, const char *value, struct bf_error *err);
@@ -76,6 +83,7 @@ static const struct live {
     {"log_level", apply_log_level},
     {"retention_days", apply_retention_days},
     {"retention_bytes", apply_retention_bytes},
+    {"heartbeat_timeout", apply_heartbeat_timeout},
 };
 
 static size_t index_of(const char *name)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/base.h"
+#include "core/base/clock.h"
 #include "core/base/crypto.h"
 #include "core/script/config.h"
 
@@ -53,6 +54,8 @@ static const struct setting table[] = {
     {"retention_bytes", offsetof(struct bf_settings, retention_bytes), "0", NULL,
      "size of the database from which on the oldest are cut, like 20G; 0 means no limit",
      .live = true},
+    {"heartbeat_timeout", offsetof(struct bf_settings, heartbeat_timeout), "5m", NULL,
+     "silence after which a running run has crashed, like 90s; 0s means never", .live = true},
 };
 
 const char *bf_setting_name(size_t i) { return i < BF_COUNT(table) ? table[i].name : NULL; }
@@ -170,6 +173,12 @@ bool bf_settings_days(const char *text, int64_t *ms)
     return end != text && !*end && n >= 0 && n <= DAYS_MAX;
 }
 
+bool bf_settings_heartbeat(const char *text, int64_t *ms)
+{
+    return bf_duration_parse(text, ms) &&
+           (*ms == 0 || (*ms >= 1000 && *ms <= 30LL * 24 * 3600 * 1000));
+}
+
 bool bf_settings_bytes(const char *text, int64_t *bytes)
 {
     static const char units[] = "KMGT";
@@ -199,6 +208,10 @@ static int check_retention(struct bf_settings *s, struct bf_error *err)
         return bf_error_field(err, BF_ECONFIG, "retention_bytes",
                               "retention_bytes must be a number of bytes, or one with K, M, G or T"
                               " behind it, not \"%s\"", s->retention_bytes);
+    if (!bf_settings_heartbeat(s->heartbeat_timeout, &unused))
+        return bf_error_field(err, BF_ECONFIG, "heartbeat_timeout",
+                              "heartbeat_timeout must be a time from 1s to 30d, or 0s, not \"%s\"",
+                              s->heartbeat_timeout);
     return BF_OK;
 }
 
@@ -339,9 +352,9 @@ char *bf_help_settings(void)
 
     bf_buf_init(&b, 16384);
     for (size_t i = 0; i < BF_COUNT(table); i++) {
-        bf_buf_printf(&b, "  %-16s %s\n", table[i].name, table[i].help);
+        bf_buf_printf(&b, "  %-17s %s\n", table[i].name, table[i].help);
         if (table[i].def && *table[i].def)
-            bf_buf_printf(&b, "  %-16s default: %s\n", "", table[i].def);
+            bf_buf_printf(&b, "  %-17s default: %s\n", "", table[i].def);
     }
     return bf_buf_take(&b);
 }

@@ -26,6 +26,7 @@ struct bf_settings {
     char *threads;
     char *retention_days;
     char *retention_bytes;
+    char *heartbeat_timeout;
     enum bf_setting_from from[BF_SETTINGS_MAX]; /* of each, as bf_setting_name() counts */
 };
 
@@ -34,9 +35,10 @@ int bf_settings_init(struct bf_settings *s, const struct bf_hub_options *o, stru
 int bf_settings_check(struct bf_settings *s, const struct bf_hub_options *o, bf_problem_fn *fn,
                       void *arg);
 void bf_settings_fini(struct bf_settings *s);   /* wipes keys and tokens */
-/* The values of two of them as numbers; false if the text is none. */
+/* The values of some of them as numbers; false if the text is none. */
 bool bf_settings_days(const char *text, int64_t *ms);           /* "90" */
 bool bf_settings_bytes(const char *text, int64_t *bytes);       /* "20G": K, M, G, T of 1,024 */
+bool bf_settings_heartbeat(const char *text, int64_t *ms);      /* "5m", "0s" */
 /* The i-th value; NULL where unset. */
 const char *bf_settings_value(const struct bf_settings *s, size_t i);
 void bf_settings_swap(struct bf_settings *a, struct bf_settings *b, size_t i);

@@ -91,6 +91,10 @@ int bf_bus_start(struct bf_bus *bus, struct bf_error *err);     /* makes the eng
 void bf_bus_stop(struct bf_bus *bus);
 void bf_bus_close(struct bf_bus *bus);
 
+/* A run that says it is running, and of which nothing was heard for so long, has crashed (crash.h);
+ * 0: nothing is looked for, as it is at first.  [any] */
+void bf_bus_heartbeats(struct bf_bus *bus, int64_t timeout_ms);
+
 /* BF_OK: done will be called.  BF_EFULL, BF_ECANCELED: it will not.  [any] */
 int bf_bus_post(struct bf_bus *bus, struct bf_work *w);
 size_t bf_bus_waiting(struct bf_bus *bus);

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "core/bus/bus.h"
+#include "core/bus/crash.h"
 #include "core/bus/memory.h"
 #include "core/bus/runs.h"
 #include "core/outbox/skipped.h"
@@ -31,6 +32,7 @@ struct bf_bus {
     struct bf_rules *rules;
     struct bf_live_memory *memory;      /* of the rules */
     struct bf_runs *runs;
+    struct bf_crash crash;
     atomic_size_t n_automations;
     struct bf_arena *scratch;
     struct executions added;
@@ -62,6 +64,8 @@ int bf_bus_write_suppressed(struct bf_tx *tx);
 
 /* journal.c */
 int bf_journal_open(struct bf_bus *bus, struct bf_error *err);
+/* Whether the event is a repeat of one that has its key. */
+bool bf_journal_has_key(struct bf_tx *tx, const struct bf_envelope *e);
 int bf_journal_append(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt *out);
 
 /* advance.c: what waits on the clock */

@@ -157,6 +157,9 @@ int bf_bus_emit(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt *out,
     if (tx->bus->retry_mono_ms && !tx->advances)
         return bf_error_set(err, BF_EIO, "schedules and absences that are over cannot be stored,"
                                          " and come first");
+    rc = bf_crash_resume(tx, e, err);
+    if (rc)
+        return rc;
     rc = bf_journal_append(tx, e, out);
     if (!rc)
         bf_bus_tally(tx, out->duplicate);

@@ -42,6 +42,7 @@ static void back_to(struct bf_bus *bus, struct mark m)
     bus->last_number = m.number;
     bf_runs_undo(bus->runs, m.run);
     bf_live_memory_undo(bus->memory);
+    bf_crash_undo(bus);
     forget_added(bus, m.n_added);
     bf_suppressions_drop(bus->suppressed);
 }
@@ -375,10 +376,25 @@ static int64_t catch_up(struct bf_bus *bus, bool works_wait)
     return now_ms;
 }
 
+/* What is due of runs stands before what was posted. */
+static struct bf_link *with_crashes(struct bf_bus *bus, struct bf_link *posted, int64_t now_ms)
+{
+    struct bf_work *w = bf_crash_work(bus, now_ms);
+
+    if (!w)
+        return posted;
+    w->link.next = posted;
+    return &w->link;
+}
+
 static int64_t sleep_ms(struct bf_bus *bus)
 {
-    int64_t ms = bf_bus_sleep_ms(bus);
+    int64_t ms = bf_bus_sleep_ms(bus), next = bf_crash_next(bus), wait_ms;
 
+    if (next) {
+        wait_ms = bf_max64(next - bf_bus_now(bus), 0);
+        ms = ms < 0 ? wait_ms : bf_min64(ms, wait_ms);
+    }
     if (bus->retry_mono_ms)
         ms = bf_max64(ms, bus->retry_mono_ms - bf_mono_ms(bus->clock));
     return ms;
@@ -393,9 +409,12 @@ static void *engine_main(void *arg)
            !bf_queue_is_closed(bus->queue)) {
         int64_t now_ms = catch_up(bus, rest != NULL);
 
+        rest = with_crashes(bus, rest, now_ms);
         while (rest) {
             run_batch(bus, &rest, now_ms);
             now_ms = catch_up(bus, rest != NULL);
+            if (rest)
+                rest = with_crashes(bus, rest, now_ms);
         }
     }
     return NULL;
@@ -435,6 +454,8 @@ int bf_bus_open(struct bf_db *db, const struct bf_clock *clock, struct bf_log *l
         rc = bf_runs_open(bus->runs, db, err);
     if (!rc && (rc = bf_remembered_open(db, bus->last_seq)))
         bf_error_set(err, rc, "cannot write what is remembered: %s", bf_db_words(db));
+    if (!rc)
+        rc = bf_crash_open(bus, err);
     if (!rc)
         rc = bf_outbox_recover(db, bf_bus_now(bus), err);
     if (!rc)
@@ -501,6 +522,32 @@ int bf_bus_post(struct bf_bus *bus, struct bf_work *w)
     if (rc == BF_EFULL)
         bf_count(&bus->stats.refused_works, 1);
     return rc;
+}
+
+/* So that the engine counts anew for how long it may rest. */
+static int on_nudge(struct bf_work *w, struct bf_tx *tx, struct bf_error *err)
+{
+    int rc = bf_crash_listen(tx);
+
+    (void)w;
+    return rc ? bf_error_set(err, rc, "cannot look at runs: %s", bf_db_words(tx->db)) : BF_OK;
+}
+
+static void nudged(struct bf_work *w, int rc, const struct bf_error *err)
+{
+    (void)rc;
+    (void)err;
+    free(w);
+}
+
+void bf_bus_heartbeats(struct bf_bus *bus, int64_t timeout_ms)
+{
+    struct bf_work *w = bf_new(struct bf_work);
+
+    atomic_store(&bus->crash.timeout_ms, timeout_ms);
+    *w = (struct bf_work){.always = true, .apply = on_nudge, .done = nudged};
+    if (bf_bus_post(bus, w))
+        free(w);
 }
 
 int64_t bf_bus_now(struct bf_bus *bus)

@@ -162,18 +162,28 @@ int bf_journal_open(struct bf_bus *bus, struct bf_error *err)
     return BF_OK;
 }
 
-static void find_first(struct bf_tx *tx, const struct bf_envelope *e, struct bf_receipt *out)
+static bool find_first(struct bf_tx *tx, const struct bf_envelope *e, struct bf_receipt *out)
 {
     struct bf_query *q = bf_db_query(tx->db, "SELECT seq, received FROM event_keys WHERE"
                                              " entity = ? AND source = ? AND event_key = ?");
+    bool found;
 
     bf_query_text(q, 1, e->entity);
     bf_query_text(q, 2, e->source ? e->source : "");
     bf_query_text(q, 3, e->key);
-    if (bf_query_step(q) == 1)
+    found = bf_query_step(q) == 1;
+    if (found)
         bf_id_number(out->id, bf_query_col_int(q, 1), tx->bus->hub,
                      (uint64_t)bf_query_col_int(q, 0));
     bf_query_end(q);
+    return found;
+}
+
+bool bf_journal_has_key(struct bf_tx *tx, const struct bf_envelope *e)
+{
+    struct bf_receipt first;
+
+    return e->key && find_first(tx, e, &first);
 }
 
 /* Take the event's key.  1: it is new; 0: *out names the event that had it first. */

@@ -247,41 +247,51 @@ int bf_run_earlier(struct bf_db *db, uint64_t run, const char *metric, uint64_t 
     return rc < 0 ? rc : BF_OK;
 }
 
-static int find_context(const struct bf_row *row, struct bf_word_list *words, struct bf_buf *out)
+/* The run in a row, into `out` in place of what is there; *rich if it tells more than who it is and how
+ * it stands. */
+static int read_context(const struct bf_row *row, struct bf_word_list *words, struct bf_buf *out,
+                        bool *rich)
 {
     struct bf_arena *scratch = bf_arena_new(BF_ROW_SCRATCH);
+    const struct bf_json *run;
     struct bf_envelope *e;
     const char *text;
-    size_t len = 0;
+    size_t len;
     int rc = bf_row_read(row, 0, words, scratch, &e, NULL);
 
     if (!rc) {
-        text = bf_json_raw(bf_json_get(bf_json_parse(scratch, e->text, e->text_len, NULL), "run"),
-                           &len);
-        bf_buf_add(out, text, len);
+        run = bf_json_get(bf_json_parse(scratch, e->text, e->text_len, NULL), "run");
+        text = bf_json_raw(run, &len);
+        *rich = bf_json_count(run) > 1 + (bf_json_get(run, "state") != NULL);
+        if (*rich || !out->len) {
+            bf_buf_clear(out);
+            bf_buf_add(out, text, len);
+        }
         bf_envelope_unref(e);
     }
     bf_arena_free(scratch);
-    return rc ? rc : len ? BF_OK : BF_ENOENT;
+    return rc;
 }
 
 int bf_run_context(struct bf_db *db, uint64_t run, uint64_t before, struct bf_buf *out)
 {
     struct bf_query *q = bf_db_query(db, "SELECT " BF_ROW_COLUMNS " FROM journal WHERE run = ?"
-                                         " AND seq < ? ORDER BY seq DESC");
+                                         " AND seq < ? ORDER BY seq DESC LIMIT ?");
     struct bf_word_list *words = bf_word_list_new(db);
-    int rc, found = BF_ENOENT;
+    bool rich = false;
+    int rc = BF_OK;
 
     bf_query_int(q, 1, (int64_t)run);
     bf_query_int(q, 2, before > INT64_MAX ? INT64_MAX : (int64_t)before);
-    while (found && (rc = bf_query_step(q)) == 1) {
+    bf_query_int(q, 3, BF_CONTEXT_EVENTS);
+    while (!rich && (rc = bf_query_step(q)) == 1) {
         struct bf_row row = bf_row_of(q);
 
-        found = find_context(&row, words, out);
+        read_context(&row, words, out, &rich);  /* one that is damaged has none */
     }
     bf_query_end(q);
     bf_word_list_free(words);
-    return found && rc < 0 ? rc : found;
+    return rc < 0 ? rc : out->len ? BF_OK : BF_ENOENT;
 }
 
 

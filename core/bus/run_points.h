@@ -13,6 +13,7 @@
 
 #define BF_NOW              UINT64_MAX
 #define BF_ORDER_MAX        10000       /* events that bf_run_order() looks at */
+#define BF_CONTEXT_EVENTS   64
 #define BF_EARLIER_RUNS_MAX 1000        /* that bf_run_earlier() looks at */
 
 /* The newest finite values in order of a metric in a run, newest first; *n of them, fewer than `max`
@@ -32,8 +33,9 @@ int bf_run_find(struct bf_db *db, const char *entity, const char *project, const
  * of the run are looked at back to the last that has a step of each metric, BF_ORDER_MAX of them at
  * most. */
 int bf_run_order(struct bf_db *db, struct bf_envelope *e);
-/* The `run` object of the newest event of a run, as its sender wrote it.  BF_ENOENT if there is
- * none (any more). */
+/* What a run was last known as: the `run` object of its newest event, as its sender wrote it, or
+ * rather of the newest of its last BF_CONTEXT_EVENTS that tells more than its id and state, for
+ * heartbeats may not.  BF_ENOENT if there is none (any more).  `out` is empty. */
 int bf_run_context(struct bf_db *db, uint64_t run, uint64_t before, struct bf_buf *out);
 
 /* The text of the record of a wait that is over; its run is as it was before an event.  BF_ENOENT: there

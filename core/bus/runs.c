@@ -431,6 +431,20 @@ int bf_runs_take(struct bf_tx *tx, struct bf_envelope *e, uint64_t seq, struct b
     return BF_OK;
 }
 
+int bf_runs_crashed(struct bf_tx *tx, const struct bf_envelope *e, uint64_t *number)
+{
+    struct bf_run *run;
+    int rc = find_or_make(tx, e, &run);
+
+    *number = 0;
+    if (rc)
+        return rc;
+    touch(tx->bus->runs, run);
+    if (run->state == BF_RUN_IS_CRASHED)
+        *number = run->number;
+    return BF_OK;
+}
+
 static int store_steps(struct bf_tx *tx, struct bf_run *run, uint64_t seq)
 {
     struct bf_query *q =
@@ -458,8 +472,10 @@ static int store_state(struct bf_tx *tx, struct bf_run *run, const char *state)
     set_state(run, state);
     q = bf_db_query(tx->db, "UPDATE runs SET state = ?, watched = ? WHERE number = ?");
     bf_query_text(q, 1, state);
-    if (run->state == BF_RUN_IS_RUNNING)
+    if (run->state == BF_RUN_IS_RUNNING) {
         bf_query_int(q, 2, tx->now_ms);
+        bf_crash_watch(tx->bus, tx->now_ms);
+    }
     bf_query_int(q, 3, (int64_t)run->number);
     return bf_query_run(q);
 }

@@ -37,6 +37,8 @@ int bf_runs_open(struct bf_runs *r, struct bf_db *db, struct bf_error *err);
  * and the event makes runs known, and the order of the event's points is settled.  *out is NULL for
  * an event that concerns no run, or an unknown one.  [engine] */
 int bf_runs_take(struct bf_tx *tx, struct bf_envelope *e, uint64_t seq, struct bf_run **out);
+/* The number of the run that a `run.*` event is of, if it has crashed; else 0.  [engine] */
+int bf_runs_crashed(struct bf_tx *tx, const struct bf_envelope *e, uint64_t *run);
 /* The event packed (points.h); false if it is to be stored as its text. */
 bool bf_run_pack(struct bf_tx *tx, struct bf_run *run, const struct bf_envelope *e,
                  struct bf_buf *out);

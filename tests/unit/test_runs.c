@@ -364,7 +364,7 @@ TEST(records_come_in_a_row)
     fixture_close(&f);
 }
 
-TEST(a_runs_context_is_that_of_its_newest_event)
+TEST(a_runs_context_is_that_of_its_newest_event_that_tells_more_than_its_id)
 {
     struct bf_buf context;
     struct bf_db *db;
@@ -376,11 +376,13 @@ TEST(a_runs_context_is_that_of_its_newest_event)
     db = reader();
     bf_buf_init(&context, BF_EVENT_MAX);
     CHECK_INT(bf_run_context(db, 1, BF_NOW, &context), 0);
-    CHECK_STR(context.data, "{\"id\":\"a\"}");
-    bf_buf_clear(&context);
-    CHECK_INT(bf_run_context(db, 1, 2, &context), 0);
     CHECK_STR(context.data, "{\"id\":\"a\", \"state\":\"RUNNING\",\"config\":{\"lr\":0.10}}");
+    bf_buf_clear(&context);
+    CHECK_INT(bf_run_context(db, 1, 1, &context), BF_ENOENT);
     CHECK_INT(bf_run_context(db, 2, BF_NOW, &context), BF_ENOENT);
+    CHECK_INT(emit(&f, event("run.heartbeat", "b", ""), NULL), 0);
+    CHECK_INT(bf_run_context(db, 2, BF_NOW, &context), 0);
+    CHECK_STR(context.data, "{\"id\":\"b\"}");
     bf_buf_fini(&context);
     bf_db_close(db);
     fixture_close(&f);

@@ -16,6 +16,7 @@ struct chosen {
     uint64_t seqs[AT_ONCE];
     bool is_record[AT_ONCE];    /* of a change to an automation */
     bool is_needed[AT_ONCE];
+    uint64_t runs[AT_ONCE];     /* whose points it brought; 0: none */
     unsigned n;
     int64_t from_ms, to_ms;
 };
@@ -37,6 +38,8 @@ static void choose_row(struct chosen *c, struct bf_query *q)
         c->from_ms = c->to_ms;
     c->is_record[c->n] = strncmp(bf_query_col_text(q, 2), "belfry.automation.", 18) == 0;
     c->is_needed[c->n] = false;
+    c->runs[c->n] = strcmp(bf_query_col_text(q, 2), "run.metric") == 0
+                        ? (uint64_t)bf_query_col_int(q, 3) : 0;
     c->seqs[c->n++] = (uint64_t)bf_query_col_int(q, 0);
 }
 
@@ -51,8 +54,8 @@ static int choose(struct bf_db *db, int64_t before_ms, unsigned max, uint64_t *f
     c->n = 0;
     if (rc)
         return rc;
-    q = bf_db_query(db, "SELECT seq, received, type FROM journal WHERE seq >= ? ORDER BY seq"
-                        " LIMIT ?");
+    q = bf_db_query(db, "SELECT seq, received, type, run FROM journal WHERE seq >= ?"
+                        " ORDER BY seq LIMIT ?");
     bf_query_int(q, 1, (int64_t)*from);
     bf_query_int(q, 2, max);
     while (old && (rc = bf_query_step(q)) == 1) {
@@ -111,6 +114,45 @@ static int note_run(struct bf_db *db, uint64_t seq)
     return bf_query_run(q);
 }
 
+/* A run is live until it has ended, or has been silent for as long as anything is kept. */
+static int is_live(struct bf_db *db, uint64_t run, int64_t before_ms, bool *live)
+{
+    struct bf_query *q = bf_db_query(
+        db, "SELECT 1 FROM runs WHERE number = ?1"
+            " AND (state IS NULL OR state NOT IN ('FINISHED', 'FAILED', 'KILLED'))"
+            " AND (SELECT received FROM journal WHERE run = ?1 ORDER BY seq DESC LIMIT 1) >= ?2");
+    int rc;
+
+    bf_query_int(q, 1, (int64_t)run);
+    bf_query_int(q, 2, before_ms);
+    rc = bf_query_step(q);
+    *live = rc == 1;
+    bf_query_end(q);
+    return rc < 0 ? rc : BF_OK;
+}
+
+/* Points of live runs are needed to fill windows with.  Each run is asked about once. */
+static int need_points(struct bf_db *db, int64_t before_ms, struct chosen *c)
+{
+    int rc = BF_OK;
+
+    for (unsigned i = 0; !rc && i < c->n; i++) {
+        uint64_t run = c->runs[i];
+        bool live;
+
+        if (run == 0)
+            continue;
+        rc = is_live(db, run, before_ms, &live);
+        for (unsigned j = i; j < c->n; j++) {
+            if (c->runs[j] != run)
+                continue;
+            c->is_needed[j] = c->is_needed[j] || live;
+            c->runs[j] = 0;
+        }
+    }
+    return rc;
+}
+
 static int cut(struct bf_db *db, uint64_t seq)
 {
     int rc = note_run(db, seq);
@@ -134,6 +176,8 @@ int bf_journal_cut(struct bf_db *db, int64_t before_ms, unsigned max, uint64_t *
     if (!rc && c.n)
         rc = bf_outbox_needed(db, &(struct bf_events_span){c.seqs[0], c.seqs[c.n - 1], c.from_ms,
                                                            c.to_ms}, on_needed, &c);
+    if (!rc)
+        rc = need_points(db, before_ms, &c);
     for (unsigned i = 0; !rc && i < c.n; i++) {
         if (c.is_record[i])
             rc = is_in_force(db, c.seqs[i], &c.is_record[i]);

@@ -385,7 +385,7 @@ static struct key key_of(const char *entity, const char *project, const char *id
     return key;
 }
 
-static int find_or_make(struct bf_tx *tx, const struct bf_envelope *e, struct bf_run **out)
+static int find(struct bf_tx *tx, const struct bf_envelope *e, bool make, struct bf_run **out)
 {
     struct key key = key_of(e->entity, e->project, e->run_id);
     struct bf_runs *r = tx->bus->runs;
@@ -398,7 +398,7 @@ static int find_or_make(struct bf_tx *tx, const struct bf_envelope *e, struct bf
     run = bf_new(struct bf_run);
     run->key = bf_strdup(key.text);
     rc = load(tx, e, run);
-    if (rc == 0 && is_of_run(e)) {
+    if (rc == 0 && make) {
         rc = insert(tx, e, run);
         rc = rc ? rc : 1;
     }
@@ -421,7 +421,7 @@ int bf_runs_take(struct bf_tx *tx, struct bf_envelope *e, uint64_t seq, struct b
     *out = NULL;
     if (!e->run_id || !e->project)
         return BF_OK;
-    rc = find_or_make(tx, e, out);
+    rc = find(tx, e, is_of_run(e), out);
     if (rc || !*out)
         return rc;
     touch(r, *out);
@@ -434,10 +434,10 @@ int bf_runs_take(struct bf_tx *tx, struct bf_envelope *e, uint64_t seq, struct b
 int bf_runs_crashed(struct bf_tx *tx, const struct bf_envelope *e, uint64_t *number)
 {
     struct bf_run *run;
-    int rc = find_or_make(tx, e, &run);
+    int rc = find(tx, e, false, &run);
 
     *number = 0;
-    if (rc)
+    if (rc || !run)
         return rc;
     touch(tx->bus->runs, run);
     if (run->state == BF_RUN_IS_CRASHED)
@@ -495,12 +495,63 @@ int bf_runs_note(struct bf_tx *tx, struct bf_run *run, const struct bf_envelope 
     return rc;
 }
 
-void bf_runs_forget(struct bf_runs *r, const char *entity, const char *project, const char *id)
-{
-    struct key key = key_of(entity, project, id);
-    struct bf_run *run = bf_map_get(r->by_key, key.text);
 
-    bf_assert(!run || run->batch != r->batch);
-    if (run)
-        drop(r, run);
+
+/* --- retention --------------------------------------------------------------------------- */
+
+static void forget(struct bf_runs *r, const char *key)
+{
+    struct bf_run *run = bf_map_get(r->by_key, key);
+    size_t i = 0;
+
+    if (!run)
+        return;
+    while (i < r->n_touched && r->touched[i] != run)
+        i++;
+    if (i < r->n_touched)
+        r->touched[i] = r->touched[--r->n_touched];
+    drop(r, run);
+}
+
+static int cut_rows(struct bf_db *db, uint64_t run)
+{
+    struct bf_query *q = bf_db_query(db, "DELETE FROM run_words WHERE run = ?");
+    int rc;
+
+    bf_query_int(q, 1, (int64_t)run);
+    rc = bf_query_run(q);
+    if (rc)
+        return rc;
+    q = bf_db_query(db, "DELETE FROM runs WHERE number = ?");
+    bf_query_int(q, 1, (int64_t)run);
+    return bf_query_run(q);
+}
+
+int bf_runs_cut(struct bf_tx *tx, unsigned max, uint64_t *from, bool *more)
+{
+    struct bf_runs *r = tx->bus->runs;
+    struct bf_query *q = bf_db_query(
+        tx->db, "SELECT number, entity, project, run,"
+                " EXISTS (SELECT 1 FROM journal WHERE run = number) FROM runs"
+                " WHERE number >= ? AND number < ? ORDER BY number LIMIT ?");
+    unsigned n = 0;
+    int rc, failed = BF_OK;
+
+    bf_query_int(q, 1, (int64_t)*from);
+    bf_query_int(q, 2, (int64_t)r->last);
+    bf_query_int(q, 3, max);
+    while (!failed && (rc = bf_query_step(q)) == 1) {
+        uint64_t run = (uint64_t)bf_query_col_int(q, 0);
+
+        n++;
+        *from = run + 1;
+        if (bf_query_col_int(q, 4))
+            continue;
+        forget(r, key_of(bf_query_col_text(q, 1), bf_query_col_text(q, 2),
+                         bf_query_col_text(q, 3)).text);
+        failed = cut_rows(tx->db, run);
+    }
+    bf_query_end(q);
+    *more = n == max;
+    return failed ? failed : rc < 0 ? rc : BF_OK;
 }

@@ -44,8 +44,9 @@ bool bf_run_pack(struct bf_tx *tx, struct bf_run *run, const struct bf_envelope 
                  struct bf_buf *out);
 /* Once it is journaled: what the run is known by from now on. */
 int bf_runs_note(struct bf_tx *tx, struct bf_run *run, const struct bf_envelope *e);
-/* Forget a run whose rows are gone. */
-void bf_runs_forget(struct bf_runs *r, const char *entity, const char *project, const char *id);
+/* Look at up to `max` runs from number *from on, and cut those of which the journal holds no event any
+ * more, with their words, but never the newest.  As bf_journal_cut().  [engine] */
+int bf_runs_cut(struct bf_tx *tx, unsigned max, uint64_t *from, bool *more);
 
 /* Of the steps that are written up to event `seq`: which event brought the last finite value in order
  * of the metric with this number among the run's; 0: none did.  [any] */

@@ -1,8 +1,9 @@
-/* retention.c - one pass: executions, then events, then keys, then what told of them. */
+/* retention.c - one pass: executions, then events, runs and keys, then what told of them. */
 #include "core/keeper/retention.h"
 
 #include "core/base/base.h"
 #include "core/bus/journal_list.h"
+#include "core/bus/runs.h"
 #include "core/outbox/cut.h"
 #include "core/outbox/history.h"
 
@@ -11,7 +12,7 @@
 #define KEYS       512
 #define PART       64           /* of what there is, cut at once when the database is too large */
 
-enum { BETWEEN, EXECUTIONS, EVENTS, FORGET_KEYS, FORGET_STATES, END };
+enum { BETWEEN, EXECUTIONS, EVENTS, RUNS, FORGET_KEYS, FORGET_STATES, END };
 
 void bf_retention_init(struct bf_retention *r, const struct bf_clock *clock, struct bf_log *log)
 {
@@ -111,7 +112,7 @@ static int begin(struct bf_retention *r, struct bf_tx *tx)
     rc = mind_size(r, tx->db);
     if (rc || r->before_ms <= 0)
         return rc;
-    r->number = r->seq = 0;
+    r->number = r->seq = r->run = 0;
     bf_buf_clear(&r->key.entity);
     bf_buf_clear(&r->key.source);
     bf_buf_clear(&r->key.key);
@@ -140,6 +141,8 @@ static int step(struct bf_retention *r, struct bf_tx *tx, bool *more)
         rc = bf_journal_cut(tx->db, r->before_ms, ROWS, &r->seq, &n, more);
         r->cut.events += n;
         return rc;
+    case RUNS:
+        return bf_runs_cut(tx, ROWS, &r->run, more);
     case FORGET_KEYS:
         rc = bf_keys_cut(tx->db, keys_before_ms, KEYS, &r->key, &n, more);
         r->cut.keys += n;
@@ -216,6 +219,6 @@ int bf_retention_slice(struct bf_retention *r, struct bf_tx *tx, bool *more, str
 void bf_retention_failed(struct bf_retention *r, struct bf_retention_counts cut)
 {
     r->cut = cut;
-    r->number = r->seq = 0;
+    r->number = r->seq = r->run = 0;
     r->stage = BETWEEN;
 }

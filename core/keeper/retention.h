@@ -1,13 +1,13 @@
 /* retention.h - how long the history is kept: by age, and by the size of the database.
  *
- * A pass goes through executions, events, keys, and what the rules remember of events that are gone,
- * and cuts what is too old.  If the
+ * A pass goes through executions, events, runs, keys, and what the rules remember of events that are
+ * gone, and cuts what is too old.  If the
  * database has a limit and is larger, the pass is repeated with a time that moves on by a part of
  * what there is, until it is not.  Each slice is done within one transaction of the engine; a pass
  * that is broken off is simply begun again.
  *
- * Never cut: what is pending or running and its events; the newest of each; the record of the
- * revision an automation has; any revision, as older executions name them.  Keys of events are
+ * Never cut: what is pending or running and its events; points of live runs; the newest of each; the
+ * record of the revision an automation has; any revision, as older executions name them.  Keys of events are
  * remembered for BF_KEYS_KEPT_MS at least. */
 #ifndef BF_RETENTION_H
 #define BF_RETENTION_H
@@ -36,6 +36,7 @@ struct bf_retention {
     int64_t before_ms;          /* of this pass */
     uint64_t number;            /* looked at up to here; between two passes, by the last one */
     uint64_t seq;
+    uint64_t run;
     struct bf_key_place key;
     struct bf_memory_place state;
     struct bf_retention_counts cut;     /* in all passes */

@@ -566,3 +566,81 @@ TEST(a_pass_by_size_begins_without_looking_at_every_row)
     CHECK(k.slice_ms < all / 2 + 15);   /* it does 10 ms of work then */
     close_all(&k);
 }
+
+/* --- runs ------------------------------------------------------------------------------- */
+
+static void say(struct keeping *k, const char *run, const char *state, double loss)
+{
+    char text[512];
+
+    if (state)
+        snprintf(text, sizeof(text), "{\"type\":\"run.state\",\"entity\":\"acme\",\"project\":\"vision\","
+                 "\"run\":{\"id\":\"%s\",\"state\":\"%s\"}}", run, state);
+    else
+        snprintf(text, sizeof(text), "{\"type\":\"run.metric\",\"entity\":\"acme\",\"project\":\"vision\","
+                 "\"run\":{\"id\":\"%s\"},\"metrics\":[{\"name\":\"loss\",\"value\":%g}]}", run, loss);
+    CHECK_INT(emit(&k->f, text, NULL), 0);
+}
+
+static int64_t events_of(struct keeping *k, int run)
+{
+    char text[100];
+
+    snprintf(text, sizeof(text), "SELECT count(*) FROM journal WHERE run = %d", run);
+    return ask(k, text);
+}
+
+TEST(points_of_live_runs_stay_and_those_of_others_go)
+{
+    struct keeping k;
+
+    open_all(&k);
+    k.r.kept_ms = 90 * DAY;
+    for (int i = 0; i < 100; i++) {
+        say(&k, "live", NULL, i);
+        say(&k, "finished", NULL, i);
+        say(&k, "silent", NULL, i);
+        say(&k, "crashed", NULL, i);
+    }
+    say(&k, "finished", "FINISHED", 0);
+    say(&k, "silent", "RUNNING", 0);
+    say(&k, "live", "RUNNING", 0);
+    say(&k, "crashed", "CRASHED", 0);
+    k.f.wall_ms += 60 * DAY;
+    say(&k, "live", NULL, 100);
+    say(&k, "crashed", NULL, 100);
+    say(&k, "finished", "FINISHED", 0);
+    k.f.wall_ms += 60 * DAY;
+    pass(&k);
+    CHECK_INT(events_of(&k, 1), 101);
+    CHECK_INT(events_of(&k, 2), 1);
+    CHECK_INT(events_of(&k, 3), 0);
+    CHECK_INT(events_of(&k, 4), 102);           /* it came back, which was told as well */
+    CHECK_INT(ask(&k, "SELECT count(*) FROM runs"), 3);
+    CHECK_INT(ask(&k, "SELECT count(*) FROM run_words WHERE run = 3"), 0);
+    CHECK(ask(&k, "SELECT count(*) FROM run_words WHERE run = 1") > 0);
+    close_all(&k);
+}
+
+/* What was kept of a run in memory goes as well. */
+TEST(a_run_that_was_cut_and_comes_back_is_another)
+{
+    struct keeping k;
+
+    open_all(&k);
+    k.r.kept_ms = 90 * DAY;
+    for (int i = 0; i < 3; i++) {
+        say(&k, "a", NULL, i);
+        say(&k, "b", NULL, i);
+    }
+    k.f.wall_ms += 100 * DAY;
+    events(&k, 1);
+    pass(&k);
+    CHECK_INT(ask(&k, "SELECT count(*) FROM runs"), 1);         /* the newest one's number */
+    for (int i = 0; i < 3; i++)
+        say(&k, "a", NULL, i);
+    CHECK_INT(events_of(&k, 1), 0);
+    CHECK_INT(events_of(&k, 3), 3);
+    CHECK_INT(ask(&k, "SELECT length(body) FROM journal ORDER BY seq DESC LIMIT 1"), 0);
+    close_all(&k);
+}

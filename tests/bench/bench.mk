@@ -3,6 +3,9 @@
 $(B)/tests/bench/bare: $(B)/tests/bench/bare.o $(B)/tests/tools/tool.o
 	$(Q)$(LINK) $^ -lmicrohttpd -lcurl -lsqlite3 -o $@
 
+$(B)/tests/bench/points: $(B)/tests/bench/points.o $(B)/tests/tools/tool.o
+	$(Q)$(LINK) $^ -lsqlite3 -o $@
+
 $(B)/tests/bench/rows: $(B)/tests/bench/rows.o $(B)/tests/tools/tool.o
 	$(Q)$(LINK) $^ -lsqlite3 -o $@
 
@@ -10,7 +13,7 @@ $(B)/tests/bench/windows: $(B)/tests/bench/windows.o $(B)/tests/tools/tool.o $(B
 	$(Q)$(LINK) $^ $(LIBS) -o $@
 
 # PARTS="a c" runs only these.
-bench: all $(TOOL_PROGRAMS) $(B)/tests/bench/bare $(B)/tests/bench/rows \
+bench: all $(TOOL_PROGRAMS) $(B)/tests/bench/bare $(B)/tests/bench/rows $(B)/tests/bench/points \
        $(B)/tests/bench/windows
 	$(Q)BUILD=$(B) tests/bench/bench.sh $(PARTS)
 

@@ -11,6 +11,9 @@
 #   h  intake of 1,000 lines a POST  hub / raw SQLite, the same rows   >= 0.40
 #   i  windows of 1,000 values over a metric that 100 automations watch   plain recomputation / kept
 #      one for all >= 10, one each >= 4 (deviations 1.5); 100,000 runs with one of 10  <= 50 MB
+#   j  points of runs, that nobody watches   a plain event's rate, and its CPU against theirs   <= 1.5
+#      events of 1 and 10 points on disk / a row for each   <= 1.0, 0.3; per second   >= 0.1, 0.5
+#   k  ready with 100,000 runs and 1,000,000 events   <= 1 s
 #   l  durable intake while two backtests run      with them / without   >= 0.90
 #
 # Both sides of a comparison run in turns, on the same machine at the same time, and the ratio is
@@ -29,6 +32,7 @@ ROUNDS=${BENCH_ROUNDS:-5}
 SECONDS_EACH=${BENCH_SECONDS:-3}
 HUB=$BUILD/belfry LOAD=$BUILD/tests/tools/load RECEIVE=$BUILD/tests/tools/receive
 BARE=$BUILD/tests/bench/bare ROWS=$BUILD/tests/bench/rows SQL=$BUILD/tests/tools/sql
+POINTS=$BUILD/tests/bench/points
 WINDOWS=$BUILD/tests/bench/windows
 KEY=bf-0123456789abcdefghijklmnopqrstuvwxyzABCD
 WORK=$(mktemp -d "${BENCH_DIR:-$BUILD}/bench.XXXXXX") || exit 2
@@ -740,19 +744,169 @@ part_l()
     stop "$hub_pid"
 }
 
+# --- j: points of runs ---------------------------------------------------------------------------
+
+# An event with one point that nobody watches, and one of a type of somebody's own that is as long.
+j_point='{"type":"run.metric","entity":"acme","project":"vision","run":{"id":"frog-7","name":"sunny-frog-7","user":"ana"},"metrics":[{"name":"loss","step":%T%,"value":0.8234000205993652}]}'
+j_plain='{"type":"train.step","entity":"acme","project":"vision","author":"ana","data":{"run":"sunny-frog-7","what":"is as long as the other one","name":"loss","step":%T%,"value":0.8234000205993652}}'
+
+j_one() { measured "$hub_pid" send "$hub_url/api/v1/events" --connections 64 \
+              --seconds "$SECONDS_EACH" --body-file "$WORK/$1"
+          keep "j_$1" "$per_second"; keep "j_cpu_$1" "$cpu_us"; }
+j_plains() { j_one plain; plain_rate=$per_second plain_cpu=$cpu_us; }
+j_points() { j_one point; point_rate=$per_second point_cpu=$cpu_us; }
+j_round() { ratio j "$plain_rate" "$point_rate"; ratio j_cpu "$point_cpu" "$plain_cpu"; }
+
+# j_values POINTS: 40 requests of 1,000 events with so many points each, of ten runs, as a framework
+# prints them; and the same points as lines.
+j_values()
+{
+    rm -f "$WORK"/points.*
+    awk -v n="$1" -v dir="$WORK" 'BEGIN {
+        srand(7)
+        for (file = 0; file < 40; file++) {
+            for (i = 0; i < 1000; i++) {
+                step = file * 100 + int(i / 10)
+                run = "frog-" i % 10
+                text = ""
+                for (m = 0; m < n; m++) {
+                    value = sprintf(m % 3 == 0 ? "%.4f" : m % 3 == 1 ? "%.16f" : "%.6fe-05", rand())
+                    text = text (m ? "," : "") "{\"name\":\"train/metric_" m "\",\"step\":" step \
+                        ",\"value\":" value "}"
+                    print run, "train/metric_" m, step, value > (dir "/points.lines")
+                }
+                print "{\"type\":\"run.metric\",\"entity\":\"acme\",\"project\":\"vision\",\"run\":{" \
+                    "\"id\":\"" run "\",\"name\":\"sunny-" run "\",\"config\":{\"lr\":0.001,\"batch\":" \
+                    "64,\"model\":\"resnet50\"}},\"metrics\":[" text "]}" > (dir "/points." file)
+            }
+        }
+    }'
+    points=$((40000 * $1))
+}
+
+size_of() { wc -c <"$1"; }
+
+j_disk()                # POINTS, to an event
+{
+    j_values "$1"
+    start_hub disk "$WORK/j-$1"
+    api "$disk_url" PUT /teams/acme '{}' >"$WORK/answer"
+    stop "$disk_pid"
+    before=$(size_of "$WORK/j-$1/belfry.db")
+    start_hub disk "$WORK/j-$1"
+    begun=$(date +%s%N)
+    for file in $(seq 0 39); do
+        curl -sS -f -H "Authorization: Bearer $KEY" --data-binary "@$WORK/points.$file" \
+            -o "$WORK/answer" "$disk_url/api/v1/events" || die "points were refused"
+    done
+    spent=$(($(date +%s%N) - begun))
+    stop "$disk_pid"
+    bytes=$(calc "($(size_of "$WORK/j-$1/belfry.db") - $before) / $points")
+    "$POINTS" "$WORK/plain-$1.db" "$WORK/points.lines" >"$WORK/points.out" || die "no points"
+    plain=$(calc "$(size_of "$WORK/plain-$1.db") / $points")
+    target "j. bytes on disk, $1 points to an event: events / rows" "$(calc "$bytes / $plain")" \
+        '<=' "$2"
+    target "j. points/s, $1 points to an event: hub / rows alone" \
+        "$(calc "$points * 1e9 / $spent / $(field per_second "$WORK/points.out")")" '>=' "$3"
+    keep "j_bytes_$1" "$bytes"
+    figure "j. a point and its event, of $1, on disk" "j_bytes_$1" bytes
+    keep "j_plain_$1" "$plain"
+    figure "j. a row and its index" "j_plain_$1" bytes
+    keep "j_rate_$1" "$(calc "$points * 1e9 / $spent")"
+    figure "j. hub, 1,000 events of $1 a POST" "j_rate_$1" points/s
+    keep "j_rows_$1" "$(field per_second "$WORK/points.out")"
+    figure "j. rows alone, 1,024 a commit" "j_rows_$1" points/s
+}
+
+part_j()
+{
+    echo "$j_point" >"$WORK/point"
+    echo "$j_plain" >"$WORK/plain"
+    start_hub hub "$WORK/j"
+    api "$hub_url" PUT /teams/acme '{}' >"$WORK/answer"
+    in_turns j_plains j_points j_round
+    target "j. a plain event's rate / a point's that nobody watches" "$(median j)" '<=' 1.5
+    target "j. CPU of a point / of a plain event" "$(median j_cpu)" '<=' 1.5
+    cpu "j. a point" j_cpu_point
+    cpu "j. a plain event" j_cpu_plain
+    figure "j. points" j_point events/s
+    figure "j. plain events" j_plain events/s
+    stop "$hub_pid"
+    j_disk 1 1.0 0.1
+    j_disk 10 0.3 0.5
+}
+
+# --- k: start ------------------------------------------------------------------------------------
+
+k_sql() { "$SQL" "$WORK/k/belfry.db" "$1" >"$WORK/answer" || die "the rows cannot be made"; }
+
+# 100,000 runs that are running and ten events of each.
+k_rows()
+{
+    k_now=$(date +%s%3N)
+    k_sql "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 100000)
+        INSERT INTO runs (number, entity, project, run, state, watched, series_seq)
+        SELECT n, 'acme', 'vision', 'frog-' || n, 'RUNNING', $k_now + n / 1000, 0 FROM c"
+    k_sql "INSERT INTO run_words (run, first, words) SELECT number, 0, X'6E046C6F7373' FROM runs"
+    k_sql "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 1000000)
+        INSERT INTO journal (seq, entity, type, received, hops, project, body, run)
+        SELECT 1000 + n, 'acme', 'run.metric', $k_now + n / 1000, 0, 'vision',
+            '{\"type\":\"run.metric\",\"entity\":\"acme\",\"project\":\"vision\",\"run\":{\"id\":\"frog-' ||
+            (1 + n % 100000) || '\"},\"metrics\":[{\"name\":\"loss\",\"step\":' || (n / 100000) ||
+            ',\"value\":0.5}]}', 1 + n % 100000 FROM c"
+}
+
+# k_start: sets ready_ms, from the exec to the line that says so.
+k_start()
+{
+    BELFRY_ADMIN_KEY=$KEY "$HUB" serve --data "$WORK/k" --listen 127.0.0.1:0 --log_level error \
+        >"$WORK/k.out" 2>&1 &
+    k_pid=$!
+    PIDS="$PIDS $!"
+    begun=$(date +%s%N)
+    until grep -q 'serves on' "$WORK/k.out"; do
+        kill -0 $k_pid || die "the hub did not start"
+        sleep 0.01
+    done
+    ready_ms=$((($(date +%s%N) - begun) / 1000000))
+    k_url=$(sed -n 's/.*serves on \(http:[^ ]*\).*/\1/p' "$WORK/k.out")
+}
+
+part_k()
+{
+    start_hub k "$WORK/k"
+    api "$k_url" PUT /teams/acme '{}' >"$WORK/answer"
+    stop "$k_pid"
+    k_rows
+    for round in $(seq "$ROUNDS"); do
+        k_start
+        keep k "$ready_ms"
+        keep k_first "$(curl -sS -f -H "Authorization: Bearer $KEY" -o "$WORK/answer" -w '%{time_total}' \
+            -d '{"type":"run.metric","entity":"acme","project":"vision","run":{"id":"frog-'"$round"'"},
+                "metrics":[{"name":"loss","step":99,"value":0.5}]}' "$k_url/api/v1/events" |
+            awk '{ print $1 * 1000 }')"
+        pss=$(pss_mb "$k_pid")
+        keep k_pss "$pss"
+        stop "$k_pid"
+    done
+    target "k. ready with 100,000 runs and 1,000,000 events, in ms" "$(median k)" '<=' 1000
+    figure "k. the first event of a run after that" k_first ms
+    figure "k. PSS then" k_pss MB
+}
+
 # --- all -------------------------------------------------------------------------------------
 
-for program in "$HUB" "$LOAD" "$RECEIVE" "$BARE" "$ROWS" "$WINDOWS" "$SQL"; do
+for program in "$HUB" "$LOAD" "$RECEIVE" "$BARE" "$ROWS" "$WINDOWS" "$SQL" "$POINTS"; do
     [ -x "$program" ] || die "$program is not there: run make first"
 done
 for program in curl wrk; do
     command -v "$program" >/dev/null || die "$program is not installed"
 done
-[ $# -gt 0 ] || set -- a b c d e f g h i l
+[ $# -gt 0 ] || set -- a b c d e f g h i j k l
 for part in "$@"; do
     case $part in
-    [a-il]) say "part $part ..."; "part_$part" ;;
-    *) die "there is no part $part; there are: a b c d e f g h i l" ;;
+    [a-l]) say "part $part ..."; "part_$part" ;;
+    *) die "there is no part $part; there are: a b c d e f g h i j k l" ;;
     esac
 done
 {

@@ -157,7 +157,7 @@ void bf_verdicts_explain(struct bf_verdicts *v, const struct bf_automation *a, s
 size_t bf_verdicts_judge(struct bf_verdicts *v, const struct bf_automation *a,
                          const struct bf_firing **out)
 {
-    return bf_rules_judge(fresh_rules(v, a), &v->record, out);
+    return bf_rules_try(fresh_rules(v, a), &v->record, a, out);
 }
 
 int bf_verdicts_error(const struct bf_verdicts *v)

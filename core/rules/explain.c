@@ -359,3 +359,23 @@ void bf_rules_explain(struct bf_rules *r, const struct bf_record *record,
     bf_buf_fini(&t.points);
     bf_overlay_free(overlay);
 }
+
+size_t bf_rules_try(struct bf_rules *r, const struct bf_record *record,
+                    const struct bf_automation *a, const struct bf_firing **out)
+{
+    struct bf_judging j = {.rules = r,
+                           .record = record,
+                           .event = record->event,
+                           .memory = r->memory,
+                           .now_ms = record->event->received_ms,
+                           .only = a};
+
+    r->n_firings = 0;
+    r->subject = (struct bf_subject){.event = record->event, .arena = r->scratch};
+    bf_arena_reset(r->facts);
+    if (is_asked(&j, a))
+        bf_judge(&j);
+    bf_arena_reset(r->scratch);
+    *out = r->firings;
+    return r->n_firings;
+}

@@ -141,5 +141,9 @@ void bf_rules_settle(struct bf_rules *r);
  * have judged.  Nothing is changed by it. */
 void bf_rules_explain(struct bf_rules *r, const struct bf_record *record,
                       const struct bf_automation *a, struct bf_buf *out);
+/* What the record leads to for this automation, asked as bf_rules_explain() asks: a wait that a record
+ * tells of need not be known.  What is set goes to the memory, and *out is as of bf_rules_judge(). */
+size_t bf_rules_try(struct bf_rules *r, const struct bf_record *record,
+                    const struct bf_automation *a, const struct bf_firing **out);
 
 #endif

@@ -144,6 +144,9 @@ is "with what the live one found" "$(jq -cS '.result.firings[0].facts' <<<"$woul
     "$(api GET "/api/v1/executions?automation=$silence" | jq -cS '.items[0].facts')"
 is "on a record of the backtest's own" "$(jq -r '.result.firings[0].event' <<<"$would")" null
 over=$(api GET '/api/v1/events?entity=acme&type=clock.advance' | jq -r '.items[0].id')
+is "a test shows what it would send" "$(api POST /api/v1/automations/test \
+    "{\"automation\":\"$silence\",\"event\":\"$over\"}" |
+    jq -r '.decision + " " + .payloads[0].request.method')" "fired POST"
 is "why knows of the live one" "$("$BELFRY" why "$over" silence | head -n 1)" "silence: fired"
 
 # --- by the command -----------------------------------------------------------------------------

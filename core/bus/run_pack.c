@@ -148,6 +148,8 @@ static bool take_forms(struct bf_runs *r, struct bf_run *run, struct bf_cut *cut
     for (size_t i = 0; i < cut->n_metrics; i++) {
         struct bf_slice text = cut->forms[i];
 
+        if (text.len > BF_FORM_BYTES_MAX)
+            return false;       /* a metric may have any number of spaces in it */
         form = bf_vocabulary_find(&run->forms, text.text, text.len, form + 1);
         if (form == BF_NO_WORD && run->forms.n < BF_FORMS_MAX && r->numbers[i] != BF_NO_WORD)
             form = add_form(r, run, text, r->numbers[i]);

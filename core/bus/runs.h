@@ -22,7 +22,7 @@
 
 #include "core/bus/bus.h"
 
-#define BF_RUNS_BYTES      (64 * 1024 * 1024)
+#define BF_RUNS_BYTES      (96 * 1024 * 1024)
 #define BF_RUN_METRICS_MAX 32768        /* of one run; points of others are stored but not in order */
 #define BF_RUN_BEHIND      128          /* events */
 

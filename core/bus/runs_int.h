@@ -10,6 +10,7 @@
 #define BF_FRAMES_MAX      256          /* of a run; what has others is stored as its text */
 #define BF_FRAME_BYTES_MAX (1024 * 1024)        /* of all of them */
 #define BF_FORMS_MAX       8192
+#define BF_FORM_BYTES_MAX  1024         /* of each */
 #define BF_FRAMES_SEEN     4
 
 struct bf_run_series {

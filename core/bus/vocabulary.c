@@ -119,11 +119,12 @@ uint32_t bf_vocabulary_add(struct bf_vocabulary *v, struct bf_pool *p, const cha
     if ((v->n & (v->n - 1)) == 0)
         v->texts = bf_zrealloc(v->texts, (v->n ? 2 * v->n : 1) * sizeof(struct bf_pooled *));
     v->texts[v->n++] = take(p, text, len);
+    v->bytes += sizeof(struct bf_pooled) + len + 1;
     index_last(v);
     return v->n - 1;
 }
 
 size_t bf_vocabulary_size(const struct bf_vocabulary *v)
 {
-    return v->n * 2 * sizeof(struct bf_pooled *) + v->index_size * sizeof(*v->index);
+    return v->bytes + v->n * 2 * sizeof(struct bf_pooled *) + v->index_size * sizeof(*v->index);
 }

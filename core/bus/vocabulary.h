@@ -29,6 +29,7 @@ struct bf_vocabulary {
     uint32_t n;
     uint32_t index_size;        /* a power of two; 0: there are so few that they are looked through */
     uint32_t *index;            /* by hash, numbers from 1 */
+    size_t bytes;               /* of the texts */
 };
 
 void bf_vocabulary_fini(struct bf_vocabulary *v, struct bf_pool *p);
@@ -38,6 +39,7 @@ uint32_t bf_vocabulary_find(const struct bf_vocabulary *v, const char *text, siz
                             uint32_t guess);
 uint32_t bf_vocabulary_add(struct bf_vocabulary *v, struct bf_pool *p, const char *text,
                            size_t len);
-size_t bf_vocabulary_size(const struct bf_vocabulary *v);       /* bytes, but for the texts */
+/* Bytes that it takes at most: as if nobody else had its texts. */
+size_t bf_vocabulary_size(const struct bf_vocabulary *v);
 
 #endif

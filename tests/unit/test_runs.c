@@ -520,3 +520,19 @@ TEST(a_run_keeps_so_many_frames)
     check_text(901, event("run.heartbeat", "a", ",\"data\":0"));
     fixture_close(&f);
 }
+
+/* A form of a megabyte would be kept for as long as its run, and with every other like it. */
+TEST(a_metric_with_a_great_gap_is_stored_as_its_text)
+{
+    char rest[3000];
+
+    fixture_open(&f);
+    snprintf(rest, sizeof(rest), ",\"metrics\":[{\"name\":\"a\",%2000s\"value\":1}]", "");
+    for (int i = 0; i < 3; i++)
+        CHECK_INT(emit(&f, event("run.metric", "a", rest), NULL), 0);
+    check_text(3, event("run.metric", "a", rest));
+    CHECK(ask("SELECT length(body) FROM journal WHERE seq = 3") > 2000);
+    CHECK(ask("SELECT sum(length(words)) FROM run_words") < 500);
+    CHECK_STR(tail(1, "a", 0, 9), "1 1 1");
+    fixture_close(&f);
+}

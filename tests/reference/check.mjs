@@ -225,18 +225,26 @@ const change = (amount) => metric("RUN_METRIC_CHANGE", { change_filter: { name: 
         const h = new History(always(limits));
         return seconds.map((s) => h.record({ type: "ci.finished", entity: "acme" },
                                            START + HOUR + s * 1000)
-            .map((o) => o.reason ?? `${o.ruling}${(o.due - START - HOUR) / 1000}`).join());
+            .map((o) => (o.due ? `${o.ruling}${(o.due - START - HOUR) / 1000}` : o.reason)).join());
     };
     is("a cooldown delays", times({ cooldown: "10s" }, 0, 1, 2, 40),
        ["fires0", "fires10", "fires20", "fires40"]);
     is("or skips", times({ cooldown: "10s", over: "skip" }, 0, 1, 9.999, 10),
        ["fires0", "cooldown", "cooldown", "fires10"]);
+    is("or tells of all of them together", times({ cooldown: "10s", over: "digest" },
+       0, 1, 2, 9, 10, 11, 30),
+       ["fires0", "opens10", "joins10", "joins10", "opens20", "joins20", "fires30"]);
     is("a bucket of two is filled again at an even pace",
        times({ rate: { count: 2, within: "20s" } }, 0, 0, 0, 5, 100, 100, 100),
        ["fires0", "fires0", "fires10", "fires20", "fires100", "fires100", "fires110"]);
     is("three within 10 s fire, and counting begins anew",
-       times({ matches: { count: 3, within: "10s" } }, 0, 5, 11, 12, 13, 14, 15),
-       ["", "", "", "fires12", "", "", "fires15"]);
+       times({ matches: { count: 3, within: "10s" } }, 0, 5, 11, 15, 16, 17, 18),
+       ["", "", "", "fires15", "", "", "fires18"]);
+    const h = new History(always({}));
+    const caused = Array(1001).fill(0).map(() => h.record({ type: "ci.finished", entity: "acme",
+                                                            cause: "c" }, START + HOUR));
+    is("one cause leads to 1,000 firings an hour", [caused[999], caused[1000]].flatMap(rulings),
+       ["fires", "loop"]);
 }
 
 /* ---- alerts ---- */

@@ -9,6 +9,7 @@ import { Cron } from "./cron.mjs";
 import { matches, unwrap } from "./filters.mjs";
 
 const MINUTE = 60000, HOUR = 60 * MINUTE, DAY = 24 * HOUR;
+const SHOWN = 20;               /* values of a window, in verdicts */
 const units = { ms: 1, s: 1000, m: MINUTE, h: HOUR, d: DAY };
 
 export function duration(text) {
@@ -29,6 +30,7 @@ const triggers = {
 const isRegistry = (project) => /^wandb-registry-|^model-registry$/.test(project ?? "");
 const isRunType = (type) => type.startsWith("run.");
 const isClock = (type) => type === "schedule.tick" || type === "clock.advance";
+const isOwn = (event) => event.type === "run.state" && event.source === "belfry";
 const keyOf = (event) => (event.run?.id === undefined ? null
     : JSON.stringify([event.entity, event.project, event.run.id]));
 
@@ -120,11 +122,13 @@ export class Reference {
         this.automations = new Map();
         this.organizations = new Map(); /* team -> own entity of its organization */
         this.runs = new Map();
+        this.projects = new Map();      /* entity and project -> its runs, oldest first */
         this.history = new Map();       /* automation and era -> its firings, oldest first */
         this.matched = new Map();       /* the same and a key -> times of matches since it fired */
-        this.waits = new Map();         /* absences: the same, and a run -> {last, due} */
+        this.waits = new Map();         /* absences: the same, and a run -> the wait */
+        this.quiet = new Set();         /* those that fired, until what they wait for comes */
         this.alerts = new Map();        /* run and title -> until when others wait */
-        this.causes = new Map();        /* cause -> times of firings */
+        this.causes = new Map();        /* cause -> {until, count} of firings */
         this.now = 0;
         this.out = [];
     }
@@ -154,13 +158,14 @@ export class Reference {
         if (noun !== "automation")
             return;
         const before = this.automations.get(event.data.id);
-        if (before && (verb === "delete" || verb === "disable"))
+        const a = verb === "delete" ? null
+            : readAutomation(event.data.id, event.data.automation, { seq }, before);
+        if (before && !a?.enabled)
             this.forgetWaits(before);
-        if (verb === "delete") {
+        if (!a) {
             this.automations.delete(event.data.id);
             return;
         }
-        const a = readAutomation(event.data.id, event.data.automation, { seq }, before);
         a.since = before && before.enabled && before.era === a.era ? before.since : received;
         this.automations.set(a.id, a);
     }
@@ -193,9 +198,15 @@ export class Reference {
     meet(event) {
         const key = keyOf(event);
 
-        if (!this.runs.has(key))
-            this.runs.set(key, { key, number: this.runs.size + 1, state: null, heard: 0,
-                                 series: new Map(), place: `${event.entity}/${event.project}` });
+        if (!this.runs.has(key)) {
+            const place = `${event.entity}/${event.project}`;
+            const siblings = this.projects.get(place) ?? [];
+            const run = { key, number: this.runs.size + 1, state: null, heard: 0,
+                          series: new Map(), siblings };
+            siblings.push(run);
+            this.projects.set(place, siblings);
+            this.runs.set(key, run);
+        }
         return this.runs.get(key);
     }
 
@@ -232,68 +243,86 @@ export class Reference {
     }
 
     judgePoint(record, run, point, a) {
-        const results = leaves(a.condition).map((c) => ({ c, ...this.measure(run, point, c) }));
-        const truth = (c) => (c.op && c.of
-            ? c.of[c.op === "$and" ? "every" : "some"](truth)
-            : results.find((r) => r.c === c).holds === true);
+        const all = leaves(a.condition);
+        const results = all.map((c) => this.measure(run, point, c));
+        const truth = (c) => (c.of ? c.of[c.op === "$and" ? "every" : "some"](truth)
+            : results[all.indexOf(c)].result === true);
 
         if (!truth(a.condition))
             return;
-        const mine = results.find((r) => watches(r.c.name, point.name));
-        this.limit(record, run, a, {
-            metric: point.name, values: mine.values, step: point.step ?? null,
-            conditions: results.map((r) => ({ metric: r.metric, result: r.holds,
-                                              values: r.values ?? [] })),
-        });
+        const mine = results[all.findIndex((c) => watches(c.name, point.name))];
+        this.limit(record, run, a, { metric: point.name, values: mine.observed,
+            step: point.step ?? null,
+            conditions: results.map(({ observed, ...shown }) => shown) });
     }
 
-    /* One condition, as of this point of this run: {metric, holds: true, false or null (unknown),
-     * values: what was compared}. */
+    /* One condition, as of this point of this run, as verdicts show it; `result` is null if it is
+     * unknown, and `observed` is what messages tell. */
     measure(run, point, c) {
-        const plain = run.series.get(c.name);
+        const has = (name) => run.series.get(name)?.values.length > 0;
+        const longer = `system.${c.name}`;
         const metric = watches(c.name, point.name) ? point.name
-            : plain && plain.values.length || c.name.startsWith("system.") ? c.name
-                : `system.${c.name}`;
-        const values = run.series.get(metric)?.values ?? [];
-        const last = (n, behind = 0) => (values.length < n + behind ? null
-            : values.slice(values.length - n - behind, values.length - behind));
+            : !has(c.name) && has(longer) && !c.name.startsWith("system.") ? longer : c.name;
+        const all = run.series.get(metric)?.values ?? [];
 
-        if (c.kind === "threshold") {
-            const window = last(c.window);
-            if (!window)
-                return { metric, holds: null };
-            const value = aggregate(c.aggregation, window);
-            return { metric, holds: comparisons[c.op](value, c.amount), values: [value] };
-        }
-        if (c.kind === "change") {
-            const now = last(c.window), before = last(c.prior, c.window);
-            if (!now || !before)
-                return { metric, holds: null };
-            const pair = [aggregate(c.aggregation, now), aggregate(c.aggregation, before)];
-            if (c.relative && pair[1] === 0)
-                return { metric, holds: false, values: pair };
-            const d = pair[0] - pair[1];
-            return { metric, values: pair,
-                     holds: moved(c.relative ? d / Math.abs(pair[1]) : d, c) };
-        }
-        const window = c.ofRuns ? this.earlierRuns(run, metric, c.window) : last(c.window, 1);
-        if (!window || values.length === 0)
-            return { metric, holds: null };
-        const sd = deviation(window);
-        if (sd === 0)
-            return { metric, holds: false, values: [] };
-        const z = (values[values.length - 1] - average(window)) / sd;
-        return { metric, holds: moved(z, c), values: [z] };
+        if (c.kind === "threshold")
+            return { metric, ...this.threshold(all, c) };
+        return { metric, ...(c.kind === "change" ? this.change(all, c)
+            : this.score(all, c, c.ofRuns ? this.earlierRuns(run, metric, c.window) : null)) };
     }
 
-    /* Their last values; null unless there are as many. */
+    threshold(all, c) {
+        const window = newest(all, c.window), missing = c.window - window.length;
+        const shown = show("values", window);
+
+        if (missing)
+            return { result: null, missing, ...shown, observed: [] };
+        const value = aggregate(c.aggregation, window);
+        return { result: comparisons[c.op](value, c.amount), value, ...shown, observed: [value] };
+    }
+
+    change(all, c) {
+        const after = newest(all, c.window), before = newest(all, c.prior, c.window);
+        const missing = Math.max(c.window + c.prior - all.length, 0);
+        const shown = { ...show("values", after), ...show("prior_values", before) };
+
+        if (missing)
+            return { result: null, missing, ...shown, observed: [] };
+        const current = aggregate(c.aggregation, after), prior = aggregate(c.aggregation, before);
+        if (c.relative && prior === 0)
+            return { result: false, reason: "prior_is_zero", current, prior, ...shown, observed: [] };
+        const d = current - prior, value = c.relative ? d / Math.abs(prior) : d;
+        return { result: moved(value, c), value, current, prior, ...shown,
+                 observed: [current, prior] };
+    }
+
+    /* Of the newest value, against those before it or those of other runs. */
+    score(all, c, others) {
+        const window = others ?? newest(all, c.window, 1), now = all.at(-1);
+        const missing = others ? c.window - others.length || (all.length ? 0 : 1)
+            : Math.max(c.window + 1 - all.length, 0);
+        const shown = show("values", window);
+
+        if (missing)
+            return { result: null, missing, ...shown, observed: [] };
+        const mean = average(window), sd = deviation(window);
+        const told = { newest: now, mean, deviation: sd, ...shown };
+        if (sd === 0)
+            return { result: false, reason: "zero_variance", ...told, observed: [] };
+        const value = (now - mean) / sd;
+        return { result: moved(value, c), value, ...told, observed: [value] };
+    }
+
+    /* The last values of so many runs before this one, oldest first. */
     earlierRuns(run, metric, n) {
-        const found = [...this.runs.values()]
-            .filter((r) => r.place === run.place && r.number < run.number &&
-                           r.series.get(metric)?.values.length)
-            .sort((a, b) => b.number - a.number).slice(0, n)
-            .map((r) => r.series.get(metric).values.at(-1));
-        return found.length === n ? found : null;
+        const found = [];
+
+        for (let i = run.siblings.indexOf(run) - 1; i >= 0 && found.length < n; i--) {
+            const values = run.siblings[i].series.get(metric)?.values;
+            if (values?.length)
+                found.unshift(values.at(-1));
+        }
+        return found;
     }
 
     /* ---- everything else ---- */
@@ -340,63 +369,76 @@ export class Reference {
 
     limit(record, run, a, facts) {
         const { received, event } = record;
-        const earlier = a.perRun || a.cooldown || a.rate ? this.firings(a) : null;
 
-        if (a.enough && !this.isEnough(a, run, record))
+        if (a.enough && !this.areEnough(a, run, record))
             return;
-        if (a.perRun && run) {
-            const last = earlier.findLast((f) => f.run === run.key &&
-                (a.wire !== "RUN_STATE" || f.state === event.run.state));
-            if (last && received - last.received < a.perRun)
-                return this.say(record, run, a, "suppressed", { reason: "fire_limit_24h",
-                                                                until: last.received + a.perRun });
-        }
-        const [due, name] = this.soonest(a, received);
-        let ruling = "fires";
-        if (due > received && a.over === "skip")
-            return this.say(record, run, a, "suppressed", { reason: name, until: due });
-        if (event.cause !== undefined && this.isLoop(event.cause, received))
-            return this.say(record, run, a, "suppressed", { reason: "loop" });
-        if (due > received && a.over === "digest")
-            ruling = "opens";
-        this.say(record, run, a, ruling, { due, facts });
+        const last = a.perRun && run ? this.firings(a).findLast((f) => f.run === run.key &&
+            (a.wire !== "RUN_STATE" || f.state === event.run.state)) : null;
+        if (last && received - last.received < a.perRun)
+            return this.say(record, run, a, "suppressed", { reason: "fire_limit_24h",
+                                                            until: last.received + a.perRun });
+        const { ruling, ...pace } = this.pace(a, received);
+        if (ruling === "suppressed")
+            return this.say(record, run, a, ruling, pace);
+        const hour = this.hourOf(event.cause, received);
+        if (hour?.count >= 1000)
+            return this.say(record, run, a, "suppressed", { reason: "loop",
+                                                            until: hour.until });
+        if (hour)
+            hour.count++;
+        this.say(record, run, a, ruling, { ...pace, facts });
     }
 
-    /* When the cooldown and the rate allow the next one, and which of them says so. */
-    soonest(a, received) {
-        const dues = a.cooldown || a.rate ? this.firings(a).map((f) => f.due) : [];
-        let due = received, name = null;
+    /* When cooldown and rate allow the next one; those that join a digest take nothing. */
+    pace(a, received) {
+        const told = a.cooldown || a.rate ? this.firings(a).filter((f) => f.ruling !== "joins") : [];
+        const last = told.at(-1);
+        let due = received, reason = null;
 
-        if (a.cooldown && dues.length && dues.at(-1) + a.cooldown > due)
-            [due, name] = [dues.at(-1) + a.cooldown, "cooldown"];
-        if (a.rate) {
-            const each = Math.floor(a.rate.within * 1000 / a.rate.count);       /* us */
-            let full = 0;       /* when the bucket would be full again */
-            for (const d of dues)
-                full = Math.max(full, d * 1000) + each;
-            const free = Math.ceil((full - each * (a.rate.count - 1)) / 1000);
-            if (free > due)
-                [due, name] = [free, "rate_limited"];
-        }
-        return [due, name];
+        if (last?.ruling === "opens" && received < last.due)
+            return { ruling: "joins", due: last.due };
+        if (a.cooldown && last && last.due + a.cooldown > due)
+            [due, reason] = [last.due + a.cooldown, "cooldown"];
+        const free = a.rate ? this.bucketIsFree(a.rate, told) : 0;
+        if (free > due)
+            [due, reason] = [free, "rate_limited"];
+        if (!reason)
+            return { ruling: "fires", due };
+        if (a.over === "skip")
+            return { ruling: "suppressed", reason, until: due };
+        return { ruling: a.over === "digest" ? "opens" : "fires", reason, due };
     }
 
-    isEnough(a, run, { event, received }) {
-        const part = { run: run?.key, project: event.project, collection:
-            JSON.stringify([event.project, event.collection]), automation: "" }[a.enough.per];
-        const key = JSON.stringify([a.id, a.era, event.entity, part]);
-        const times = (this.matched.get(key) ?? [])
-            .filter((t) => received - t <= a.enough.within).concat(received);
+    /* Each firing takes one out, and an even pace fills it again. */
+    bucketIsFree({ count, within }, told) {
+        const each = Math.floor(within * 1000 / count);         /* us */
+        let full = 0;           /* when the bucket is full again */
 
-        this.matched.set(key, times.length >= a.enough.count ? [] : times);
+        for (const f of told)
+            full = Math.max(full, f.due * 1000) + each;
+        return Math.ceil((full - each * (count - 1)) / 1000);
+    }
+
+    /* Whether this match is the last of as many as it takes; then counting begins anew. */
+    areEnough(a, run, { event, received }) {
+        const part = { run: run?.key, project: [event.entity, event.project],
+                       collection: [event.entity, event.project, event.collection],
+                       automation: null }[a.enough.per];
+        const key = JSON.stringify([a.id, a.era, part]);
+        const times = (this.matched.get(key) ?? []).filter((t) => received - t <= a.enough.within);
+
+        times.push(received);
+        this.matched.set(key, times.length < a.enough.count ? times : []);
         return times.length >= a.enough.count;
     }
 
-    isLoop(cause, received) {
-        const times = (this.causes.get(cause) ?? []).filter((t) => received - t < HOUR);
-
-        this.causes.set(cause, times);
-        return times.length >= 1000;
+    /* What one cause has led to within an hour that begins with the first firing. */
+    hourOf(cause, received) {
+        if (cause === undefined)
+            return null;
+        if (!(this.causes.get(cause)?.until > received))
+            this.causes.set(cause, { until: received + HOUR, count: 0 });
+        return this.causes.get(cause);
     }
 
     say(record, run, a, ruling, { reason = null, until = null, due = null, facts = null }) {
@@ -405,87 +447,94 @@ export class Reference {
         this.out.push({ seq, automation: a.id, ruling, reason, until, due, facts });
         if (ruling === "suppressed")
             return;
-        this.firings(a).push({ received, due, run: run?.key, state: event.run?.state });
-        if (event.cause !== undefined) {
-            if (!this.causes.has(event.cause))
-                this.causes.set(event.cause, []);
-            this.causes.get(event.cause).push(received);
-        }
+        this.firings(a).push({ ruling, received, due, run: run?.key, state: event.run?.state });
     }
 
     /* ---- waits ---- */
 
     forgetWaits(a) {
-        for (const key of this.waits.keys())
-            if (JSON.parse(key)[0] === a.id)
+        for (const [key, wait] of this.waits)
+            if (wait.a.id === a.id)
                 this.waits.delete(key);
+        for (const key of this.quiet)
+            if (JSON.parse(key)[0] === a.id)
+                this.quiet.delete(key);
     }
 
-    /* An event is what an absence waits for, or arms it, or ends it. */
+    /* An event is what an absence waits for, or arms it, or ends it.  That a run has crashed is a word
+     * for silence, and does none of these. */
     listen({ event, received }, run) {
         if (isRunType(event.type))
             run.heard = received;
-        if (isClock(event.type) || event.type.startsWith("belfry."))
+        if (isClock(event.type) || (event.type === "run.state" && event.run.state === "CRASHED"))
             return;
-        for (const a of this.automations.values()) {
-            if (!a.absence || !a.enabled || !this.inScope(a, event))
-                continue;
-            const { of, metric, perRun } = a.absence;
-            const key = JSON.stringify([a.id, a.era, perRun ? keyOf(event) : null]);
-            const isIt = (of === event.type || (of === "run" && isRunType(event.type))) &&
-                (!metric || event.metrics.some((m) => watches(metric, m.name)));
-            const arms = isIt || (perRun && isRunType(of + ".") && isRunType(event.type) &&
-                                  !this.waits.has(key));
+        for (const a of this.automations.values())
+            if (a.absence && a.enabled && this.inScope(a, event))
+                this.listenFor(a, event, received, run);
+    }
 
-            if (perRun && keyOf(event) === null)
-                continue;
-            if (event.type === "run.state" && perRun &&
-                ["FINISHED", "FAILED", "KILLED"].includes(event.run.state))
-                this.waits.delete(key);
-            else if (arms && matches(a.filter, event))
-                this.waits.set(key, { last: received, due: received + a.absence.for });
+    listenFor(a, event, received, run) {
+        const { of, metric, perRun } = a.absence;
+        const key = JSON.stringify([a.id, a.era, perRun ? keyOf(event) : null]);
+        const isIt = (of === event.type || (of === "run" && isRunType(event.type))) &&
+            (!metric || event.metrics.some((m) => watches(metric, m.name)));
+        const isNew = !this.waits.has(key) && !this.quiet.has(key);
+        const arms = isNew && isRunType(`${of}.`) && isRunType(event.type);
+
+        if (!perRun) {
+            if (isIt && matches(a.filter, event))
+                this.wait(a, key, null, received);
+        } else if (run && ["FINISHED", "FAILED", "KILLED"].includes(run.state)) {
+            this.waits.delete(key);
+            this.quiet.delete(key);
+        } else if (run && (isNew ? (isIt || arms) && matches(a.filter, event) : isIt)) {
+            this.wait(a, key, run, received);
         }
+    }
+
+    wait(a, key, run, received) {
+        this.quiet.delete(key);
+        this.waits.set(key, { key, a, run, last: received, due: received + a.absence.for });
     }
 
     /* Absences and schedules whose time has come, in the order in which they must be told. */
     pending(received) {
         const found = [];
 
-        for (const [key, wait] of this.waits) {
-            const [id, era, run] = JSON.parse(key);
-            if (wait.due !== null && wait.due <= received && this.automations.get(id)?.era === era)
-                found.push({ id, run, due: wait.due, key, last: wait.last });
-        }
+        for (const wait of this.waits.values())
+            if (wait.due <= received && this.automations.get(wait.a.id)?.era === wait.a.era)
+                found.push({ ...wait, id: wait.a.id });
         for (const a of this.automations.values()) {
             if (!a.cron || !a.enabled || a.next() > received)
                 continue;
             const all = a.cron.between(a.since, received);
-            found.push({ id: a.id, run: null, due: all.at(-1), missed: all.length - 1,
+            found.push({ id: a.id, run: null, first: all[0], due: all.at(-1),
+                         missed: all.length - 1,
                          late: all.length > 1 || received - all.at(-1) > MINUTE });
         }
-        const number = (run) => (run ? this.runs.get(run).number : 0);
-        return found.sort((a, b) => a.due - b.due || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0) ||
-                          number(a.run) - number(b.run));
+        return found.sort((a, b) => (a.first ?? a.due) - (b.first ?? b.due) ||
+                          (a.id < b.id ? -1 : a.id > b.id ? 1 : 0) ||
+                          (a.run?.number ?? 0) - (b.run?.number ?? 0));
     }
 
     /* What the hub must have journaled of its own before this record, or as this record: waits that
      * are over, runs that fell silent, and crashed ones that are heard of again. */
     owed({ seq, received, event }) {
         const run = this.runs.get(keyOf(event));
-        const isOwn = event.source === "belfry" && event.type === "run.state";
 
         if (isClock(event.type)) {
             const first = this.pending(received)[0];
-            this.out.push({ seq, wait: first?.id ?? null, run: first?.run ?? null,
+            this.out.push({ seq, wait: first?.id ?? null, run: first?.run?.key ?? null,
                             due: first?.due ?? null, last: first?.last ?? null,
                             missed: first?.missed ?? null, late: first?.late ?? null });
-            if (first?.key)
-                this.waits.get(first.key).due = null;
-            else if (first)
+            if (first?.key) {
+                this.waits.delete(first.key);
+                this.quiet.add(first.key);
+            } else if (first)
                 this.automations.get(first.id).since = first.due;
             return;
         }
-        if (isOwn) {
+        if (isOwn(event)) {
             const silent = run?.state === "RUNNING" && this.isSilent(run, received);
             this.out.push({ seq, own: silent ? "CRASHED" : run?.state === "CRASHED" ? "RUNNING"
                 : null, run: run?.key ?? null });
@@ -496,7 +545,7 @@ export class Reference {
         if (received === this.now)
             return;
         for (const { id, run: of, due } of this.pending(received))
-            this.out.push({ seq, owes: id, run: of, due });
+            this.out.push({ seq, owes: id, run: of?.key ?? null, due });
         for (const r of this.runs.values())
             if (r.state === "RUNNING" && this.isSilent(r, received))
                 this.out.push({ seq, owes: "CRASHED", run: r.key });
@@ -519,6 +568,12 @@ function aggregate(how, window) {
         return window.reduce((a, b) => ((how === "MIN") === b < a ? b : a));
     return window.at(-1);
 }
+
+/* The n newest, but for the newest `behind`, or as many as there are; and the newest of a window. */
+const newest = (values, n, behind = 0) => values.slice(Math.max(values.length - behind - n, 0),
+                                                       Math.max(values.length - behind, 0));
+const show = (name, window) => ({ [name]: window.slice(-SHOWN),
+    ...(window.length > SHOWN && { [`more_${name}`]: window.length - SHOWN }) });
 
 const comparisons = {
     $gt: (a, b) => a > b, $gte: (a, b) => a >= b, $lt: (a, b) => a < b, $lte: (a, b) => a <= b,

@@ -100,7 +100,8 @@ function readAutomation(id, spec, record, before) {
             per: limits.matches.per ?? (wire.startsWith("RUN_") ? "run" : "automation") },
     };
     if (wire === "ABSENCE")
-        a.absence = { of: filter.of, metric: filter.metric ?? null, for: duration(filter.for),
+        a.absence = { of: filter.of, metric: filter.metric ?? null, text: filter.for,
+                      for: duration(filter.for),
                       perRun: (filter.per ?? (isRunType(filter.of) || filter.of === "run"
                           ? "run" : "scope")) === "run" };
     if (wire === "SCHEDULE") {
@@ -113,6 +114,9 @@ function readAutomation(id, spec, record, before) {
     }
     return a;
 }
+
+const clockFacts = (a, { occurrence, late, missed, last }) => (a.wire === "SCHEDULE"
+    ? { occurrence, late, missed } : { of: a.absence.of, for: a.absence.text, last });
 
 /* ---- the journal so far ---- */
 
@@ -353,8 +357,7 @@ export class Reference {
                 this.say(record, run, a, "suppressed", { reason: "alert_wait", until: waiting });
             else
                 this.limit(record, run, a, isReport ? { from, to: event.run.state }
-                    : event.type === "schedule.tick" ? { occurrence: event.data.occurrence,
-                        late: event.data.late, missed: event.data.missed } : null);
+                    : isClock(event.type) ? clockFacts(a, event.data) : null);
         }
     }
 

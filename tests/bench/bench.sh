@@ -699,7 +699,7 @@ l_keep_at_it()
 {
     while [ -e "$WORK/l_go" ]; do
         id=$(api "$hub_url" POST /backtests "$(l_draft)" | sed -n 's/.*"id":"\([^"]*\)".*/\1/p')
-        until l_done "$id" || [ ! -e "$WORK/l_go" ]; do sleep 0.25; done
+        until l_done "$id" || [ ! -e "$WORK/l_go" ]; do sleep 1; done
         l_done "$id" && echo "$id" >>"$WORK/l_ended"
         api "$hub_url" DELETE "/backtests/$id"
     done

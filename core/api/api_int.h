@@ -227,6 +227,10 @@ struct bf_api_draft {
 int bf_api_check_draft(struct bf_api *api, struct bf_exchange *x, struct bf_api_draft *draft,
                        struct bf_automation **out);
 
+/* Members that an automation is shown with and that are the hub's: whoever sends it back may leave
+ * them in.  Up to a NULL. */
+extern const char *const bf_api_automation_shown[];
+
 /* One that is tried, not saved: a draft, or one that there is (tried.c). */
 struct bf_api_tried {
     struct bf_api_draft draft;

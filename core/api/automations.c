@@ -17,8 +17,8 @@
 #include "core/base/buf.h"
 
 /* What a client may send back as it got it. */
-static const char *const shown_members[] = {"id",      "revision",       "created",
-                                            "updated", "last_execution", "warnings", NULL};
+const char *const bf_api_automation_shown[] = {"id",      "revision",       "created",
+                                               "updated", "last_execution", "warnings", NULL};
 
 struct change {
     struct bf_api_checked checked;
@@ -272,7 +272,7 @@ static int save(struct bf_api *api, struct bf_exchange *x, struct change *c,
                 const struct bf_json *body)
 {
     c->what.spec =
-        bf_api_merge(bf_exchange_arena(x), base, body, shown_members, &c->what.spec_len);
+        bf_api_merge(bf_exchange_arena(x), base, body, bf_api_automation_shown, &c->what.spec_len);
     if (!c->what.spec)
         return bf_exchange_fail(x, 413, "too_large", NULL, "an automation may have %d bytes",
                                 BF_SPEC_MAX);
@@ -314,7 +314,7 @@ static int begin_switch(struct bf_exchange *x, struct change *c,
     struct bf_arena *a = bf_exchange_arena(x);
 
     c->what.spec = bf_api_merge(a, now->spec, bf_json_parse(a, body, strlen(body), NULL),
-                                shown_members, &c->what.spec_len);
+                                bf_api_automation_shown, &c->what.spec_len);
     if (!c->what.spec)
         return bf_api_fail(x, BF_EFULL, NULL);
     begin_change(x, c, verb);

@@ -74,7 +74,11 @@ int bf_api_read_tried(struct bf_api *api, struct bf_exchange *x, const struct bf
                                 bf_json_type_name(automation));
     bf_id_random(out->id, bf_wall_ms(api->clock));
     out->draft.id = out->id;
-    out->draft.spec = bf_json_raw(automation, &out->draft.len);
+    out->draft.spec = bf_api_merge(bf_exchange_arena(x), NULL, automation, bf_api_automation_shown,
+                                   &out->draft.len);
+    if (!out->draft.spec)
+        return bf_exchange_fail(x, 413, "too_large", "automation", "an automation may have %d bytes",
+                                BF_SPEC_MAX);
     return 0;
 }
 

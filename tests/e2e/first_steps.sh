@@ -49,6 +49,28 @@ log=$(cat "$tmp/listen.log")
 has "the receiver got it" "$log" '"by":"ana"'
 has "signed" "$log" "signature ok"
 
+# --- metrics of a run, and the reason for every decision
+
+run "an automation on a metric" "$BELFRY" automations create --name "accuracy fell" \
+    --project vision --when 'avg(accuracy, 3) < 0.85' --integration deployer \
+    --payload '{"run":"${run_name}","because":"${metric_filter}: ${metric_values}"}'
+for step in 1 2 3 4; do
+    run "a value" "$BELFRY" emit --type run.metric --project vision --run r1 \
+        run.name=sunny-frog-7 --metric accuracy=0.$((90 - 4 * step)) --step $step
+    cp "$tmp/out" "$tmp/event.$step"
+done
+told() { grep -q sunny-frog-7 "$tmp/listen.log"; }
+within 5 told
+has "the receiver is told why" "$(cat "$tmp/listen.log")" \
+    '{"run":"sunny-frog-7","because":"AVERAGE of last 3 values of accuracy < 0.85: 0.82"}'
+has "an event says whom it made fire" "$("$BELFRY" why "$(cat "$tmp/event.3")")" "fired"
+has "or what is missing" "$("$BELFRY" why "$(cat "$tmp/event.2")")" "1 missing"
+has "or which limit held it back" "$("$BELFRY" why "$(cat "$tmp/event.4")" "accuracy fell")" \
+    "may again from"
+"$BELFRY" automations show "accuracy fell" --json >"$tmp/draft.json"
+has "a backtest finds what fired" "$("$BELFRY" backtest "$tmp/draft.json" --since 7d)" \
+    "would have fired once"
+
 # --- the key goes where it was given for, and nowhere else
 
 "$BELFRY" teams list --url "http://$RECEIVER" >"$tmp/out" 2>&1

@@ -20,7 +20,8 @@
 #include "core/base/base.h"
 #include "core/rules/rules_int.h"
 
-#define KEY_MAX (BF_NAME_MAX + 16)
+#define KEY_MAX   (BF_NAME_MAX + 16)
+#define DEPTH_MAX (2 * BF_WINDOW_MAX)   /* of a change, both windows */
 
 struct bf_watched {
     struct bf_watched *newer;
@@ -226,18 +227,20 @@ static void push_again(const struct bf_judging *j, struct bf_watched *e)
     }
 }
 
+/* One that has to be filled again is filled twice as deep, or else a thousand windows, each a little
+ * larger than the one before, would read a run a thousand times. */
 struct bf_series *bf_watched_series(struct bf_judging *j, struct bf_watched *e, size_t depth)
 {
+    size_t n = 0, asked = bf_max64(depth, bf_min64(2 * bf_series_count(e->series), DEPTH_MAX));
     struct bf_windows *w = j->rules->windows;
     double *values;
-    size_t n = 0;
 
     if (!bf_series_wants(e->series, depth))
         return e->series;
-    values = room_for(w, depth);
+    values = room_for(w, asked);
     if (j->memory)
-        n = j->memory->tail(j->memory->arg, j->record->run, bf_watched_metric(e), depth, values);
-    bf_series_fill(e->series, values, n, depth);
+        n = j->memory->tail(j->memory->arg, j->record->run, bf_watched_metric(e), asked, values);
+    bf_series_fill(e->series, values, n, asked);
     push_again(j, e);
     return e->series;
 }

@@ -70,10 +70,10 @@ int bf_hub_publish(struct bf_hub *hub, const char *json, size_t len, bf_publish_
                                .done = publication_done};
     p->work.weight = (uint32_t)len;
     rc = bf_envelopes_parse(a, json, len, &p->events, &p->n, err);
-    p->work.may_fail = p->n > 1;        /* too many firings undo one text, not its batch */
     if (!rc)
         rc = check_entities(hub, p, err);
     if (!rc) {
+        p->work.may_fail = bf_bus_may_refuse(p->events, p->n);
         p->receipts = bf_arena_alloc(a, p->n * sizeof(*p->receipts));
         rc = bf_bus_post(hub->bus, &p->work);
         if (rc)

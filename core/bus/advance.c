@@ -118,6 +118,7 @@ static int journal_text(struct bf_tx *tx, const struct bf_buf *text, struct bf_e
     bf_arena_reset(tx->bus->scratch);
     rc = bf_envelope_parse(tx->bus->scratch, text->data, text->len, BF_FROM_HUB, &e, err);
     tx->n_added_before = tx->bus->added.n;
+    bf_rules_bound(tx->bus->rules, BF_BUS_EFFORT_MAX);
     if (!rc)
         rc = bf_bus_emit(tx, e, &receipt, err);
     bf_envelope_unref(e);

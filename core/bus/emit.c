@@ -138,7 +138,7 @@ static int decide(struct bf_tx *tx, struct bf_envelope *e)
     rc = bf_live_memory_failed(tx->bus->memory);
     if (rc)
         return rc;
-    if (is_too_much(tx, &record, firings, n))
+    if (bf_rules_gave_up(tx->bus->rules) || is_too_much(tx, &record, firings, n))
         return BF_ETOOBIG;
     for (size_t i = 0; i < n && !rc; i++) {
         if (firings[i].ruling == BF_SUPPRESSED)
@@ -165,12 +165,20 @@ int bf_bus_emit(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt *out,
         bf_bus_tally(tx, out->duplicate);
     if (!rc && !out->duplicate)
         rc = decide(tx, e);
+    if (rc == BF_ETOOBIG && bf_rules_gave_up(tx->bus->rules))
+        return bf_error_set(err, rc, "too many automations would have to be asked about these events;"
+                            " send fewer of them, or of their points, at once");
     if (rc == BF_ETOOBIG)
         return bf_error_set(err, rc, "these events would fire more than %d actions; send fewer at"
                             " once", BF_BUS_FIRINGS_MAX);
     if (rc)
         return bf_error_set(err, rc, "the event could not be stored: %s", bf_db_words(tx->db));
     return BF_OK;
+}
+
+bool bf_bus_may_refuse(struct bf_envelope *const *events, size_t n)
+{
+    return n > 1 || (n == 1 && events[0]->n_points > 1);
 }
 
 int bf_bus_resend(struct bf_tx *tx, struct bf_execution *x, unsigned statuses, bool once,

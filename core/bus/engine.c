@@ -182,13 +182,15 @@ static int apply(struct bf_work *w, struct bf_tx *tx, struct refusal **refusals,
 {
     tx->n_added_before = tx->bus->added.n;
     tx->source = w->source;
+    bf_rules_bound(tx->bus->rules, BF_BUS_EFFORT_MAX);
     return w->may_fail ? apply_alone(w, tx, refusals, err) : w->apply(w, tx, err);
 }
 
 static bool is_full(const struct bf_bus *bus, const struct batch *b)
 {
     return b->n >= BF_BUS_BATCH_MAX || b->bytes >= BF_BUS_BATCH_BYTES ||
-           bus->added.n >= ADDED_MAX || b->last->alters_rules;
+           bus->added.n >= ADDED_MAX || b->last->alters_rules ||
+           bf_mono_ms(bus->clock) - atomic_load(&bus->busy_since_mono) >= BF_BUS_BATCH_MS;
 }
 
 /* Apply works from *rest until the batch is full; what is left stays in *rest.  On an error the

@@ -148,7 +148,7 @@ static int emit_now(struct bf_ctx *ctx, struct bf_call *c, struct bf_envelope **
         bf_envelope_unref(events[i]);
     if (!rc)
         return BF_OK;
-    c->store_failed = true;
+    c->failed = rc == BF_ETOOBIG ? rc : BF_EIO;
     return refused(ctx, rc, &err);
 }
 
@@ -164,6 +164,7 @@ static int emit_posted(struct bf_ctx *ctx, enum bf_where where, struct bf_envelo
     bf_assert(j->events && j->receipts);
     memcpy(j->events, events, n * sizeof(*events));
     j->n = n;
+    j->work.may_fail = bf_bus_may_refuse(events, n);
     for (size_t i = 0; i < n; i++)
         j->work.weight += (uint32_t)events[i]->text_len;
     rc = post(ctx, j, where);
@@ -474,15 +475,15 @@ static int apply_fn(struct bf_work *w, struct bf_tx *tx, struct bf_error *err)
     struct job *j = bf_container_of(w, struct job, work);
     struct bf_error why;
     struct bf_call c;
-    bool store_failed;
+    int failed;
 
     bf_call_enter(&c, j->instance, BF_AT_ENGINE, NULL, &why);
     c.tx = tx;
     j->rc = j->fn(&j->instance->ctx, j->arg);
-    store_failed = c.store_failed;
+    failed = c.failed;
     bf_call_leave(&c);
-    if (store_failed)
-        return bf_error_set(err, BF_EIO, "%s", why.words);
+    if (failed)
+        return bf_error_set(err, failed, "%s", why.words);
     j->refused = j->rc < 0;
     if (!j->refused)
         return BF_OK;
@@ -609,7 +610,7 @@ int bf_host_remember(struct bf_ctx *ctx, const char *key, const char *value)
         return bf_complain_words(ctx, BF_EINVAL, NULL, "bf_remember() is for [loop, own, engine]");
     if (where == BF_AT_ENGINE) {
         rc = write_memory(c->tx->db, i, key, value);
-        c->store_failed |= rc != 0;
+        c->failed = rc ? BF_EIO : c->failed;
         forget_in_mind(i, key);
         return rc;
     }

@@ -195,7 +195,7 @@ int bf_host_step(struct bf_stmt *st)
     if (rc >= 0)
         return rc;
     if (c->tx && (rc == BF_EIO || rc == BF_ENOMEM))
-        c->store_failed = true;
+        c->failed = BF_EIO;
     if (rc == BF_EPERM)
         return bf_complain_words(&c->instance->ctx, rc, NULL, "plugin %s %s",
                                  c->instance->plugin->name, bf_db_words(bf_call_db(c)));

@@ -276,7 +276,8 @@ struct bf_call {
     struct bf_try *attempt;     /* or NULL */
     struct bf_route_call *route; /* or NULL */
     struct bf_tx *tx;           /* on the engine */
-    bool store_failed;          /* there: not the plugin's fault, and the end of the batch */
+    int failed;                 /* there: undo it, whatever the plugin says.  BF_EIO: the store has
+                                   failed, which ends the batch; BF_ETOOBIG: this piece alone */
     struct bf_statement *statements;
     struct bf_reader *reader;
     struct bf_error *complaint; /* the last one's words go here */

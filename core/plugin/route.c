@@ -179,7 +179,7 @@ static void start_afresh(struct bf_route_call *rc)
     rc->file = false;
 }
 
-static int run(struct bf_route_call *rc, enum bf_where where, struct bf_tx *tx, bool *store_failed)
+static int run(struct bf_route_call *rc, enum bf_where where, struct bf_tx *tx, int *failed)
 {
     bf_route_fn fn = rc->fn;
     void *arg = rc->arg;
@@ -191,8 +191,8 @@ static int run(struct bf_route_call *rc, enum bf_where where, struct bf_tx *tx, 
     c.route = rc;
     c.tx = tx;
     status = fn(&rc->instance->ctx, arg, &rc->in, &rc->reply);
-    if (store_failed)
-        *store_failed = c.store_failed;
+    if (failed)
+        *failed = c.failed;
     bf_call_leave(&c);
     /* The arena of a stream may be with a watch by now. */
     if (rc->stream || bf_arena_ok(rc->in.arena))
@@ -249,24 +249,24 @@ void bf_route_receipt(struct bf_route_call *rc, const struct bf_receipt *receipt
 static int apply(struct bf_work *w, struct bf_tx *tx, struct bf_error *err)
 {
     struct bf_route_call *rc = bf_container_of(w, struct bf_route_call, work);
-    bool store_failed = false;
+    int failed = BF_OK;
 
     /* The ABI allows that a transaction is run again; so begin as at the first time. */
     rc->n_receipts = rc->n_before;
     rc->refused = false;
     for (size_t i = 0; i < rc->n_events; i++) {
         struct bf_receipt receipt;
-        int failed = bf_bus_emit(tx, rc->events[i], &receipt, err);
 
+        failed = bf_bus_emit(tx, rc->events[i], &receipt, err);
         if (failed)
             return failed;
         bf_route_receipt(rc, &receipt);
     }
     if (!rc->engine_next)
         return BF_OK;
-    rc->status = run(rc, BF_AT_ENGINE, tx, &store_failed);
-    if (store_failed)
-        return bf_error_set(err, BF_EIO, "%s", rc->complaint.words);
+    rc->status = run(rc, BF_AT_ENGINE, tx, &failed);
+    if (failed)
+        return bf_error_set(err, failed, "%s", rc->complaint.words);
     rc->refused = !rc->go_on && rc->status >= 400;
     return rc->refused ? BF_ECANCELED : BF_OK;
 }
@@ -302,8 +302,8 @@ static int to_engine(struct bf_route_call *rc, int status, bool with_fn)
     rc->status = status;
     rc->engine_next = with_fn;
     rc->work = (struct bf_work){
-        .source = rc->instance->name, .may_fail = with_fn || rc->n_events > 1, .apply = apply,
-        .done = done};
+        .source = rc->instance->name, .apply = apply, .done = done,
+        .may_fail = with_fn || bf_bus_may_refuse(rc->events, rc->n_events)};
     for (size_t i = 0; i < rc->n_events; i++)
         rc->work.weight += (uint32_t)rc->events[i]->text_len;
     park(rc);

@@ -13,6 +13,8 @@
 #include "core/rules/rules_int.h"
 #include "core/rules/timers.h"
 
+#define MATCH_EFFORT    4               /* see bf_rules_bound() */
+#define FIRING_EFFORT   10
 #define ALERT_WAIT_MS   60000           /* unless the alert says another time */
 #define ALERT_WAIT_MAX  (366LL * 24 * 3600)     /* s */
 
@@ -159,6 +161,7 @@ static void add_firing(struct bf_rules *r, struct bf_firing f)
 void bf_consider(struct bf_judging *j, const struct bf_automation *a,
                  const struct bf_trigger *trigger)
 {
+    j->rules->effort += 1 + a->conditions.n_conditions / 4;
     if (matches(j, a))
         add_firing(j->rules, (struct bf_firing){.automation = a,
                                                 .trigger = trigger,
@@ -237,10 +240,13 @@ static void settle(struct bf_judging *j, size_t from)
     for (size_t i = from; i < r->n_firings; i++) {
         struct bf_firing f = r->firings[i];
 
+        j->rules->effort += MATCH_EFFORT;
         if (!bf_limit(j, &f))
             continue;
-        if (f.ruling != BF_SUPPRESSED)
+        if (f.ruling != BF_SUPPRESSED) {
+            j->rules->effort += FIRING_EFFORT;
             add_facts(j, &f);
+        }
         r->firings[n++] = f;
     }
     r->n_firings = n;
@@ -281,14 +287,22 @@ static void judge_point(struct bf_judging *j)
     settle(j, from);
 }
 
+static void stop_if_too_much(struct bf_judging *j)
+{
+    struct bf_rules *r = j->rules;
+
+    r->gave_up = j->may_give_up && r->max_effort && r->effort > r->max_effort;
+}
+
 static void judge_points(struct bf_judging *j)
 {
     if (!j->record->run || !bf_is_watched(j))
         return;
     bf_windows_begin(j->rules->windows);
-    for (j->at = 0; j->at < j->record->n_points; j->at++) {
+    for (j->at = 0; j->at < j->record->n_points && !j->rules->gave_up; j->at++) {
         j->point = &j->record->points[j->at];
         judge_point(j);
+        stop_if_too_much(j);
     }
     bf_windows_end(j->rules->windows);
 }
@@ -307,6 +321,7 @@ void bf_judge(struct bf_judging *j)
         read_alert(j);
     bf_ask(j);
     settle(j, 0);
+    stop_if_too_much(j);
     remember_state(j);
     remember_alert(j);
 }
@@ -318,9 +333,11 @@ size_t bf_rules_judge(struct bf_rules *r, const struct bf_record *record,
                            .record = record,
                            .event = record->event,
                            .memory = r->memory,
-                           .now_ms = record->event->received_ms};
+                           .now_ms = record->event->received_ms,
+                           .may_give_up = record->n_points > 1 || r->effort > 0};
 
     r->n_firings = 0;
+    r->gave_up = false;
     r->subject = (struct bf_subject){.event = record->event, .arena = r->scratch};
     if (bf_arena_used(r->facts))
         bf_arena_reset(r->facts);

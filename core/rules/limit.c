@@ -104,6 +104,7 @@ static bool are_enough(struct bf_judging *j, const struct bf_automation *a)
         return true;
     matches_key(j, a, &k);
     n = count_matches(j, &k, l->matches_ms, numbers);
+    j->rules->effort += n / 4;
     if (n >= l->matches_count) {
         bf_memory_forget(j->memory, &k);
         return true;

@@ -65,17 +65,32 @@ size_t bf_memory_read(const struct bf_memory *m, const struct bf_memory_key *k, 
     return n;
 }
 
+/* In front of `end`; gives where it begins. */
+static char *print_before(char *end, int64_t number)
+{
+    uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
+
+    do
+        *--end = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (number < 0)
+        *--end = '-';
+    return end;
+}
+
+/* A list of matches has a thousand of them, so they are printed from the back, without printf. */
 void bf_memory_note(const struct bf_memory *m, const struct bf_memory_key *k,
                     const int64_t *numbers, size_t n)
 {
-    char text[BF_MEMORY_NUMBERS_MAX * 21 + 1];
-    size_t len = 0;
+    char text[BF_MEMORY_NUMBERS_MAX * 21 + 1], *end = text + sizeof(text), *at = end;
 
     bf_assert(n <= BF_MEMORY_NUMBERS_MAX);
-    for (size_t i = 0; i < n; i++)
-        len += (size_t)snprintf(text + len, sizeof(text) - len, i ? " %" PRId64 : "%" PRId64,
-                                numbers[i]);
-    m->set(m->arg, k->text, k->len, text, len, true);
+    for (size_t i = n; i-- > 0;) {
+        at = print_before(at, numbers[i]);
+        if (i)
+            *--at = ' ';
+    }
+    m->set(m->arg, k->text, k->len, at, (size_t)(end - at), true);
 }
 
 void bf_memory_forget(const struct bf_memory *m, const struct bf_memory_key *k)

@@ -346,6 +346,14 @@ void bf_rules_remove(struct bf_rules *r, const char *id)
     forget(r, bf_map_remove(r->by_id, id));
 }
 
+void bf_rules_bound(struct bf_rules *r, uint64_t effort)
+{
+    r->max_effort = effort;
+    r->effort = 0;
+}
+
+bool bf_rules_gave_up(const struct bf_rules *r) { return r->gave_up; }
+
 size_t bf_rules_count(const struct bf_rules *r) { return bf_map_count(r->by_id); }
 
 void bf_rules_place(struct bf_rules *r, const char *entity, const char *organization)

@@ -44,6 +44,9 @@ struct bf_rules {
     struct bf_firing *firings;  /* of the last record */
     size_t n_firings;
     size_t cap_firings;
+    uint64_t max_effort;        /* 0: no limit */
+    uint64_t effort;            /* since that was said, the last record included */
+    bool gave_up;               /* in the middle of it */
 };
 
 /* One record, and what of it is looked at. */
@@ -59,6 +62,7 @@ struct bf_judging {
     const struct bf_point *point;
     size_t at;
     struct bf_watched *here;
+    bool may_give_up;                   /* it is not the first, or has several points */
     /* Of run.state: what the run says now, and what it said last, "" for nothing. */
     const char *to;
     const char *from;

@@ -598,6 +598,7 @@ static void backtest(int64_t revision, int64_t to, int64_t last_ms)
     if (a->enabled) {
         fprintf(live, "{\"automation\":\"%s\",\"from\":%" PRId64 ",\"to\":%" PRId64 "}\n", a->id,
                 revision, to);
+        ((struct bf_automation *)a)->era = 0;   /* nothing is remembered of it, as REST has it */
         t.automation = a;
         t.since_ms = received(revision);
         t.until_ms = to == INT64_MAX ? last_ms + 1 : received(to);

@@ -95,6 +95,40 @@ static int each_value(struct bf_db *db, const char *prefix, size_t prefix_len, u
     return rc;
 }
 
+/* ---- the values of runs ---- */
+
+static void fail(int *first, int rc)
+{
+    if (rc && !*first)
+        *first = rc;
+}
+
+/* The values of runs, as they were before a record; both memories begin with this. */
+struct values {
+    struct bf_db *db;
+    uint64_t seq;               /* of that record */
+    int rc;                     /* the first failure of the store */
+};
+
+static size_t tail(void *arg, uint64_t run, const char *metric, size_t max, double *out)
+{
+    struct values *v = arg;
+    size_t n = 0;
+
+    fail(&v->rc, bf_run_tail(v->db, run, metric, v->seq, max, out, &n));
+    return n;
+}
+
+static size_t earlier_runs(void *arg, uint64_t run, const char *metric, size_t max,
+                           struct bf_run_value *out)
+{
+    struct values *v = arg;
+    size_t n = 0;
+
+    fail(&v->rc, bf_run_earlier(v->db, run, metric, v->seq, max, out, &n));
+    return n;
+}
+
 /* ---- the engine's ---- */
 
 /* A value, or that there is none. */
@@ -109,16 +143,14 @@ struct held {
 };
 
 struct bf_live_memory {
-    struct bf_db *db;
+    struct values values;       /* first: what reads the values of runs knows nothing else */
     struct bf_memory rules;
     struct bf_map *by_key;      /* struct held */
     struct held *newest;        /* touched last */
     struct held *oldest;
     uint64_t round;             /* between two calls of settle */
-    uint64_t seq;
     size_t bytes;
     size_t max_bytes;
-    int rc;
 };
 
 static size_t size_of(const struct held *h)
@@ -170,12 +202,6 @@ static struct held *hold(struct bf_live_memory *m, const char *key, const void *
     return h;
 }
 
-static void fail(int *first, int rc)
-{
-    if (rc && !*first)
-        *first = rc;
-}
-
 struct finding {
     struct bf_live_memory *memory;
     const char *key;
@@ -198,7 +224,7 @@ static const void *live_get(void *arg, const char *key, size_t key_len, size_t *
         take_out(m, f.held);
         put_in_front(m, f.held);
     } else {
-        fail(&m->rc, read_value(m->db, key, key_len, NEWEST, on_value, &f));
+        fail(&m->values.rc, read_value(m->values.db, key, key_len, NEWEST, on_value, &f));
         if (!f.held)
             f.held = hold(m, key, NULL, 0);
     }
@@ -214,46 +240,27 @@ static void live_set(void *arg, const char *key, size_t key_len, const void *val
     bf_assert(strlen(key) == key_len);
     hold(m, key, value, len);
     if (kept || value)
-        fail(&m->rc, write_value(m->db, key, key_len, kept ? m->seq : 0, value, len));
+        fail(&m->values.rc, write_value(m->values.db, key, key_len, kept ? m->values.seq : 0, value, len));
     else
-        fail(&m->rc, delete_value(m->db, key, key_len, 0));
+        fail(&m->values.rc, delete_value(m->values.db, key, key_len, 0));
 }
 
 static void live_each(void *arg, const char *prefix, size_t prefix_len, each_fn *fn, void *fn_arg)
 {
     struct bf_live_memory *m = arg;
 
-    fail(&m->rc, each_value(m->db, prefix, prefix_len, NEWEST, fn, fn_arg));
-}
-
-static size_t live_tail(void *arg, uint64_t run, const char *metric, size_t max, double *out)
-{
-    struct bf_live_memory *m = arg;
-    size_t n = 0;
-
-    fail(&m->rc, bf_run_tail(m->db, run, metric, m->seq, max, out, &n));
-    return n;
-}
-
-static size_t live_earlier_runs(void *arg, uint64_t run, const char *metric, size_t max,
-                                struct bf_run_value *out)
-{
-    struct bf_live_memory *m = arg;
-    size_t n = 0;
-
-    fail(&m->rc, bf_run_earlier(m->db, run, metric, m->seq, max, out, &n));
-    return n;
+    fail(&m->values.rc, each_value(m->values.db, prefix, prefix_len, NEWEST, fn, fn_arg));
 }
 
 struct bf_live_memory *bf_live_memory_new(struct bf_db *db, size_t max_bytes)
 {
     struct bf_live_memory *m = bf_new(struct bf_live_memory);
 
-    m->db = db;
+    m->values.db = db;
     m->max_bytes = max_bytes;
     m->by_key = bf_map_new();
     m->rules = (struct bf_memory){live_get,  live_set,          live_each,
-                                  live_tail, live_earlier_runs, m};
+                                  tail, earlier_runs, m};
     return m;
 }
 
@@ -269,13 +276,13 @@ void bf_live_memory_free(struct bf_live_memory *m)
 
 const struct bf_memory *bf_live_memory_rules(struct bf_live_memory *m) { return &m->rules; }
 
-void bf_live_memory_at(struct bf_live_memory *m, uint64_t seq) { m->seq = seq; }
+void bf_live_memory_at(struct bf_live_memory *m, uint64_t seq) { m->values.seq = seq; }
 
 int bf_live_memory_failed(struct bf_live_memory *m)
 {
-    int rc = m->rc;
+    int rc = m->values.rc;
 
-    m->rc = BF_OK;
+    m->values.rc = BF_OK;
     return rc;
 }
 
@@ -283,7 +290,7 @@ void bf_live_memory_undo(struct bf_live_memory *m)
 {
     while (m->newest && m->newest->round == m->round)
         drop(m, m->newest);
-    m->rc = BF_OK;
+    m->values.rc = BF_OK;
 }
 
 void bf_live_memory_settle(struct bf_live_memory *m) { m->round++; }
@@ -291,14 +298,12 @@ void bf_live_memory_settle(struct bf_live_memory *m) { m->round++; }
 /* ---- of the past ---- */
 
 struct bf_past_memory {
-    struct bf_db *db;
+    struct values values;       /* first, as above */
     uint64_t begun;             /* what was remembered before this record */
-    uint64_t seq;               /* the values of runs are those before this one */
     struct bf_memory table;
     struct bf_overlay *overlay; /* over the table: what was set meanwhile */
     struct bf_buf value;        /* read last */
     bool present;
-    int rc;
 };
 
 static void on_past_value(void *arg, const void *value, size_t len)
@@ -315,7 +320,7 @@ static const void *past_get(void *arg, const char *key, size_t key_len, size_t *
 
     bf_buf_clear(&m->value);
     m->present = false;
-    fail(&m->rc, read_value(m->db, key, key_len, m->begun, on_past_value, m));
+    fail(&m->values.rc, read_value(m->values.db, key, key_len, m->begun, on_past_value, m));
     *len = m->value.len;
     return m->present ? bf_buf_text(&m->value) : NULL;
 }
@@ -331,36 +336,17 @@ static void past_each(void *arg, const char *prefix, size_t prefix_len, each_fn 
 {
     struct bf_past_memory *m = arg;
 
-    fail(&m->rc, each_value(m->db, prefix, prefix_len, m->begun, fn, fn_arg));
-}
-
-static size_t past_tail(void *arg, uint64_t run, const char *metric, size_t max, double *out)
-{
-    struct bf_past_memory *m = arg;
-    size_t n = 0;
-
-    fail(&m->rc, bf_run_tail(m->db, run, metric, m->seq, max, out, &n));
-    return n;
-}
-
-static size_t past_earlier_runs(void *arg, uint64_t run, const char *metric, size_t max,
-                                struct bf_run_value *out)
-{
-    struct bf_past_memory *m = arg;
-    size_t n = 0;
-
-    fail(&m->rc, bf_run_earlier(m->db, run, metric, m->seq, max, out, &n));
-    return n;
+    fail(&m->values.rc, each_value(m->values.db, prefix, prefix_len, m->begun, fn, fn_arg));
 }
 
 struct bf_past_memory *bf_past_memory_new(struct bf_db *db, uint64_t seq)
 {
     struct bf_past_memory *m = bf_new(struct bf_past_memory);
 
-    m->db = db;
-    m->begun = m->seq = seq;
+    m->values.db = db;
+    m->begun = m->values.seq = seq;
     m->table = (struct bf_memory){past_get,  past_set,          past_each,
-                                  past_tail, past_earlier_runs, m};
+                                  tail, earlier_runs, m};
     m->overlay = bf_overlay_new(&m->table);
     bf_buf_init(&m->value, BF_EVENT_MAX);
     return m;
@@ -380,13 +366,13 @@ const struct bf_memory *bf_past_memory_rules(struct bf_past_memory *m)
     return bf_overlay_memory(m->overlay);
 }
 
-void bf_past_memory_at(struct bf_past_memory *m, uint64_t seq) { m->seq = seq; }
+void bf_past_memory_at(struct bf_past_memory *m, uint64_t seq) { m->values.seq = seq; }
 
 int bf_past_memory_failed(struct bf_past_memory *m)
 {
-    int rc = m->rc;
+    int rc = m->values.rc;
 
-    m->rc = BF_OK;
+    m->values.rc = BF_OK;
     return rc;
 }
 

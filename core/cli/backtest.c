@@ -185,24 +185,6 @@ static void put_firings(struct bf_cli *c, struct bf_buf *b, const struct bf_json
         bf_buf_printf(b, "  ... and %zu more; --json has the first 1,000\n", all - n);
 }
 
-/* What the first firing would send, once: the others differ in their values. */
-static void put_payloads(struct bf_cli *c, struct bf_buf *b, const struct bf_json *payloads)
-{
-    const struct bf_json *actions = bf_json_at(payloads, "/0/actions");
-
-    if (bf_json_count(actions))
-        bf_buf_adds(b, "\nthe first one would send\n");
-    for (const struct bf_json *a = bf_json_first(actions); a; a = bf_json_next(actions, a)) {
-        const struct bf_json *r = bf_json_get(a, "request");
-
-        if (bf_json_is(r, BF_JSON_OBJECT))
-            bf_buf_printf(b, "  %s %s\n    %s\n", text_at(c, r, "/method"), text_at(c, r, "/url"),
-                          text_at(c, r, "/payload"));
-        else
-            bf_buf_printf(b, "  nothing: %s\n", text_at(c, a, "/reason"));
-    }
-}
-
 static void put_numbers(struct bf_cli *c, struct bf_buf *b, const struct bf_json *t)
 {
     const struct bf_json *r = bf_json_get(t, "result");
@@ -240,7 +222,9 @@ static int print(struct bf_cli *c, const struct bf_reply_text *reply)
     put_numbers(c, &b, t);
     put_days(c, &b, bf_json_get(r, "days"));
     put_firings(c, &b, bf_json_get(r, "firings"));
-    put_payloads(c, &b, bf_json_get(r, "payloads"));
+    /* Once: the others differ in their values. */
+    bf_cli_put_payloads(c, &b, "\nthe first one would send",
+                        bf_json_at(r, "/payloads/0/actions"));
     rc = bf_cli_print(c, bf_buf_text(&b), b.len);
     bf_buf_fini(&b);
     return rc;

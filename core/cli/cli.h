@@ -252,6 +252,9 @@ int bf_cli_automation_create(struct bf_cli *c);
 int bf_cli_automation_update(struct bf_cli *c);
 int bf_cli_automation_edit(struct bf_cli *c);
 int bf_cli_why(struct bf_cli *c);
+/* What actions would send, under a title; nothing if there are none. */
+void bf_cli_put_payloads(struct bf_cli *c, struct bf_buf *b, const char *title,
+                         const struct bf_json *actions);
 int bf_cli_test_automation(struct bf_cli *c);
 int bf_cli_backtest(struct bf_cli *c);
 int bf_cli_secret_set(struct bf_cli *c);

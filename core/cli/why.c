@@ -72,11 +72,12 @@ static void put_list(struct bf_cli *c, struct bf_buf *b, const char *title,
         bf_buf_printf(b, "  %s\n", bf_cli_text(c->arena, i));
 }
 
-static void put_payloads(struct bf_cli *c, struct bf_buf *b, const struct bf_json *payloads)
+void bf_cli_put_payloads(struct bf_cli *c, struct bf_buf *b, const char *title,
+                         const struct bf_json *actions)
 {
-    if (bf_json_count(payloads))
-        bf_buf_adds(b, "it would send\n");
-    for (const struct bf_json *a = bf_json_first(payloads); a; a = bf_json_next(payloads, a)) {
+    if (bf_json_count(actions))
+        bf_buf_printf(b, "%s\n", title);
+    for (const struct bf_json *a = bf_json_first(actions); a; a = bf_json_next(actions, a)) {
         const struct bf_json *r = bf_json_get(a, "request");
 
         if (bf_json_is(r, BF_JSON_OBJECT))
@@ -105,7 +106,7 @@ static void put_verdict(struct bf_cli *c, struct bf_buf *b, const struct bf_json
                       text_at(c, limit, "/until"));
     put_list(c, b, "points", bf_json_get(v, "points"));
     put_list(c, b, "executions", bf_json_get(v, "executions"));
-    put_payloads(c, b, bf_json_get(v, "payloads"));
+    bf_cli_put_payloads(c, b, "it would send", bf_json_get(v, "payloads"));
 }
 
 

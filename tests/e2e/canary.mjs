@@ -95,10 +95,11 @@ const literal = await must("POST", "/api/v1/teams/acme/integrations", {sink: "we
 await must("PATCH", `/api/v1/integrations/${literal.id}`,
     {config: {secret: {value: value("literal signing key, changed")}}});
 const payload = {say: "${GRANTED} and ${ACCESS_TOKEN}", at: "${IN_URL}"};
+const automations = [];
 for (const [name, to] of [["one", named.id], ["two", literal.id]])
-    await must("POST", "/api/v1/automations", {name, scope: {entity: "acme"},
+    automations.push(await must("POST", "/api/v1/automations", {name, scope: {entity: "acme"},
         event: {type: "canary.sang"}, actions: [{integration: to,
-            config: {payload: to === named.id ? payload : {say: "${ACCESS_TOKEN}"}}}]});
+            config: {payload: to === named.id ? payload : {say: "${ACCESS_TOKEN}"}}}]}));
 await must("PUT", "/api/v1/teams/acme/intakes/sealed", {type: "canary.sang",
     check: {kind: "bearer", secret: {value: word("intake literal")}}});
 await must("PUT", "/api/v1/users/ben", {});
@@ -139,12 +140,33 @@ await must("POST", "/api/v1/master-key/rotate");
 await must("POST", "/api/v1/events", {type: "canary.sang", entity: "acme"});
 await new Promise(r => setTimeout(r, 1500));
 
+// What would be sent, looked at in the three ways there are.
+for (const {id, name, scope, event, actions} of automations) {
+    await must("POST", "/api/v1/automations", {name: `${name}, dry`, scope, event, actions,
+        dry_run: true});
+    await must("POST", "/api/v1/automations/test",
+        {automation: id, event: {type: "canary.sang", entity: "acme"}});
+    await must("POST", "/api/v1/backtests", {automation: id, since: "1h"});
+}
+await must("POST", "/api/v1/events", {type: "canary.sang", entity: "acme"});
+let tried = [];
+for (let i = 0; i < 100 && (tried.length < 2 || tried.some(b => b.status !== "finished")); i++) {
+    await new Promise(r => setTimeout(r, 50));
+    tried = await Promise.all((await must("GET", "/api/v1/backtests")).items
+        .map(b => must("GET", `/api/v1/backtests/${b.id}`)));
+}
+claim("backtests show what they would send, with names for secrets",
+    tried.every(b => b.result?.payloads.length) && JSON.stringify(tried).includes("${GRANTED}"),
+    JSON.stringify(tried).slice(0, 2000));
+await new Promise(r => setTimeout(r, 500));
+
 // Everything that can be read.
 const described = await Described.of(url);
-const ids = {automations: [], integrations: [], executions: [], events: [], keys: []};
+const ids = {automations: [], integrations: [], executions: [], events: [], keys: [],
+    backtests: []};
 for (const noun of Object.keys(ids)) {
     const base = noun === "integrations" ? "/api/v1/teams/acme/integrations" : `/api/v1/${noun}`;
-    ids[noun] = (await must("GET", `${base}?limit=1000`)).items.map(i => i.id);
+    ids[noun] = (await must("GET", `${base}?limit=${noun === "backtests" ? 100 : 1000}`)).items.map(i => i.id);
 }
 claim("there are executions to look at", ids.executions.length >= 4, ids.executions.length);
 const users = ["admin", "ben"], things = {

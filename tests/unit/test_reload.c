@@ -169,8 +169,10 @@ TEST(every_live_setting_is_changed_by_a_reload)
     write_file(&w, "");
     open_hub(&w);
     for (size_t i = 0; bf_setting_describe(i, &s); i++) {
+        bool number = s.def && *s.def >= '0' && *s.def <= '9';
         const char *another = s.choices ? strrchr(s.choices, '|') + 1
-                              : s.def && *s.def >= '0' && *s.def <= '9' ? "7" : "127.0.0.0/8";
+                              : !number ? "127.0.0.0/8"
+                              : strchr(s.def, 'm') ? "7m" : "7";
         char text[256], words[256];
 
         if (!s.live)

@@ -70,6 +70,7 @@ struct bf_runs *bf_runs_new(void)
     r->scratch = bf_arena_new(BF_ROW_SCRATCH);
     r->ends.newer = r->ends.older = &r->ends;
     r->batch = 1;
+    r->max_bytes = BF_RUNS_BYTES;
     return r;
 }
 
@@ -83,38 +84,33 @@ void bf_runs_free(struct bf_runs *r)
     bf_map_free(r->by_key);
     bf_pool_free(r->pool);
     bf_arena_free(r->scratch);
-    free(r->touched);
     free(r->numbers);
     free(r);
 }
 
+/* What the open batch has touched stands in front. */
 static void touch(struct bf_runs *r, struct bf_run *run)
 {
     take_out(run);
     put_first(r, run);
-    if (run->batch == r->batch)
-        return;
     run->batch = r->batch;
-    if (r->n_touched == r->cap) {
-        r->cap = r->cap ? r->cap * 2 : 64;
-        r->touched = bf_zrealloc(r->touched, r->cap * sizeof(struct bf_run *));
-    }
-    r->touched[r->n_touched++] = run;
+}
+
+/* One that was dropped is read again, also by the batch that touched it: all it is known by is in the
+ * tables when its event is done with. */
+static void make_way(struct bf_runs *r, const struct bf_run *kept)
+{
+    while (r->bytes > r->max_bytes && r->ends.newer != kept && r->ends.newer != &r->ends)
+        drop(r, r->ends.newer);
 }
 
 uint64_t bf_runs_last(const struct bf_runs *r) { return r->last; }
 
-static void next_batch(struct bf_runs *r)
-{
-    r->n_touched = 0;
-    r->batch++;
-}
-
 void bf_runs_undo(struct bf_runs *r, uint64_t last)
 {
-    for (size_t i = 0; i < r->n_touched; i++)
-        drop(r, r->touched[i]);
-    next_batch(r);
+    while (r->ends.older != &r->ends && r->ends.older->batch == r->batch)
+        drop(r, r->ends.older);
+    r->batch++;
     bf_run_forget_frames(r);
     r->new_frame.text = NULL;
     r->last = last;
@@ -122,9 +118,8 @@ void bf_runs_undo(struct bf_runs *r, uint64_t last)
 
 void bf_runs_settle(struct bf_runs *r)
 {
-    next_batch(r);
-    while (r->bytes > BF_RUNS_BYTES && r->ends.newer != r->ends.older)
-        drop(r, r->ends.newer);
+    r->batch++;
+    make_way(r, r->ends.older);
 }
 
 
@@ -184,6 +179,7 @@ static void order(struct bf_runs *r, struct bf_run *run, struct bf_envelope *e, 
             advance(&run->series[number], p, seq);
     }
     run->behind++;
+    run->behind_points += e->n_points;
 }
 
 
@@ -297,6 +293,7 @@ static int read_behind(struct bf_tx *tx, struct bf_run *run, uint64_t seq)
                 advance(&run->series[number], p, row.seq);
         }
         run->behind++;
+        run->behind_points += points.n;
     }
     bf_row_points_fini(&points);
     return rc;
@@ -425,6 +422,7 @@ int bf_runs_take(struct bf_tx *tx, struct bf_envelope *e, uint64_t seq, struct b
     if (rc || !*out)
         return rc;
     touch(r, *out);
+    make_way(r, *out);
     e->run = (*out)->number;
     if (e->n_points)
         order(r, *out, e, seq);
@@ -459,6 +457,7 @@ static int store_steps(struct bf_tx *tx, struct bf_run *run, uint64_t seq)
     bf_query_int(q, 3, (int64_t)run->number);
     rc = bf_query_run(q);
     run->behind = 0;
+    run->behind_points = 0;
     bf_buf_fini(&steps);
     return rc;
 }
@@ -480,6 +479,14 @@ static int store_state(struct bf_tx *tx, struct bf_run *run, const char *state)
     return bf_query_run(q);
 }
 
+/* Steps cost as much as the run has metrics, so there are no fewer points to each writing. */
+static bool are_far_behind(const struct bf_run *run)
+{
+    uint32_t most = run->names.n < BF_RUN_BEHIND_POINTS ? BF_RUN_BEHIND_POINTS : run->names.n;
+
+    return run->behind >= BF_RUN_BEHIND || run->behind_points >= most;
+}
+
 int bf_runs_note(struct bf_tx *tx, struct bf_run *run, const struct bf_envelope *e)
 {
     int rc = BF_OK;
@@ -488,7 +495,7 @@ int bf_runs_note(struct bf_tx *tx, struct bf_run *run, const struct bf_envelope 
         rc = bf_run_store_words(tx, run);
         weigh(tx->bus->runs, run);
     }
-    if (!rc && run->behind >= BF_RUN_BEHIND)
+    if (!rc && are_far_behind(run))
         rc = store_steps(tx, run, e->seq);
     if (!rc && e->run_state && strcmp(e->type, "run.state") == 0)
         rc = store_state(tx, run, e->run_state);
@@ -502,15 +509,9 @@ int bf_runs_note(struct bf_tx *tx, struct bf_run *run, const struct bf_envelope 
 static void forget(struct bf_runs *r, const char *key)
 {
     struct bf_run *run = bf_map_get(r->by_key, key);
-    size_t i = 0;
 
-    if (!run)
-        return;
-    while (i < r->n_touched && r->touched[i] != run)
-        i++;
-    if (i < r->n_touched)
-        r->touched[i] = r->touched[--r->n_touched];
-    drop(r, run);
+    if (run)
+        drop(r, run);
 }
 
 static int cut_rows(struct bf_db *db, uint64_t run)

@@ -11,8 +11,9 @@
  * of `runs` with the last steps as they were up to some event (series, series_seq), and rows of
  * `run_words` with the names of its metrics, in the order in which they came up, and with what its
  * events have in common (words.h).  The steps are written
- * every BF_RUN_BEHIND events of a run, so an event costs no row but its own, and a run that is not in
- * memory is read with at most that many events behind what is written.
+ * every BF_RUN_BEHIND events of a run, so an event costs no row but its own, or sooner where these
+ * have many points, so that a run that is not in memory is read with little behind what is written.
+ * A batch that touches more runs than there is room for reads some of them again.
  *
  * SAFETY.  What a transaction has touched is dropped from memory when it, or a part of it, is undone,
  * and read anew.  Rows of `runs` are the truth about states and numbers; a number is never used
@@ -24,7 +25,8 @@
 
 #define BF_RUNS_BYTES      (96 * 1024 * 1024)
 #define BF_RUN_METRICS_MAX 32768        /* of one run; points of others are stored but not in order */
-#define BF_RUN_BEHIND      128          /* events */
+#define BF_RUN_BEHIND      128          /* events ... */
+#define BF_RUN_BEHIND_POINTS 4096       /* ... or points; of a run with more metrics, one of each */
 
 struct bf_runs;
 struct bf_run;

@@ -41,7 +41,8 @@ struct bf_run {
     uint32_t n_frames;
     uint32_t frame_bytes;
     uint32_t seen_at;
-    unsigned behind;            /* events with points that the row of steps does not know */
+    unsigned behind;            /* events with points that the row of steps does not know ... */
+    uint64_t behind_points;     /* ... and the points in them */
     struct bf_vocabulary names;
     struct bf_vocabulary forms;
     struct bf_run_series *series;       /* of each name */
@@ -64,12 +65,10 @@ struct bf_runs {
     struct bf_map *by_key;
     struct bf_pool *pool;
     struct bf_run ends;         /* newer: the newest; older: the oldest */
-    struct bf_run **touched;    /* by the open batch */
-    size_t n_touched;
-    size_t cap;
     uint64_t batch;
     uint64_t last;
     size_t bytes;
+    size_t max_bytes;           /* BF_RUNS_BYTES */
     uint32_t *numbers;          /* names of the event at hand: of each metric as it came */
     size_t numbers_cap;
     struct bf_arena *scratch;   /* of the event at hand */

@@ -4,8 +4,10 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/base/map.h"
 #include "core/bus/run_points.h"
 #include "core/bus/runs.h"
+#include "core/bus/runs_int.h"
 
 static struct fixture f = {.wall_ms = 1000000};
 
@@ -308,6 +310,61 @@ TEST(an_undone_piece_leaves_the_rest_of_its_batch)
     reopen();
     point("a", "x", 3, "8");
     CHECK_STR(tail(1, "x", 0, 9), "8 7");
+    fixture_close(&f);
+}
+
+/* Points of three runs, by turns; the third of each comes too late. */
+static int apply_by_turns(struct posted *p, struct bf_tx *tx, struct bf_error *err)
+{
+    static const int steps[] = {1, 5, 3, 6};
+    static char text[256];
+    int rc = BF_OK;
+
+    for (size_t i = 0; i < 12 && !rc; i++) {
+        snprintf(text, sizeof(text), "{\"type\":\"run.metric\",\"entity\":\"acme\",\"project\":"
+                 "\"vision\",\"run\":{\"id\":\"%c\"},\"metrics\":[{\"name\":\"loss\",\"step\":%d,"
+                 "\"value\":%d}]}", "abc"[i % 3], steps[i / 3], steps[i / 3]);
+        p->text = text;
+        rc = apply_event(p, tx, err);
+        CHECK_INT(bf_map_count(f.bus->runs->by_key), 1);
+    }
+    return rc || !p->hops ? rc : bf_error_set(err, BF_ECONFIG, "no");
+}
+
+/* A batch once kept all the runs that it touched, which may be a thousand with thirty thousand
+ * metrics each. */
+TEST(a_batch_has_no_more_runs_in_memory_than_there_is_room_for)
+{
+    struct posted good = {.apply = apply_by_turns, .work.may_fail = true}, bad = good;
+
+    fixture_open(&f);
+    f.bus->runs->max_bytes = 1;
+    bad.hops = 1;
+    CHECK_INT(post(&f, &bad), BF_ECONFIG);
+    CHECK_INT(ask("SELECT count(*) FROM runs"), 0);
+    CHECK_INT(post(&f, &good), 0);
+    for (uint64_t run = 1; run <= 3; run++)
+        CHECK_STR(tail(run, "loss", 0, 9), "6 5 1");
+    fixture_close(&f);
+}
+
+/* Or else a run that is read into memory may have 128 events of a megabyte behind its steps. */
+TEST(steps_are_written_before_many_points_are_behind_them)
+{
+    struct bf_buf b;
+
+    fixture_open(&f);
+    point("a", "loss", 1, "1");
+    CHECK_INT(ask("SELECT coalesce(series_seq, 0) FROM runs"), 0);
+    bf_buf_init(&b, BF_EVENT_MAX);
+    bf_buf_adds(&b, "{\"type\":\"run.metric\",\"entity\":\"acme\",\"project\":\"vision\",\"run\":"
+                    "{\"id\":\"a\"},\"metrics\":[");
+    for (int i = 1; i < BF_RUN_BEHIND_POINTS; i++)
+        bf_buf_adds(&b, i > 1 ? ",{\"name\":\"acc\",\"value\":1}" : "{\"name\":\"acc\",\"value\":1}");
+    bf_buf_adds(&b, "]}");
+    CHECK_INT(emit(&f, bf_buf_text(&b), NULL), 0);
+    CHECK_INT(ask("SELECT series_seq FROM runs"), 2);
+    bf_buf_fini(&b);
     fixture_close(&f);
 }
 

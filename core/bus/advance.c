@@ -117,8 +117,7 @@ static int journal_text(struct bf_tx *tx, const struct bf_buf *text, struct bf_e
                             BF_EVENT_MAX);
     bf_arena_reset(tx->bus->scratch);
     rc = bf_envelope_parse(tx->bus->scratch, text->data, text->len, BF_FROM_HUB, &e, err);
-    tx->n_added_before = tx->bus->added.n;
-    bf_rules_bound(tx->bus->rules, BF_BUS_EFFORT_MAX);
+    bf_bus_count_anew(tx);
     if (!rc)
         rc = bf_bus_emit(tx, e, &receipt, err);
     bf_envelope_unref(e);

@@ -47,6 +47,7 @@ struct bf_tx {
     int64_t now_ms;             /* `received` of everything in this batch; never goes back */
     size_t n_added_before;      /* the engine's: executions that earlier works have added */
     const char *source;         /* the engine's, too: of the work */
+    bool may_fail;              /* so */
     bool advances;              /* and: what is over is journaled by it */
 };
 

@@ -59,6 +59,9 @@ extern const char *const bf_bus_schema[];
 void bf_bus_remember_added(struct bf_bus *bus, struct bf_execution *e);     /* takes a reference */
 void bf_bus_tally(struct bf_tx *tx, bool duplicate);
 
+/* emit.c: from here on it is counted what one piece of work leads to */
+void bf_bus_count_anew(struct bf_tx *tx);
+
 /* emit.c: what limits suppressed, into the outbox */
 int bf_bus_write_suppressed(struct bf_tx *tx);
 

@@ -125,6 +125,12 @@ static bool is_too_much(const struct bf_tx *tx, const struct bf_record *record,
     return actions > BF_BUS_FIRINGS_MAX;
 }
 
+void bf_bus_count_anew(struct bf_tx *tx)
+{
+    tx->n_added_before = tx->bus->added.n;
+    bf_rules_bound(tx->bus->rules, BF_BUS_EFFORT_MAX);
+}
+
 static int decide(struct bf_tx *tx, struct bf_envelope *e)
 {
     struct bf_record record = {
@@ -160,6 +166,8 @@ int bf_bus_emit(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt *out,
     rc = bf_crash_resume(tx, e, err);
     if (rc)
         return rc;
+    if (!tx->may_fail)
+        bf_bus_count_anew(tx);          /* of that one event alone, which is never too much */
     rc = bf_journal_append(tx, e, out);
     if (!rc)
         bf_bus_tally(tx, out->duplicate);

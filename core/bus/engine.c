@@ -180,9 +180,9 @@ static int apply_alone(struct bf_work *w, struct bf_tx *tx, struct refusal **ref
 static int apply(struct bf_work *w, struct bf_tx *tx, struct refusal **refusals,
                  struct bf_error *err)
 {
-    tx->n_added_before = tx->bus->added.n;
+    bf_bus_count_anew(tx);
     tx->source = w->source;
-    bf_rules_bound(tx->bus->rules, BF_BUS_EFFORT_MAX);
+    tx->may_fail = w->may_fail;
     return w->may_fail ? apply_alone(w, tx, refusals, err) : w->apply(w, tx, err);
 }
 

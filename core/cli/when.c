@@ -43,9 +43,10 @@ static const char *none(struct parse *p, const char *wanted)
     size_t place = (size_t)(p->at - p->text);
 
     if (!p->rc)
-        p->rc = bf_error_set(p->err, BF_ECONFIG, "%s is expected at \"%.40s\" (character %zu)"
+        p->rc = bf_error_set(p->err, BF_ECONFIG, "%s is expected at %s%.40s%s (character %zu)"
                              "; for example: accuracy < 0.85, or avg(loss, 5) > 1 and lr > 0",
-                             wanted, *p->at ? p->at : "the end", place + 1);
+                             wanted, *p->at ? "\"" : "", *p->at ? p->at : "the end",
+                             *p->at ? "\"" : "", place + 1);
     return NULL;
 }
 

@@ -389,6 +389,20 @@ static void add_amount(const struct bf_condition *c, struct bf_buf *b)
     bf_buf_printf(b, "%s %s", c->relative ? "%" : "", ways[c->direction]);
 }
 
+/* With two decimals, or with all where these would read like the limit itself: 24.999999999999993 is
+ * not at least 25. */
+static void add_rounded(struct bf_buf *b, double value, double limit)
+{
+    char text[64], other[64];
+
+    snprintf(text, sizeof(text), "%.2f", value);
+    snprintf(other, sizeof(other), "%.2f", copysign(limit, value));
+    if (fabs(value) >= 1e15 || (strcmp(text, other) == 0 && fabs(value) != limit))
+        bf_buf_addd(b, value);
+    else
+        bf_buf_adds(b, text);
+}
+
 static void change_words(const struct bf_condition *c, const struct bf_measure *m,
                          struct bf_buf *b)
 {
@@ -400,13 +414,12 @@ static void change_words(const struct bf_condition *c, const struct bf_measure *
         bf_buf_adds(b, "; there is no relative change from 0 (prior_is_zero)");
         return;
     }
+    bf_buf_adds(b, ", by ");
     if (c->relative)
-        bf_buf_printf(b, ", by %.2f%%", m->value * 100);
-    else {
-        bf_buf_adds(b, ", by ");
+        add_rounded(b, m->value * 100, c->amount * 100);
+    else
         bf_buf_addd(b, m->value);
-    }
-    bf_buf_printf(b, ", which is %sat least ", m->holds ? "" : "not ");
+    bf_buf_printf(b, "%s, which is %sat least ", c->relative ? "%" : "", m->holds ? "" : "not ");
     add_amount(c, b);
 }
 
@@ -423,7 +436,9 @@ static void score_words(const struct bf_condition *c, const struct bf_measure *m
         bf_buf_adds(b, ", so there is no score (zero_variance)");
         return;
     }
-    bf_buf_printf(b, ": score %.2f, which is %sat least ", m->value, m->holds ? "" : "not ");
+    bf_buf_adds(b, ": score ");
+    add_rounded(b, m->value, c->amount);
+    bf_buf_printf(b, ", which is %sat least ", m->holds ? "" : "not ");
     add_amount(c, b);
 }
 

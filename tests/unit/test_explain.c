@@ -173,6 +173,24 @@ TEST(changes_and_scores_show_their_arithmetic)
     world_close(&w);
 }
 
+/* 0.4 to 0.5 was told as "by 25.00%, which is not at least 25% up". */
+TEST(what_misses_a_limit_by_a_hair_is_not_rounded_to_it)
+{
+    const char *rest = VISION "," ON_METRIC("RUN_METRIC_CHANGE",
+        "{\"change_filter\":{\"name\":\"x\",\"change_type\":\"RELATIVE\",\"change_dir\":\"INCREASE\","
+        "\"change_amount\":0.25}}");
+    struct world w;
+
+    world_open(&w);
+    metric(&w, 1, "x", -1, .4);
+    CHECK_HAS(why_metric(&w, 1, "x", "0.5", rest),
+              "went from 0.4 to 0.5, by 24.999999999999993%, which is not at least 25% up");
+    CHECK_HAS(why_metric(&w, 1, "x", "0.625", rest), "by 25.00%, which is at least 25% up");
+    CHECK_HAS(why_metric(&w, 1, "x", "0.5", rest), "by -20.00%, which is not at least 25% up");
+    CHECK_HAS(why_metric(&w, 1, "x", "1e30", rest), "by 2e+32%, which is at least 25% up");
+    world_close(&w);
+}
+
 TEST(of_joined_conditions_each_one_is_told)
 {
     const char *rest = VISION "," ON_METRIC("RUN_METRIC", "{\"$and\":["

@@ -75,9 +75,9 @@ TEST(conditions_become_what_the_client_would_send)
 TEST(what_makes_no_sense_is_refused_at_its_place)
 {
     static const struct { const char *text, *words; } rows[] = {
-        {"", "the name of a metric is expected at \"the end\" (character 1)"},
+        {"", "the name of a metric is expected at the end (character 1)"},
         {"accuracy", "a comparison, or \"increases by\""},
-        {"accuracy <", "a number is expected at \"the end\" (character 11)"},
+        {"accuracy <", "a number is expected at the end (character 11)"},
         {"accuracy < high", "a number is expected at \"high\""},
         {"accuracy < 1x", "a number is expected at \"1x\""},
         {"accuracy < inf", "a number is expected at \"inf\""},
@@ -91,7 +91,7 @@ TEST(what_makes_no_sense_is_refused_at_its_place)
         {"abs(loss) > 5", "zscore(…) is expected at \"loss) > 5\""},
         {"zscore(loss) > -5", "a number above 0"},
         {"zscore(loss) = 5", "a z-score above a number"},
-        {"a > 1 and", "the name of a metric is expected at \"the end\""},
+        {"a > 1 and", "the name of a metric is expected at the end"},
         {"((((((((((((((((((a > 1))))))))))))))))))", "fewer parentheses"},
     };
 

@@ -251,6 +251,17 @@ static bool is_its_wait(struct bf_judging *j, const struct bf_automation *a)
     return bf_json_eq(bf_json_get(data, "automation"), a->id);
 }
 
+static bool other_trigger(struct bf_judging *j, const struct bf_automation *a)
+{
+    const char *type = j->event->type;
+
+    if (a->absence)
+        return bf_no(j, "trigger", "it fires when %s stays away, not on %s", a->absence->of, type);
+    if (a->schedule)
+        return bf_no(j, "trigger", "it fires at the times of its schedule, not on %s", type);
+    return bf_no(j, "trigger", "%s does not fire on %s", a->trigger->wire, type);
+}
+
 static bool is_asked(struct bf_judging *j, const struct bf_automation *a)
 {
     const struct bf_envelope *e = j->event;
@@ -258,7 +269,7 @@ static bool is_asked(struct bf_judging *j, const struct bf_automation *a)
     if (!a->enabled)
         return bf_no(j, "enabled", "it is disabled");
     if (!bf_trigger_for(a, e))
-        return bf_no(j, "trigger", "%s does not fire on %s", a->trigger->wire, e->type);
+        return other_trigger(j, a);
     if (bf_is_wait(e->type) && !is_its_wait(j, a))
         return bf_no(j, "trigger", "it was another automation that waited");
     if (!bf_is_wait(e->type) && !bf_scope_holds(j->rules, a, e))

@@ -229,6 +229,12 @@ TEST(what_the_index_would_not_have_asked_is_told_too)
               "acme/vision\"}");
     CHECK_HAS(why(&w, e, 0, "A", AVERAGE_ABOVE),
               "\"clause\":\"trigger\",\"reason\":\"RUN_METRIC does not fire on artifact.alias.add\"}");
+    CHECK_HAS(why(&w, e, 0, "A", VISION ",\"event\":{\"type\":\"ABSENCE\",\"filter\":"
+                                        "{\"of\":\"run.metric\",\"for\":\"5m\"}}"),
+              "\"reason\":\"it fires when run.metric stays away, not on artifact.alias.add\"}");
+    CHECK_HAS(why(&w, e, 0, "A", VISION ",\"event\":{\"type\":\"SCHEDULE\",\"filter\":"
+                                        "{\"cron\":\"0 9 * * *\"}}"),
+              "\"reason\":\"it fires at the times of its schedule, not on artifact.alias.add\"}");
     bf_envelope_unref(e);
     e = event(&w, 0, "{\"type\":\"artifact.alias.add\",\"entity\":\"acme\",\"project\":\"vision\","
                      "\"collection\":\"c\",\"alias\":\"staging\"}");

@@ -65,21 +65,29 @@ static const struct {
     {"when", NULL}, {"states", "RUN_STATE"}, {"cron", "SCHEDULE"}, {"absent", "ABSENCE"},
 };
 
-static int add_when(struct bf_cli *c, struct bf_body *b, const char **on)
+/* Who gives neither the option for it nor a filter is told of the option, rather than of JSON. */
+static int check_on(struct bf_cli *c, const char *on)
 {
-    const char *json;
-    struct bf_error err;
+    static const char *const by[][2] = {
+        {"RUN_METRIC", "when 'avg(accuracy, 5) < 0.85'"},
+        {"RUN_METRIC_CHANGE", "when 'loss increases by 25%'"},
+        {"RUN_METRIC_ZSCORE", "when 'abs(zscore(loss, 30)) > 3'"},
+        {"RUN_STATE", "states FAILED"},
+        {"SCHEDULE", "cron '0 9 * * mon-fri'"},
+        {"ABSENCE", "absent 30m --of run.metric"},
+    };
 
-    if (bf_when_parse(c->arena, bf_cli_value(c, "when"), on, &json, &err))
-        return bf_cli_usage(c, "--when: %s", err.words);
-    bf_body_set(b, "event.filter.run_metric_filter", json);
+    for (size_t i = 0; i < BF_COUNT(by); i++)
+        if (strcmp(on, by[i][0]) == 0 && !bf_cli_value(c, "filter"))
+            return bf_cli_usage(c, "what %s waits for is said by an option: --%s", on, by[i][1]);
     return 0;
 }
 
 /* The options that say what it fires on, where that is more than a type and a filter. */
 static int add_trigger(struct bf_cli *c, struct bf_body *b)
 {
-    const char *on = NULL, *by = NULL;
+    const char *on = NULL, *by = NULL, *when = NULL;
+    struct bf_error err;
     int rc = 0;
 
     for (size_t i = 0; i < BF_COUNT(implied); i++) {
@@ -90,15 +98,21 @@ static int add_trigger(struct bf_cli *c, struct bf_body *b)
         by = implied[i].option;
         on = implied[i].on;
     }
-    if (by && strcmp(by, "when") == 0)
-        rc = add_when(c, b, &on);
-    if (rc)
-        return rc;
+    if (bf_cli_value(c, "when") &&
+        bf_when_parse(c->arena, bf_cli_value(c, "when"), &on, &when, &err))
+        return bf_cli_usage(c, "--when: %s", err.words);
     if (bf_cli_value(c, "on"))
         on = bf_cli_value(c, "on");
     if (!on)
         return bf_cli_usage(c, "--on says what it fires on; or --when, --states, --cron, --absent do");
+    rc = by ? 0 : check_on(c, on);
+    if (rc)
+        return rc;
+    if (strcmp(on, "ABSENCE") == 0 && by && !bf_cli_value(c, "of"))
+        return bf_cli_usage(c, "--of says what must not stay away, as in --of run.heartbeat");
     bf_body_str(b, "event.type", on);
+    if (when)
+        bf_body_set(b, "event.filter.run_metric_filter", when);
     if (bf_cli_value(c, "states"))
         bf_body_list(b, "event.filter.run_state_filter.states", bf_cli_value(c, "states"));
     text_option(c, b, "cron", "event.filter.cron");
@@ -149,15 +163,18 @@ static int build(struct bf_cli *c, const char **out)
 /* --- from a file ------------------------------------------------------------------------------------- */
 
 /* The hub wants ids.  In a file an action may name its integration, as --integration does, so that
- * the same file is good for another hub.  What is no automation is left to the hub to refuse. */
-static int name_to_id(struct bf_cli *c, const char **text)
+ * the same file is good for another hub.  JSON that is no automation is left to the hub to refuse. */
+static int name_to_id(struct bf_cli *c, const char *file, const char **text)
 {
-    const struct bf_json *root = bf_json_parse(c->arena, *text, strlen(*text), NULL);
+    struct bf_error err;
+    const struct bf_json *root = bf_json_parse(c->arena, *text, strlen(*text), &err);
     const struct bf_json *actions = bf_json_get(root, "actions");
     const char *entity = bf_json_str(c->arena, bf_json_at(root, "/scope/entity"));
     const char *from = *text, *out = "", *id;
     int rc = bf_cli_connect(c);
 
+    if (!rc && !root)
+        return bf_cli_fail(c, "%s is not JSON: %s", bf_cli_file_name(file), err.words);
     if (entity)
         c->team = entity;
     for (const struct bf_json *a = bf_json_first(actions); a && !rc; a = bf_json_next(actions, a)) {
@@ -182,7 +199,7 @@ int bf_cli_automation_file(struct bf_cli *c, const char *file, const char **text
     size_t len;
     int rc = bf_cli_read_body(c, file, text, &len);
 
-    return rc ? rc : name_to_id(c, text);
+    return rc ? rc : name_to_id(c, file, text);
 }
 
 int bf_cli_automation_create(struct bf_cli *c)
@@ -297,7 +314,7 @@ static int edit(struct bf_cli *c, const char *path, const struct bf_reply_text *
         printf("nothing was changed\n");
         unlink(file);
     } else if (!rc) {
-        rc = name_to_id(c, &after);
+        rc = name_to_id(c, file, &after);
         if (!rc)
             rc = bf_cli_send(c, "PUT", path, after, &reply);
         if (rc)

@@ -152,7 +152,13 @@ static void put_facts(struct bf_cli *c, struct bf_buf *b, const struct bf_json *
                       text_at(c, facts, "/values"), text_at(c, facts, "/short"));
     else if (bf_json_get(facts, "to"))
         bf_buf_printf(b, "  %s to %s", text_at(c, facts, "/from"), text_at(c, facts, "/to"));
-    else
+    else if (bf_json_get(facts, "last"))
+        bf_buf_printf(b, "  no %s for %s, the last at %s", text_at(c, facts, "/of"),
+                      text_at(c, facts, "/for"), text_at(c, facts, "/last"));
+    else if (bf_json_is(bf_json_get(facts, "late"), BF_JSON_TRUE))
+        bf_buf_printf(b, "  for %s, late, %s missed", text_at(c, facts, "/occurrence"),
+                      text_at(c, facts, "/missed"));
+    else if (!bf_json_get(facts, "occurrence"))
         bf_buf_printf(b, "  %s", bf_cli_text(c->arena, facts));
 }
 
@@ -189,13 +195,13 @@ static void put_numbers(struct bf_cli *c, struct bf_buf *b, const struct bf_json
 {
     const struct bf_json *r = bf_json_get(t, "result");
     const struct bf_json *why = bf_json_get(r, "suppressed");
+    static const char *const few[] = {"never have fired", "have fired once",
+                                      "have fired twice", "have fired "};
 
-    bf_buf_printf(b, "\"%s\" on %lld records of %s to %s would have fired ",
+    bf_buf_printf(b, "\"%s\" on %lld records of %s to %s would %s",
                   text_at(c, t, "/name"), (long long)number(r, "/records"), text_at(c, t, "/since"),
-                  text_at(c, t, "/until"));
-    if (number(r, "/fired") == 1)
-        bf_buf_adds(b, "once");
-    else
+                  text_at(c, t, "/until"), few[bf_min64(number(r, "/fired"), 3)]);
+    if (number(r, "/fired") > 2)
         bf_buf_printf(b, "%lld times", (long long)number(r, "/fired"));
     if (number(r, "/delayed"))
         bf_buf_printf(b, ", %lld of them delayed", (long long)number(r, "/delayed"));

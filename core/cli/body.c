@@ -111,6 +111,11 @@ const char *bf_body_print(struct bf_body *b)
 
 /* --- from the command line ------------------------------------------------------------------ */
 
+const char *bf_cli_file_name(const char *file)
+{
+    return strcmp(file, "-") == 0 ? "standard input" : file;
+}
+
 int bf_cli_read(struct bf_cli *c, const char *file, const char **text, size_t *len)
 {
     bool standard = strcmp(file, "-") == 0;

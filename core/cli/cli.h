@@ -56,7 +56,7 @@ struct bf_option_row {
 };                              /* tables end with a NULL name */
 
 enum bf_look { BF_LOOK_TEXT, BF_LOOK_ID, BF_LOOK_TIME, BF_LOOK_STATUS, BF_LOOK_SCOPE,
-               BF_LOOK_OFF, BF_LOOK_WORDS, BF_LOOK_WHY };
+               BF_LOOK_OFF, BF_LOOK_WORDS, BF_LOOK_WHY, BF_LOOK_EVENT };
 
 struct bf_column {
     const char *title;
@@ -195,6 +195,8 @@ void bf_body_set(struct bf_body *b, const char *path, const char *json);
 void bf_body_str(struct bf_body *b, const char *path, const char *text);
 void bf_body_list(struct bf_body *b, const char *path, const char *texts);      /* "a,b" */
 const char *bf_body_print(struct bf_body *b);
+/* As errors say it: "-" is standard input. */
+const char *bf_cli_file_name(const char *file);
 /* What BF_OPT_TEXT … options and KEY=VALUE operands (from `first` on) make; 0 or an exit status. */
 int bf_cli_body(struct bf_cli *c, size_t first, struct bf_body *b);
 /* KEY=TEXT, KEY:=JSON, KEY=@FILE, KEY:=@FILE. */

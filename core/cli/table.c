@@ -13,6 +13,8 @@
 #define LEAST       8           /* columns of the terminal that a cell keeps */
 #define GAP         2
 
+#define METRICS_SHOWN 3         /* of one event */
+
 struct row {
     struct row *next;
     const char *cells[COLUMNS_MAX];
@@ -64,19 +66,72 @@ static const char *words_text(struct bf_arena *a, const struct bf_json *list)
     return *out ? out : "-";
 }
 
-/* An execution's status, and why it was skipped or waits: "skipped fire_limit_24h ×37 until …" */
+/* An execution's status, and why it was skipped or waits: "skipped fire_limit_24h ×37, again in 23 h".
+ * Some reasons begin with the status. */
 static const char *status_text(struct bf_arena *a, const struct bf_json *execution)
 {
     const struct bf_json *reason = bf_json_get(execution, "reason");
     const struct bf_json *until = bf_json_get(execution, "until");
-    const char *out = bf_cli_text(a, bf_json_get(execution, "status"));
+    const char *status = bf_cli_text(a, bf_json_get(execution, "status"));
+    const char *out = reason ? bf_cli_text(a, reason) : status;
+    const char *left = until ? bf_cli_ago(a, bf_cli_text(a, until)) : "";
     int64_t count;
 
-    if (reason)
-        out = bf_arena_printf(a, "%s %s", out, bf_cli_text(a, reason));
-    if (bf_json_int(bf_json_get(execution, "count"), &count))
+    if (strncmp(out, status, strlen(status)) != 0)
+        out = bf_arena_printf(a, "%s %s", status, out);
+    if (bf_json_int(bf_json_get(execution, "count"), &count) && count > 1)
         out = bf_arena_printf(a, "%s ×%lld", out, (long long)count);
-    return until ? bf_arena_printf(a, "%s until %s", out, bf_cli_text(a, until)) : out;
+    return strncmp(left, "in ", 3) == 0 ? bf_arena_printf(a, "%s, again %s", out, left) : out;
+}
+
+static const char *with(struct bf_arena *a, const char *before, const char *word)
+{
+    return bf_arena_printf(a, "%s%s%s", before, *before ? " " : "", word);
+}
+
+static const char *metrics_text(struct bf_arena *a, const char *out, const struct bf_json *metrics)
+{
+    size_t n = 0, all = bf_json_count(metrics);
+    const struct bf_json *step = bf_json_at(metrics, "/0/step");
+
+    if (step)
+        out = with(a, out, bf_arena_printf(a, "step %s", bf_cli_text(a, step)));
+    for (const struct bf_json *m = bf_json_first(metrics); m && n < METRICS_SHOWN;
+         m = bf_json_next(metrics, m), n++)
+        out = with(a, out, bf_arena_printf(a, "%s=%s", bf_cli_text(a, bf_json_get(m, "name")),
+                                           bf_cli_text(a, bf_json_get(m, "value"))));
+    return all > n ? with(a, out, "…") : out;
+}
+
+/* What tells an event from others of its type: "sunny-frog-7 step 3 accuracy=0.78". */
+static const char *event_text(struct bf_arena *a, const struct bf_json *event)
+{
+    static const char *const told[] = {"/alert/title", "/alias", "/tag", "/data/name",
+                                       "/data/automation/name"};
+    const struct bf_json *run = bf_json_get(event, "run");
+    const struct bf_json *name = bf_json_get(run, bf_json_get(run, "name") ? "name" : "id");
+    const char *out = name ? bf_cli_text(a, name) : "";
+
+    if (bf_json_eq(bf_json_get(event, "type"), "run.state"))
+        out = with(a, out, bf_cli_text(a, bf_json_get(run, "state")));
+    out = metrics_text(a, out, bf_json_get(event, "metrics"));
+    for (size_t i = 0; i < BF_COUNT(told); i++)
+        if (bf_json_is(bf_json_at(event, told[i]), BF_JSON_STRING))
+            out = with(a, out, bf_cli_text(a, bf_json_at(event, told[i])));
+    return *out ? out : "-";
+}
+
+/* What is worth a word is that it is off, or does not get through. */
+static const char *off_text(const struct bf_column *column, const struct bf_json *item,
+                            const struct bf_json *value)
+{
+    bool off_is = strcmp(column->at, "/disabled") == 0;
+
+    if (bf_json_is(value, off_is ? BF_JSON_TRUE : BF_JSON_FALSE))
+        return "disabled";
+    if (bf_json_is(bf_json_get(item, "dry_run"), BF_JSON_TRUE))
+        return "dry run";
+    return bf_json_is(bf_json_at(item, "/state/failing_since"), BF_JSON_STRING) ? "failing" : "on";
 }
 
 static const char *cell_text(struct bf_arena *a, const struct bf_column *column,
@@ -89,15 +144,14 @@ static const char *cell_text(struct bf_arena *a, const struct bf_column *column,
         return bf_cli_ago(a, bf_cli_text(a, value));
     case BF_LOOK_SCOPE:
         return scope_text(a, value);
-    case BF_LOOK_OFF:           /* what is worth a word is that it is off, or does not get through */
-        if (bf_json_is(value, strcmp(column->at, "/disabled") == 0 ? BF_JSON_TRUE : BF_JSON_FALSE))
-            return "disabled";
-        return bf_json_is(bf_json_at(item, "/state/failing_since"), BF_JSON_STRING) ? "failing"
-                                                                                    : "on";
+    case BF_LOOK_OFF:
+        return off_text(column, item, value);
     case BF_LOOK_WORDS:
         return words_text(a, value);
     case BF_LOOK_WHY:
         return status_text(a, item);
+    case BF_LOOK_EVENT:
+        return event_text(a, item);
     default:
         return bf_cli_text(a, value);
     }
@@ -144,7 +198,7 @@ static const char *colour_of(const char *status)
     static const char *const words[][2] = {
         {"finished", "32"}, {"on", "32"},       {"ready", "32"},  {"failed", "31"},
         {"error", "31"},    {"unknown", "35"},  {"pending", "33"}, {"running", "33"},
-        {"disabled", "33"}, {"cancelled", "2"}, {"skipped", "2"},
+        {"disabled", "33"}, {"dry", "33"},     {"cancelled", "2"}, {"skipped", "2"},
     };
     size_t len = strcspn(status, " ");
 

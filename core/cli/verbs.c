@@ -107,7 +107,8 @@ static const struct bf_option_row why_options[] = {
 static const struct bf_column event_columns[] = {
     {"ID", "/id", BF_LOOK_ID},          {"RECEIVED", "/received", BF_LOOK_TIME},
     {"TYPE", "/type", BF_LOOK_TEXT},    {"WHERE", "", BF_LOOK_SCOPE},
-    {"AUTHOR", "/author", BF_LOOK_TEXT}, {NULL},
+    {"WHAT", "", BF_LOOK_EVENT},        {"AUTHOR", "/author", BF_LOOK_TEXT},
+    {NULL},
 };
 
 static const struct bf_verb event_verbs[] = {
@@ -142,10 +143,10 @@ static const struct bf_option_row automation_options[] = {
     {"time-zone", 0, "ZONE", "whose clock --cron goes by: Europe/Berlin (default: UTC)"},
     {"absent", 0, "TIME", "on silence: nothing of --of for 30m, 24h"},
     {"of", 0, "TYPE", "what must not stay away: run.metric, run.heartbeat, or any other type"},
-    {"metric", 0, "NAME", "of run.metric, this one"},
-    {"per", 0, "WHAT", "run or scope: whether each run is waited for, or any of them"},
+    {"metric", 0, "NAME", "of run.metric, only this one"},
+    {"per", 0, "WHAT", "run or scope: each run is waited for, or any event (default: as --of is)"},
     {"run-filter", 0, "JSON", "which runs: '{\"display_name\":{\"$regex\":\"^exp\"}}'"},
-    {"limits", 0, "JSON", "how often it may fire: '{\"cooldown\":\"10m\"}'"},
+    {"limits", 0, "JSON", "how often it may fire: '{\"cooldown\":\"10m\"}', and more above"},
     {"dry-run", 0, NULL, "keep what it would send in the history, and send nothing"},
     {"integration", 'i', "NAME|ID", "what is done: this integration gets the payload"},
     {"payload", 0, "JSON", "what it gets, with ${variables}; or @FILE"},
@@ -188,21 +189,38 @@ static const struct bf_verb automation_verbs[] = {
      "        --on ADD_ARTIFACT_ALIAS --filter '{\"alias\":\"production\"}' \\\n"
      "        --integration deployer --payload '{\"model\":\"${artifact_version_string}\"}'\n"
      "\n"
-     "Runs are watched by --when, --states and --absent:\n"
+     "Runs are watched by --when, --states and --absent; --cron goes by the clock:\n"
      "\n"
      "    belfry automations create --name \"accuracy fell\" --project vision \\\n"
      "        --when 'avg(accuracy, 5) < 0.85' --integration deployer\n"
      "    … --when 'accuracy > 0.95 and loss < 0.1'\n"
      "    … --when 'avg(loss, 10, 50) increases by 25%'    10 values against the 50 before them\n"
      "    … --when 'abs(zscore(grad, 30)) > 3'\n"
-     "    … --states FAILED            … --absent 30m --of run.metric --metric loss --per run\n"
+     "    … --states FAILED                                a crashed run has failed, too\n"
+     "    … --states FAILED --run-filter '{\"state\":\"CRASHED\"}'        those that crashed, no others\n"
+     "    … --on RUN_ALERT --filter '{\"alert_level\":\"ERROR\"}'\n"
+     "    … --absent 30m --of run.metric --metric loss     for each run\n"
+     "    … --absent 26h --of ci.finished                  anywhere in the scope\n"
+     "    … --cron '0 9 * * mon-fri' --time-zone Europe/Berlin\n"
+     "\n"
+     "On metrics and states it fires once per run (and state) in 24 hours, else as often as it matches.\n"
+     "--limits changes that:\n"
+     "\n"
+     "    '{\"per_run\":\"off\"}'                           each time; or \"per_run\":\"1h\"\n"
+     "    '{\"cooldown\":\"10m\"}'                          so far apart: what comes sooner waits\n"
+     "    '{\"cooldown\":\"10m\",\"over\":\"skip\"}'            … is left out, and counted in the history\n"
+     "    '{\"rate\":{\"count\":5,\"within\":\"1h\"},\"over\":\"digest\"}'  … is told of together\n"
+     "    '{\"matches\":{\"count\":3,\"within\":\"10m\"}}'      on the third match within 10 minutes, per run\n"
+     "                                                or \"per\":\"project\", \"automation\", \"collection\"\n"
      "\n"
      "A filter compares fields of the event, such as alias, tag, collection_name, author, metadata.KEY\n"
-     "or data.PATH, and of a run display_name, username, state, tags, group or config.KEY, with a value or by $eq $ne $gt $gte $lt $lte $in $nin $exists $contains $regex $all\n"
-     "$size, and joins such by $and $or $nor $not.  A payload has ${alias}, ${artifact_version_string},\n"
-     "${event_author}, ${project_name}, ${data.PATH} and more; ${json:data.PATH} keeps a number a number.\n"
-     "Of a metric it has ${metric_name}, ${metric_values} and ${metric_filter_short}, of many firings in\n"
-     "one delivery ${firing_count} and ${json:firings}.\n"
+     "or data.PATH, and of a run display_name, username, state, tags, group or config.KEY, with a value\n"
+     "or by $eq $ne $gt $gte $lt $lte $in $nin $exists $contains $regex $all $size, and joins such by\n"
+     "$and $or $nor $not.  A payload has ${alias}, ${artifact_version_string}, ${event_author},\n"
+     "${project_name}, ${data.PATH} and more; ${json:data.PATH} keeps a number a number.\n"
+     "Of a run it has ${run_name} and ${run_status}, of a metric ${metric_name}, ${metric_values} and\n"
+     "${metric_filter}, of an alert ${alert_name}, its title, and ${message}, of silence ${last_seen}, of\n"
+     "many firings in one delivery ${firing_count} and ${json:firings}.\n"
      "What is unknown is refused with all that there is.\n"
      "\n"
      "belfry help PLUGIN (as in: belfry help webhook) lists the options of its actions.\n",
@@ -505,7 +523,7 @@ static const struct bf_option_row execution_changes[] = {
 static const struct bf_column execution_columns[] = {
     {"ID", "/id", BF_LOOK_ID},           {"WHEN", "/created", BF_LOOK_TIME},
     {"STATUS", "", BF_LOOK_WHY},         {"AUTOMATION", "/automation_name", BF_LOOK_TEXT},
-    {"TRIGGER", "/trigger", BF_LOOK_TEXT}, {"TRIES", "/attempts", BF_LOOK_TEXT},
+    {"RUN", "/run", BF_LOOK_TEXT},       {"TRIES", "/attempts", BF_LOOK_TEXT},
     {NULL},
 };
 
@@ -606,6 +624,15 @@ const struct bf_verb bf_verbs[] = {
      "\n"
      "    belfry emit --type artifact.alias.add --project vision --collection resnet \\\n"
      "        --alias production artifact.version=v7 artifact.metadata.accuracy:=0.93\n"
+     "\n"
+     "A training job tells of its run:\n"
+     "\n"
+     "    belfry emit --type run.state --project vision --run r1 --state RUNNING run.name=frog-7\n"
+     "    belfry emit --type run.metric --project vision --run r1 --step 7 -m loss=0.3 -m acc=0.9\n"
+     "    belfry emit --type run.heartbeat --project vision --run r1\n"
+     "    belfry emit --type run.alert --project vision --run r1 \\\n"
+     "        alert.title=\"loss is NaN\" alert.text=\"since step 7\" alert.level=ERROR\n"
+     "    belfry emit --type run.state --project vision --run r1 --state FINISHED\n"
      "\n"
      "Prints the ids.\n",
      bf_cli_emit, NULL, emit_options, BF_VERB_REMOTE | BF_VERB_FILE, "POST", "/api/v1/events"},

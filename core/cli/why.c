@@ -52,7 +52,7 @@ static void put_condition(struct bf_cli *c, struct bf_buf *b, const struct bf_js
     bf_buf_printf(b, "  %s: %s", text_at(c, condition, "/condition"),
                   bf_json_is(result, BF_JSON_NULL) ? "not known yet" : bf_cli_text(c->arena, result));
     if (bf_json_get(condition, "missing"))
-        bf_buf_printf(b, ", %s values missing", text_at(c, condition, "/missing"));
+        bf_buf_printf(b, ", %s missing", text_at(c, condition, "/missing"));
     if (bf_json_get(condition, "reason"))
         bf_buf_printf(b, ", %s", text_at(c, condition, "/reason"));
     bf_buf_addc(b, '\n');
@@ -270,10 +270,16 @@ int bf_cli_why(struct bf_cli *c)
 /* A file, "-", or the id of one that was recorded. */
 static int read_event(struct bf_cli *c, const char *named, const char **json)
 {
+    struct bf_error err;
     size_t len;
 
-    if (!is_id(named))
-        return bf_cli_read(c, named, json, &len);
+    if (!is_id(named)) {
+        int rc = bf_cli_read(c, named, json, &len);
+
+        if (!rc && !bf_json_parse(c->arena, *json, len, &err))
+            rc = bf_cli_fail(c, "%s is not JSON: %s", bf_cli_file_name(named), err.words);
+        return rc;
+    }
     *json = bf_arena_printf(c->arena, "\"%s\"", named);
     return 0;
 }

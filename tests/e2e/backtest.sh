@@ -154,14 +154,14 @@ is "why knows of the live one" "$("$BELFRY" why "$over" silence | head -n 1)" "s
 draft "by name" '{"alias":"production"}' | sed "s/$TO/deployer/" >"$tmp/draft.json"
 out=$("$BELFRY" backtest "$tmp/draft.json" --since 1h)
 has "the command tries a file" "$out" '"by name" on '
-has "says how often it would have fired" "$out" "would have fired 2 times"
+has "says how often it would have fired" "$out" "would have fired twice"
 has "draws the days" "$out" "$(date -u +%Y-%m-%d)  ####"
 has "lists the firings" "$out" "artifact.alias.add"
 has "and what the first would send" "$out" '{"model":"acme/vision/resnet:production","by":"by name"}'
 is "--json is the hub's answer" \
     "$("$BELFRY" backtest "$tmp/draft.json" --since 1h --json | jq .result.fired)" 2
 has "one that is saved goes by its name" "$("$BELFRY" backtest live --since 1h)" '"live" on '
-has "standard input will do" "$("$BELFRY" backtest - --since 1h <"$tmp/draft.json")" "2 times"
+has "standard input will do" "$("$BELFRY" backtest - --since 1h <"$tmp/draft.json")" "fired twice"
 "$BELFRY" backtest "$tmp/draft.json" >"$tmp/out" 2>&1
 is "a beginning is needed" "$?" 2
 "$BELFRY" backtest nothing --since 1h >"$tmp/out" 2>&1

@@ -134,6 +134,11 @@ make_automation
 is "a second of that name is not" "$(rc)" 1
 b automations create --name x --on RUN_STATE
 has "what is missing is named" "$(err)" "--integration is missing"
+b automations create --name x --on RUN_METRIC --integration deployer
+has "what RUN_METRIC waits for is said by an option" "$(err)" "--when 'avg(accuracy, 5) < 0.85'"
+is "and without it nothing is asked of the hub" "$(rc)" 2
+b automations create --name x --absent 30m --integration deployer
+has "silence needs to be that of something" "$(err)" "--of run.heartbeat"
 make_automation --filter 'alias=production'
 has "what is no JSON is told" "$(err)" "is not JSON"
 has "it is listed with its scope" "$(b automations list)" "acme/vision"
@@ -162,6 +167,12 @@ b automations create "$tmp/named.json"
 has "a name that nobody has is told" "$(err)" 'acme has no integration "nobody"'
 b automations create /nowhere.json
 has "which must be there" "$(err)" "cannot read /nowhere.json"
+echo '{"name":' >"$tmp/broken.json"
+b automations create "$tmp/broken.json"
+has "and JSON: where it is not is counted in the file" "$(err)" \
+    "$tmp/broken.json is not JSON: byte"
+b test "deploy what is promoted" "$tmp/broken.json"
+has "of an event, too" "$(err)" "broken.json is not JSON: byte"
 echo '{"name":"x","scoop":1}' >"$tmp/bad.json"
 b automations create "$tmp/bad.json"
 has "and right: the hub's words say what is not" "$(err)" scoop

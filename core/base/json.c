@@ -408,6 +408,20 @@ static bool keys_differ(struct parser *ps, const struct bf_json *object, size_t 
 
 /* --- values ---------------------------------------------------------------- */
 
+/* What json.dumps() of Python makes of them. */
+static bool is_not_finite(const struct parser *ps)
+{
+    static const char *const words[] = {"NaN", "Infinity", "-Infinity"};
+
+    for (size_t i = 0; i < BF_COUNT(words); i++) {
+        size_t len = strlen(words[i]);
+
+        if ((size_t)(ps->end - ps->p) >= len && memcmp(ps->p, words[i], len) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool parse_literal(struct parser *ps, enum bf_json_type type, const char *word, size_t len)
 {
     const char *start = ps->p;
@@ -557,7 +571,11 @@ static bool parse_value(struct parser *ps, int depth)
     case 'n':
         return parse_literal(ps, BF_JSON_NULL, "null", 4);
     default:
-        if (*ps->p == '-' || is_digit(*ps->p))
+        if (is_digit(*ps->p))
+            return parse_number(ps);
+        if (is_not_finite(ps))
+            return fault(ps, ps->p, "NaN and Infinity are no JSON; a metric may have them in quotes");
+        if (*ps->p == '-')
             return parse_number(ps);
         return fault(ps, ps->p, "a value expected");
     }

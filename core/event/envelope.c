@@ -174,6 +174,13 @@ static int wrong_type(const struct bf_json *value, const char *wanted, struct bf
     return bf_error_set(err, BF_ECONFIG, "must be %s, not %s", wanted, bf_json_type_name(value));
 }
 
+static int not_whole(const struct bf_json *value, const char *wanted, struct bf_error *err)
+{
+    if (bf_json_is(value, BF_JSON_NUMBER))      /* 1.5, or beyond 64 bits */
+        return bf_error_set(err, BF_ECONFIG, "must be %s", wanted);
+    return wrong_type(value, wanted, err);
+}
+
 static int unknown_member(struct reading *r, const struct member *members,
                           const struct bf_json *key, struct bf_error *err)
 {
@@ -421,7 +428,7 @@ static int check_time(struct reading *r, const struct bf_json *value, struct bf_
 static int check_hops(struct reading *r, const struct bf_json *value, struct bf_error *err)
 {
     if (!bf_json_int(value, &r->hops) || r->hops < 0)
-        return wrong_type(value, "a whole number from 0", err);
+        return not_whole(value, "a whole number from 0", err);
     if (r->hops > BF_HOPS_MAX)
         return bf_error_set(err, BF_ECONFIG, "is %lld, more than %d: an action seems to cause the "
                                              "event that causes it",
@@ -475,7 +482,7 @@ static int check_version(struct reading *r, const struct bf_json *value, struct 
 
 static int check_step(struct reading *r, const struct bf_json *value, struct bf_error *err)
 {
-    return bf_json_int(value, &r->step) ? BF_OK : wrong_type(value, "a whole number", err);
+    return bf_json_int(value, &r->step) ? BF_OK : not_whole(value, "a whole number", err);
 }
 
 static int check_value(struct reading *r, const struct bf_json *value, struct bf_error *err)
@@ -580,7 +587,7 @@ static int check_metrics(struct reading *r, const struct bf_json *value, struct 
     size_t i = 0;
 
     if (!bf_json_is(value, BF_JSON_ARRAY))
-        return wrong_type(value, "an array of metrics", err);
+        return wrong_type(value, "an array such as [{\"name\":\"loss\",\"value\":0.5}]", err);
     if (!bf_json_first(value))
         return bf_error_set(err, BF_ECONFIG, "is empty: leave it out instead");
     r->points = bf_arena_alloc(r->scratch, bf_json_count(value) * sizeof(*r->points));

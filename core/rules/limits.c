@@ -24,6 +24,7 @@ enum {
 struct reading {
     struct bf_arena *arena;
     const char *wire;
+    const char *example;        /* of what is read now */
     unsigned has;
 };
 
@@ -49,7 +50,7 @@ static int check_members(struct reading *r, const struct bf_json *object,
     size_t at = 0;
 
     if (!bf_json_is(object, BF_JSON_OBJECT))
-        return bf_error_set(err, BF_ECONFIG, "must be an object, not %s",
+        return bf_error_set(err, BF_ECONFIG, "must be an object such as %s, not %s", r->example,
                             bf_json_type_name(object));
     for (const struct bf_json *k = bf_json_first(object); k; k = bf_json_next(object, k)) {
         size_t i = 0;
@@ -84,7 +85,7 @@ static int read_duration(struct reading *r, const struct bf_json *object, const 
     int64_t ms;
 
     if (!value)
-        return bf_error_field(err, BF_ECONFIG, name, "is missing");
+        return bf_error_field(err, BF_ECONFIG, name, "is missing, as in %s", r->example);
     if (!text || !bf_duration_parse(text, &ms))
         return bf_error_field(err, BF_ECONFIG, name, "must be a duration such as \"90s\", \"10m\","
                                                      " \"24h\" or \"7d\"");
@@ -98,14 +99,14 @@ static int read_duration(struct reading *r, const struct bf_json *object, const 
     return BF_OK;
 }
 
-static int read_count(const struct bf_json *object, uint32_t most, uint32_t *out,
-                      struct bf_error *err)
+static int read_count(struct reading *r, const struct bf_json *object, uint32_t most,
+                      uint32_t *out, struct bf_error *err)
 {
     const struct bf_json *value = get(object, "count");
     int64_t count;
 
     if (!value)
-        return bf_error_field(err, BF_ECONFIG, "count", "is missing");
+        return bf_error_field(err, BF_ECONFIG, "count", "is missing, as in %s", r->example);
     if (!bf_json_int(value, &count) || count < 1 || count > most)
         return bf_error_field(err, BF_ECONFIG, "count", "must be a whole number from 1 to %u",
                               most);
@@ -138,10 +139,13 @@ static int read_rate(struct reading *r, const struct bf_json *rate, struct bf_li
                      struct bf_error *err)
 {
     static const char *const members[] = {"count", "within", NULL};
-    int rc = check_members(r, rate, members, err);
+    int rc;
+
+    r->example = "{\"count\":5,\"within\":\"1h\"}";
+    rc = check_members(r, rate, members, err);
 
     if (rc == BF_OK)
-        rc = read_count(rate, BF_LIMIT_COUNT_MAX, &out->rate_count, err);
+        rc = read_count(r, rate, BF_LIMIT_COUNT_MAX, &out->rate_count, err);
     if (rc == BF_OK)
         rc = read_duration(r, rate, "within", &out->rate_ms, err);
     return rc;
@@ -195,10 +199,13 @@ static int read_matches(struct reading *r, const struct bf_json *matches, struct
                         struct bf_error *err)
 {
     static const char *const members[] = {"count", "within", "per", NULL};
-    int rc = check_members(r, matches, members, err);
+    int rc;
+
+    r->example = "{\"count\":3,\"within\":\"10m\"}";
+    rc = check_members(r, matches, members, err);
 
     if (rc == BF_OK)
-        rc = read_count(matches, BF_MATCHES_COUNT_MAX, &out->matches_count, err);
+        rc = read_count(r, matches, BF_MATCHES_COUNT_MAX, &out->matches_count, err);
     if (rc == BF_OK)
         rc = read_duration(r, matches, "within", &out->matches_ms, err);
     if (rc == BF_OK && get(matches, "per"))
@@ -223,7 +230,8 @@ int bf_limits_parse(struct bf_arena *a, const struct bf_json *json, const char *
                     struct bf_limits *out, struct bf_error *err)
 {
     static const char *const members[] = {"per_run", "cooldown", "rate", "over", "matches", NULL};
-    struct reading r = {.arena = a, .wire = wire, .has = what_it_has(wire)};
+    struct reading r = {.arena = a, .wire = wire, .has = what_it_has(wire),
+                        .example = "{\"cooldown\":\"10m\"}"};
     const struct bf_trigger *t = bf_trigger_by_wire(wire);
     struct bf_limits l = {.matches_per = t && bf_trigger_of_run(t) ? "run" : "automation"};
     int rc = json ? check_members(&r, json, members, err) : BF_OK;

@@ -143,11 +143,15 @@ static int on_list(struct bf_exchange *x, void *arg)
         .type = bf_exchange_query_param(x, "type"),
         .project = bf_exchange_query_param(x, "project"),
         .collection = bf_exchange_query_param(x, "collection"),
+        .run = bf_exchange_query_param(x, "run"),
     };
     int status = bf_api_require_filter(x, query.entity, "entity");
 
     if (!status && query.entity)
         status = bf_api_require(arg, x, BF_READ, query.entity);
+    if (!status && query.run && !(query.entity && query.project))
+        status = bf_exchange_fail(x, 400, "invalid", "run", "a run is one of a project: say which"
+                                                            " entity and project, too");
     if (!status)
         status = bf_api_times(arg, x, &query.since_ms, &query.until_ms);
     if (!status)

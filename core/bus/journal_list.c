@@ -3,7 +3,7 @@
  * The journal has no index but its own order, which keeps appending cheap.  So a page walks it
  * backwards, leaves out blocks that cannot hold what is asked for (outbox/blocks.h), and looks at
  * the head of each row that is left, within a budget; bodies are only read where the caller asks
- * for them. */
+ * for them.  A run's events alone have an index. */
 #include "core/bus/journal_list.h"
 
 #include "core/base/base.h"
@@ -220,6 +220,35 @@ static int walk_range(struct walk *w, uint64_t low, uint64_t high)
     return rc < 0 ? rc : BF_OK;
 }
 
+static int walk_run(struct walk *w, uint64_t low, uint64_t high)
+{
+    const struct bf_journal_query *wanted = w->query;
+    struct bf_query *q =
+        bf_db_query(w->db, "SELECT seq, (?6 IS NULL OR type = ?6) AND"
+                           " (?7 IS NULL OR collection = ?7) FROM journal WHERE run ="
+                           " (SELECT number FROM runs WHERE entity = ?1 AND project = ?2 AND run = ?3)"
+                           " AND seq >= ?4 AND seq < ?5 ORDER BY seq DESC");
+    int rc = BF_OK;
+
+    bf_query_text(q, 1, wanted->entity);
+    bf_query_text(q, 2, wanted->project);
+    bf_query_text(q, 3, wanted->run);
+    bf_query_int(q, 4, (int64_t)low);
+    bf_query_int(q, 5, (int64_t)high);
+    bf_query_text(q, 6, wanted->type);
+    bf_query_text(q, 7, wanted->collection);
+    while (!w->more && (rc = bf_query_step(q)) == 1) {
+        uint64_t seq = (uint64_t)bf_query_col_int(q, 0);
+
+        w->more = w->seen++ == BF_JOURNAL_SCAN_MAX ||
+                  (bf_query_col_int(q, 1) && !w->fn(w->arg, seq));
+        if (!w->more)
+            w->last = seq;
+    }
+    bf_query_end(q);
+    return rc < 0 ? rc : BF_OK;
+}
+
 int bf_journal_list(struct bf_db *db, const struct bf_journal_query *query, bf_journal_fn *fn,
                     void *arg, uint64_t *next)
 {
@@ -239,7 +268,7 @@ int bf_journal_list(struct bf_db *db, const struct bf_journal_query *query, bf_j
     add_key(&w, BF_BY_PROJECT, query->project);
     add_key(&w, BF_BY_COLLECTION, query->collection);
     if (!rc && low < high)
-        rc = walk_range(&w, low, high);
+        rc = query->run ? walk_run(&w, low, high) : walk_range(&w, low, high);
     if (!rc && w.more)
         *next = w.last;
     return rc;

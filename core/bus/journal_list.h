@@ -18,6 +18,7 @@ struct bf_journal_query {
     const char *type;
     const char *project;
     const char *collection;
+    const char *run;            /* its id; with an entity and a project */
     int64_t since_ms;           /* received then or later */
     int64_t until_ms;           /* received before */
     uint64_t before;            /* cursor */

@@ -94,6 +94,7 @@ static const struct bf_option_row event_filters[] = {
     {"type", 0, "TYPE", "of this type", BF_OPT_QUERY},
     {"project", 'p', "NAME", "of this project", BF_OPT_QUERY},
     {"collection", 0, "NAME", "of this collection", BF_OPT_QUERY},
+    {"run", 0, "ID", "of this run of the --project", BF_OPT_QUERY},
     {"since", 0, "TIME", "a time, or how long ago: 2h, 7d", BF_OPT_QUERY},
     {"until", 0, "TIME", "a time, or how long ago", BF_OPT_QUERY},
     {NULL},

@@ -38,6 +38,22 @@ is "in the list and as CloudEvents too" \
     "$(api GET '/api/v1/events?entity=acme&type=run.metric&limit=100' | jq -c '[.items[].metrics[0].name] | unique')" \
     '["loss","system.cpu"]'
 
+# --- the events of one run
+
+of_run() { api GET "/api/v1/events?entity=acme&project=vision&run=$1"; } # RUN&MORE
+ids() { jq -r '.items[].id'; }
+is "they are listed, newest first" "$(of_run 'r1&limit=100' | ids)" \
+    "$(api GET '/api/v1/events?entity=acme&project=vision&limit=100' |
+        jq -r '.items[] | select(.run.id == "r1") | .id')"
+is "in pages" "$(cursor=$(of_run 'r1&limit=5' | jq -r .next)
+    { of_run 'r1&limit=5'; of_run "r1&limit=100&cursor=$cursor"; } | ids)" "$(of_run 'r1&limit=100' | ids)"
+is "of a type" "$(of_run 'r1&type=run.heartbeat' | jq '.items | length')" 12
+is "from a time on" "$(of_run "r1&until=2020-01-01T00:00:00Z" | jq -c '[.items, .next]')" '[[],null]'
+is "a run of another project has none" \
+    "$(api GET '/api/v1/events?entity=acme&project=audio&run=r1' | jq -c '[.items, .next]')" '[[],null]'
+api GET '/api/v1/events?entity=acme&run=r1' >"$tmp/answer"
+is "without its project it is not known" "$(status) $(jq -r .error.field "$tmp/answer")" "400 run"
+
 # --- falling silent
 
 state() { # RUN STATE

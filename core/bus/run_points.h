@@ -14,7 +14,7 @@
 #define BF_NOW              UINT64_MAX
 #define BF_ORDER_MAX        10000       /* events that bf_run_order() looks at */
 #define BF_CONTEXT_EVENTS   64
-#define BF_EARLIER_RUNS_MAX 1000        /* that bf_run_earlier() looks at */
+#define BF_EARLIER_RUNS_MAX BF_BASELINE_RUNS_MAX        /* that bf_run_earlier() looks at */
 
 /* The newest finite values in order of a metric in a run, newest first; *n of them, fewer than `max`
  * if there are no more.  Costs about a microsecond for each event of the run that is looked at, but a

@@ -188,6 +188,9 @@ static int read_baseline(struct parser *p, struct bf_condition *c, const struct 
                    : BF_OK;
 
     c->of_runs = of_runs;
+    if (!rc && of_runs && c->window > BF_BASELINE_RUNS_MAX)
+        rc = bf_error_set(err, BF_ECONFIG, "only the %d runs before are looked at, so with \"runs\""
+                          " window_size is %d at most", BF_BASELINE_RUNS_MAX, BF_BASELINE_RUNS_MAX);
     return rc;
 }
 

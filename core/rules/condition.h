@@ -24,6 +24,7 @@
 
 #define BF_CONDITIONS_MAX      16       /* in one automation */
 #define BF_CONDITION_DEPTH_MAX 4        /* of $and and $or */
+#define BF_BASELINE_RUNS_MAX   1000     /* earlier runs that are looked at, with or without the metric */
 
 enum bf_condition_kind { BF_THRESHOLD, BF_CHANGE, BF_ZSCORE };
 enum bf_comparison { BF_ABOVE, BF_AT_LEAST, BF_BELOW, BF_AT_MOST, BF_EQUAL, BF_NOT_EQUAL };

@@ -114,7 +114,7 @@ size_t bf_rules_judge(struct bf_rules *r, const struct bf_record *record,
                       const struct bf_firing **out);
 /* What the records from now on may take together; without a limit until this is called.  To ask an
  * automation is 1, and 1 more for each 4 of its conditions; a match is 4 more, 4 earlier matches that
- * are noted with it 1, a firing 10.  A million takes half a second or so. */
+ * are noted with it 1, a firing 10, the last value of an earlier run 20.  A million takes half a second or so. */
 void bf_rules_bound(struct bf_rules *r, uint64_t effort);
 /* Whether the last record took more, and was not judged to its end; it must be undone then.  The
  * first is always judged, unless it has several points. */

@@ -21,6 +21,8 @@
 #include "core/rules/rules_int.h"
 
 #define KEY_MAX   (BF_NAME_MAX + 16)
+#define BASELINES  16                   /* of as many metrics as an automation has conditions */
+#define RUN_EFFORT 20                   /* see bf_rules_bound() */
 #define DEPTH_MAX (2 * BF_WINDOW_MAX)   /* of a change, both windows */
 
 struct bf_watched {
@@ -35,6 +37,14 @@ struct bf_watched {
     char key[];
 };
 
+/* What came of a question about the runs before. */
+struct baseline {
+    char metric[BF_NAME_MAX + 1];
+    size_t asked;
+    size_t n;
+    struct bf_run_value *values;
+};
+
 struct bf_windows {
     struct bf_map *by_key;
     struct bf_watched *newest;
@@ -45,13 +55,8 @@ struct bf_windows {
     size_t max_bytes;
     double *room;               /* for values on their way */
     size_t n_room;
-    struct {                    /* the last question about earlier runs, and what came of it */
-        uint64_t record;
-        char metric[BF_NAME_MAX + 1];
-        size_t max;
-        size_t n;
-        struct bf_run_value *values;
-    } runs;
+    struct baseline runs[BASELINES];    /* questions about earlier runs, for the record at hand */
+    size_t n_runs;                      /* asked in it; beyond BASELINES the first makes way */
 };
 
 struct bf_windows *bf_windows_new(size_t max_bytes)
@@ -70,7 +75,8 @@ void bf_windows_free(struct bf_windows *w)
     bf_windows_clear(w);
     bf_map_free(w->by_key);
     free(w->room);
-    free(w->runs.values);
+    for (size_t i = 0; i < BASELINES; i++)
+        free(w->runs[i].values);
     free(w);
 }
 
@@ -107,7 +113,11 @@ void bf_windows_clear(struct bf_windows *w)
         drop(w, w->newest);
 }
 
-void bf_windows_begin(struct bf_windows *w) { w->record++; }
+void bf_windows_begin(struct bf_windows *w)
+{
+    w->record++;
+    w->n_runs = 0;
+}
 
 /* What it takes in the map as well, about. */
 static size_t size_of(const struct bf_watched *e)
@@ -130,7 +140,7 @@ void bf_windows_undo(struct bf_windows *w)
 {
     while (w->newest && w->newest->round == w->round)
         drop(w, w->newest);
-    w->runs.record = 0;
+    w->n_runs = 0;
 }
 
 void bf_windows_settle(struct bf_windows *w) { w->round++; }
@@ -245,23 +255,34 @@ struct bf_series *bf_watched_series(struct bf_judging *j, struct bf_watched *e, 
     return e->series;
 }
 
+static struct baseline *baseline_of(struct bf_windows *w, const char *metric)
+{
+    struct baseline *b = NULL;
+
+    for (size_t i = 0; i < w->n_runs && i < BASELINES; i++) {
+        if (strcmp(w->runs[i].metric, metric) == 0)
+            return &w->runs[i];
+    }
+    b = &w->runs[w->n_runs++ % BASELINES];
+    snprintf(b->metric, sizeof(b->metric), "%s", metric);
+    b->asked = b->n = 0;
+    return b;
+}
+
 /* Automations that share a baseline ask the store once per record; the other runs go on meanwhile. */
 const struct bf_run_value *bf_windows_runs(struct bf_judging *j, const char *metric, size_t max,
                                            size_t *n)
 {
-    struct bf_windows *w = j->rules->windows;
+    struct baseline *b = baseline_of(j->rules->windows, metric);
 
-    if (w->runs.record != w->record || w->runs.max < max || strcmp(w->runs.metric, metric) != 0) {
-        if (max > w->runs.max)
-            w->runs.values = bf_zrealloc(w->runs.values, max * sizeof(*w->runs.values));
-        w->runs.max = bf_max64(max, w->runs.max);
-        w->runs.n = 0;
+    if (b->asked < max) {
+        free(b->values);
+        b->values = bf_zalloc(max * sizeof(*b->values));
+        b->asked = max;
         if (j->memory)
-            w->runs.n = j->memory->earlier_runs(j->memory->arg, j->record->run, metric,
-                                                w->runs.max, w->runs.values);
-        w->runs.record = w->record;
-        snprintf(w->runs.metric, sizeof(w->runs.metric), "%s", metric);
+            b->n = j->memory->earlier_runs(j->memory->arg, j->record->run, metric, max, b->values);
+        j->rules->effort += b->n * RUN_EFFORT;
     }
-    *n = w->runs.n < max ? w->runs.n : max;
-    return w->runs.values;
+    *n = b->n < max ? b->n : max;
+    return b->values;
 }

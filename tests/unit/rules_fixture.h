@@ -41,6 +41,8 @@ struct world {
     int64_t now;
     struct bf_arena *arena;
     size_t n_tails;             /* how often the store was asked for values */
+    size_t n_earlier;           /* ... for those of earlier runs, and how many last */
+    size_t max_earlier;
     char said[4000];            /* what came of the last record */
     char facts[4000];           /* of its last firing */
     int64_t due, until;
@@ -122,6 +124,8 @@ static inline size_t world_earlier(void *arg, uint64_t run, const char *metric, 
     struct world *w = arg;
     size_t n = 0;
 
+    w->n_earlier++;
+    w->max_earlier = max;
     for (uint64_t r = run; r-- > 1 && n < max;) {
         struct values *v = world_series(w, r, metric);
 

@@ -268,6 +268,8 @@ static const struct {
     {"RUN_METRIC_ZSCORE", ZSCORE(",\"threshold\":\"3\""), "zscore_filter.threshold", "a number"},
     {"RUN_METRIC_ZSCORE", ZSCORE(",\"change_dir\":\"BOTH\""), "zscore_filter.change_dir",
      "\"BOTH\" is unknown; known are INCREASE, DECREASE and ANY"},
+    {"RUN_METRIC_ZSCORE", ZSCORE(",\"baseline\":\"runs\",\"window_size\":1001"),
+     "zscore_filter.baseline", "1000 at most"},
     {"RUN_METRIC_ZSCORE", ZSCORE(",\"baseline\":\"project\""), "zscore_filter.baseline",
      "\"project\" is unknown; known are \"run\""},
 };

@@ -132,6 +132,35 @@ TEST(a_baseline_of_runs_takes_the_last_values_of_earlier_ones)
     world_close(&w);
 }
 
+/* One automation that looks at many runs once made all others look at as many, and two metrics asked
+ * the store for each automation anew. */
+TEST(baselines_are_read_once_a_record_and_no_deeper_than_they_are_asked_for)
+{
+    struct world w;
+
+    world_open(&w);
+    for (int i = 0; i < 3; i++) {
+        char id[8];
+
+        snprintf(id, sizeof(id), "A%d", i);
+        put(&w, id, VISION "," ON_METRIC("RUN_METRIC", "{\"$or\":["
+            ZSCORE("2", "3", "INCREASE", ",\"baseline\":\"runs\"") ",{\"zscore_filter\":{\"name\":"
+            "\"loss\",\"window_size\":2,\"threshold\":3,\"baseline\":\"runs\"}}]}"));
+    }
+    put(&w, "B", VISION "," ON_METRIC("RUN_METRIC_ZSCORE",
+                                      ZSCORE("900", "3", "INCREASE", ",\"baseline\":\"runs\"")));
+    metric(&w, 1, "loss", 0, 1);
+    w.n_earlier = 0;
+    metric(&w, 1, "accuracy", 0, 1);
+    CHECK(w.n_earlier <= 3);            /* 2 of each metric, and 900 of one */
+    bf_rules_remove(w.rules, "B");
+    w.n_earlier = 0;
+    metric(&w, 1, "accuracy", 1, 1);
+    CHECK_INT(w.n_earlier, 2);
+    CHECK_INT(w.max_earlier, 2);
+    world_close(&w);
+}
+
 /* ---- combined ---- */
 
 #define BOTH(op) "{\"" op "\":[" THRESHOLD("accuracy", "null", "1", "$gt", "0.95") ","            \

@@ -46,6 +46,8 @@ struct bf_bus {
     /* The last ones given out; taken back when a batch fails. */
     uint64_t last_seq;
     uint64_t last_number;
+    uint64_t refused_waits;     /* told of */
+    int64_t refused_again_mono_ms;      /* when to tell again */
     int64_t retry_mono_ms;      /* what is over could not be journaled, and is tried again then; 0 */
     atomic_size_t queued_bytes; /* weights of the works that were posted and are not done */
     pthread_mutex_t time_lock;

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "core/base/base.h"
+#include "core/rules/timers.h"
 
 /* Scratch for the hub's own records; a spec has at most BF_EVENT_MAX bytes, parsed it has more. */
 #define SCRATCH_MAX (64 * 1024 * 1024)
@@ -271,6 +272,20 @@ static void report_health(struct bf_bus *bus, int rc, const struct bf_error *err
         bus->hooks.health(bus->hooks.arg, ok, ok ? "" : err->words);
 }
 
+/* Once a minute at most. */
+static void report_refused_waits(struct bf_bus *bus)
+{
+    uint64_t n = bf_rules_refused_waits(bus->rules);
+    int64_t mono = bf_mono_ms(bus->clock);
+
+    if (n == bus->refused_waits || mono < bus->refused_again_mono_ms)
+        return;
+    bf_warnf(bus->log, "bus", "there are %d waits for absences; %llu more were not begun",
+             BF_WAITS_MAX, (unsigned long long)(n - bus->refused_waits));
+    bus->refused_waits = n;
+    bus->refused_again_mono_ms = mono + 60000;
+}
+
 static int commit(struct bf_bus *bus, struct bf_error *err)
 {
     uint64_t begun = now_us();
@@ -283,6 +298,7 @@ static int commit(struct bf_bus *bus, struct bf_error *err)
     bf_runs_settle(bus->runs);
     bf_live_memory_settle(bus->memory);
     bf_rules_settle(bus->rules);
+    report_refused_waits(bus);
     if (bus->added.n && bus->hooks.enqueued)
         bus->hooks.enqueued(bus->hooks.arg, bus->added.items, bus->added.n);
     forget_added(bus, 0);

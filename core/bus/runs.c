@@ -8,6 +8,7 @@
 #include "core/base/map.h"
 #include "core/bus/journal_row.h"
 #include "core/bus/runs_int.h"
+#include "core/rules/memory_keys.h"
 
 
 /* --- memory -------------------------------------------------------------------------- */
@@ -514,6 +515,18 @@ static void forget(struct bf_runs *r, const char *key)
         drop(r, run);
 }
 
+/* What it said last of its state, which no time makes worthless. */
+static int cut_state(struct bf_db *db, uint64_t run)
+{
+    struct bf_query *q = bf_db_query(db, "DELETE FROM rule_state WHERE name = ?");
+    struct bf_memory_key k;
+
+    bf_memory_key(&k, BF_MEMORY_STATE);
+    bf_memory_key_number(&k, run);
+    bf_query_textn(q, 1, k.text, k.len);
+    return bf_query_run(q);
+}
+
 static int cut_rows(struct bf_db *db, uint64_t run)
 {
     struct bf_query *q = bf_db_query(db, "DELETE FROM run_words WHERE run = ?");
@@ -550,7 +563,10 @@ int bf_runs_cut(struct bf_tx *tx, unsigned max, uint64_t *from, bool *more)
             continue;
         forget(r, key_of(bf_query_col_text(q, 1), bf_query_col_text(q, 2),
                          bf_query_col_text(q, 3)).text);
-        failed = cut_rows(tx->db, run);
+        bf_rules_forget_run(tx->bus->rules, run);
+        failed = cut_state(tx->db, run);
+        if (!failed)
+            failed = cut_rows(tx->db, run);
     }
     bf_query_end(q);
     *more = n == max;

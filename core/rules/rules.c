@@ -411,6 +411,10 @@ void bf_rules_give_up(struct bf_rules *r, const struct bf_due *d)
     bf_timers_over(r->timers, d->automation, d->run, d->due_ms);
 }
 
+void bf_rules_forget_run(struct bf_rules *r, uint64_t run) { bf_timers_forget_run(r->timers, run); }
+
+uint64_t bf_rules_refused_waits(const struct bf_rules *r) { return bf_timers_refused(r->timers); }
+
 void bf_rules_flush(struct bf_rules *r) { bf_timers_flush(r->timers); }
 
 /* ---- asking ---- */

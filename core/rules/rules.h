@@ -112,6 +112,11 @@ void bf_due_print(const struct bf_due *d, const struct bf_due_run *run, struct b
  * automation.  *out belongs to the rules and is good until the next call. */
 size_t bf_rules_judge(struct bf_rules *r, const struct bf_record *record,
                       const struct bf_firing **out);
+/* A run whose rows are gone is not waited for any more, in the transaction at hand. */
+void bf_rules_forget_run(struct bf_rules *r, uint64_t run);
+/* How many runs were not waited for, since there are too many waits (timers.h). */
+uint64_t bf_rules_refused_waits(const struct bf_rules *r);
+
 /* What the records from now on may take together; without a limit until this is called.  To ask an
  * automation is 1, and 1 more for each 4 of its conditions; a match is 4 more, 4 earlier matches that
  * are noted with it 1, a firing 10, the last value of an earlier run 20.  A million takes half a second or so. */

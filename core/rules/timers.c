@@ -68,6 +68,8 @@ struct bf_timers {
     size_t n_touched, cap_touched, n_flushed;
     char **left;                /* keys to forget; the last n_forgotten are, if the commit succeeds */
     size_t n_left, cap_left, n_forgotten;
+    size_t max_waits;           /* BF_WAITS_MAX */
+    uint64_t n_refused;
 };
 
 /* ---- places ---- */
@@ -379,6 +381,7 @@ struct bf_timers *bf_timers_new(void)
 
     t->by_id = bf_map_new();
     t->places = bf_map_new();
+    t->max_waits = BF_WAITS_MAX;
     t->due = bf_zalloc(BF_TIMERS_DUE_MAX * sizeof(*t->due));
     return t;
 }
@@ -555,6 +558,10 @@ static void begin_wait(struct seen *s, struct waiter *w, struct bf_wait *wait, u
 
     if (wait && wait->last_ms == now && wait->due_ms == due)
         return;
+    if (!wait && run && t->waits.n >= t->max_waits) {
+        t->n_refused++;
+        return;
+    }
     touch(t, &w->base, run, wait);
     if (!wait) {
         wait = bf_waits_add(&t->waits, &w->base, run);
@@ -573,6 +580,24 @@ static void forget_wait(struct seen *s, struct bf_wait *wait)
     touch(t, wait->of, wait->run, wait);
     bf_waits_remove(&t->waits, wait);
 }
+
+void bf_timers_forget_run(struct bf_timers *t, uint64_t run)
+{
+    struct seen s = {.timers = t};
+    const char *id;
+    size_t at = 0;
+    void *value;
+
+    while (t->waits.n && bf_map_each(t->by_id, &at, &id, &value)) {
+        struct waiter *w = value;
+
+        if (w->base.automation->absence && w->base.automation->absence->per_run)
+            forget_wait(&s, bf_waits_find(&t->waits, &w->base, run));
+    }
+}
+
+void bf_timers_limit(struct bf_timers *t, size_t max_waits) { t->max_waits = max_waits; }
+uint64_t bf_timers_refused(const struct bf_timers *t) { return t->n_refused; }
 
 static void see_for_scope(struct seen *s, struct waiter *w)
 {

@@ -23,6 +23,7 @@
 #include "core/rules/rules.h"
 
 #define BF_TIMERS_DUE_MAX 256           /* waits that are listed at once */
+#define BF_WAITS_MAX      1000000       /* in all, of 120 bytes or so; more runs are not waited for */
 #define BF_MISSED_MAX     1000          /* occurrences are not counted further */
 
 struct bf_timers;
@@ -42,6 +43,12 @@ size_t bf_timers_due(struct bf_timers *t, int64_t now_ms, const struct bf_due **
 void bf_timers_flush(struct bf_timers *t);
 void bf_timers_undo(struct bf_timers *t, bool part);
 void bf_timers_settle(struct bf_timers *t);
+
+/* A run whose rows are gone is not waited for any more. */
+void bf_timers_forget_run(struct bf_timers *t, uint64_t run);
+/* Of runs, no more waits than these are begun: BF_WAITS_MAX unless said; and how many were not. */
+void bf_timers_limit(struct bf_timers *t, size_t max_waits);
+uint64_t bf_timers_refused(const struct bf_timers *t);
 
 /* An event, which is none of a wait: begins and ends waits.  `organization` is the own entity of that
  * which the event's entity is in, or NULL. */

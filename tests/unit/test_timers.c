@@ -594,6 +594,50 @@ TEST(what_is_left_behind_is_forgotten_bit_by_bit_and_never_comes_back)
     stop();
 }
 
+/* Waits of runs that fell silent once stayed for ever, in memory and in the table. */
+TEST(a_run_that_is_cut_is_not_waited_for_and_leaves_nothing)
+{
+    size_t n;
+
+    start("2026-01-05T08:00:00Z");
+    save(on_absence("A", 1, HEARTBEAT_30M));
+    save(on_schedule("B", 2, "0 9 * * *", "UTC"));
+    happens(1, HEARTBEAT);
+    happens(2, HEARTBEAT);
+    CHECK_STR(over_at("2026-01-05T08:30:00Z"),
+              "A 2026-01-05T08:30:00 run 1, A 2026-01-05T08:30:00 run 2");
+    happens(2, HEARTBEAT);
+    n = now.n;
+    bf_timers_forget_run(hub.timers, 1);
+    bf_timers_forget_run(hub.timers, 2);
+    roll_back();
+    bf_timers_forget_run(hub.timers, 1);
+    bf_timers_forget_run(hub.timers, 3);
+    commit();
+    CHECK_INT(now.n, n - 1);
+    restart();
+    CHECK_STR(over_at("2026-01-05T09:10:00Z"),
+              "A 2026-01-05T09:00:00 run 2, B 2026-01-05T09:00:00 late 0");
+    stop();
+}
+
+/* Whoever may send events may name runs without end. */
+TEST(there_are_no_more_waits_than_the_limit)
+{
+    start("2026-01-05T08:00:00Z");
+    save(on_absence("A", 1, HEARTBEAT_30M));
+    bf_timers_limit(hub.timers, 2);
+    for (uint64_t run = 1; run <= 4; run++)
+        happens(run, HEARTBEAT);
+    CHECK_INT(bf_timers_refused(hub.timers), 2);
+    happens(1, STATE("FINISHED"));
+    happens(5, HEARTBEAT);
+    CHECK_INT(bf_timers_refused(hub.timers), 2);
+    CHECK_STR(over_at("2026-01-05T08:30:00Z"),
+              "A 2026-01-05T08:30:00 run 2, A 2026-01-05T08:30:00 run 5");
+    stop();
+}
+
 /* --- transactions -------------------------------------------------------------- */
 
 TEST(what_is_undone_is_as_it_was_before)

@@ -92,21 +92,36 @@ static int check_owner(struct checking *c)
                             " stays there; make another one in %s", owner, c->a->entity);
 }
 
-/* A pattern that would take long on long texts does not look at them. */
-static void check_patterns(struct checking *c)
+static void warn(struct checking *c, const char *field, const char *words)
 {
-    struct bf_arena *arena = bf_exchange_arena(c->x);
-    size_t reach = bf_filter_reach(c->a->filter);
-    struct bf_warning *w = reach < REACH_WARNED ? bf_arena_new_of(arena, struct bf_warning) : NULL;
+    struct bf_warning *w = bf_arena_new_of(bf_exchange_arena(c->x), struct bf_warning);
 
     if (!w)
         return;
-    *w = (struct bf_warning){
-        c->draft->warnings, "event.filter",
-        bf_arena_printf(arena, "the filter has a pattern that takes long, so texts of more than"
-                        " %zu bytes do not match it; a simpler one reaches farther, and $contains"
-                        " has no such limit", reach)};
+    *w = (struct bf_warning){c->draft->warnings, field, words};
     c->draft->warnings = w;
+}
+
+/* A pattern that would take long on long texts does not look at them. */
+static void check_patterns(struct checking *c)
+{
+    size_t reach = bf_filter_reach(c->a->filter);
+
+    if (reach < REACH_WARNED)
+        warn(c, "event.filter",
+             bf_arena_printf(bf_exchange_arena(c->x),
+                             "the filter has a pattern that takes long, so texts of more than"
+                             " %zu bytes do not match it; a simpler one reaches farther, and"
+                             " $contains has no such limit", reach));
+}
+
+/* CRASHED is FAILED, as at W&B.  Who leaves FAILED out may not expect that. */
+static void check_states(struct checking *c)
+{
+    if (c->a->only_crashed && !c->a->filter)
+        warn(c, "event.filter.run_state_filter.states",
+             "CRASHED is FAILED here, so this fires on failed runs that have not crashed, too; a"
+             " run_filter of {\"state\":\"CRASHED\"} leaves these out");
 }
 
 int bf_api_check_draft(struct bf_api *api, struct bf_exchange *x, struct bf_api_draft *draft,
@@ -124,8 +139,10 @@ int bf_api_check_draft(struct bf_api *api, struct bf_exchange *x, struct bf_api_
         status = bf_api_check_scope(api, x, a->entity, a->project);
     if (!status)
         status = check_actions(&c);
-    if (!status)
+    if (!status) {
         check_patterns(&c);
+        check_states(&c);
+    }
     if (status)
         bf_automation_unref(a);
     else

@@ -413,6 +413,7 @@ static struct bf_automation *build(const struct draft *d, const char *owner)
     for (uint32_t i = 0; i < d->conditions.n_conditions; i++)
         conditions[i].metric = put(&at, conditions[i].metric);
     a->states = d->states;
+    a->only_crashed = d->said_crashed && !d->said_failed;
     a->limits = d->limits;
     a->dry_run = d->dry_run;
     a->trigger = is_own(d) ? put_trigger(own, d, &at) : d->trigger;

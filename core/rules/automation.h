@@ -63,6 +63,7 @@ struct bf_automation {
     const struct bf_filter *filter;     /* of a run's trigger, its run_filter */
     struct bf_conditions conditions;    /* of RUN_METRIC and its sisters */
     unsigned states;            /* of RUN_STATE: bits of enum bf_run_state */
+    bool only_crashed;          /* the author wrote CRASHED for it, and not FAILED */
     const struct bf_schedule *schedule; /* of SCHEDULE, else NULL */
     const struct bf_absence *absence;   /* of ABSENCE, else NULL */
     struct bf_limits limits;

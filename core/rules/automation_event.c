@@ -97,6 +97,8 @@ static int read_state(struct draft *d, const struct bf_json *value, struct bf_er
     for (size_t i = 0; i < BF_COUNT(states); i++) {
         if (strcasecmp(states[i].name, name) == 0) {
             d->states |= states[i].state;
+            d->said_failed |= strcmp(states[i].name, "FAILED") == 0;
+            d->said_crashed |= strcmp(states[i].name, "CRASHED") == 0;
             return BF_OK;
         }
     }

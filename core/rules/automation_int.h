@@ -19,6 +19,7 @@ struct draft {
     const struct bf_filter *filter;
     struct bf_conditions conditions;
     unsigned states;
+    bool said_failed, said_crashed;     /* which are one state */
     struct bf_schedule schedule;        /* no `cron`: none; holds a reference to its zone */
     struct bf_absence absence;          /* no `of`: none */
     struct bf_limits limits;

@@ -176,6 +176,13 @@ is "a condition that is none" "$(fire_on x RUN_METRIC \
     '{"run_metric_filter": {"threshold_filter": {"name": "loss", "agg_op": "MEDIAN"}}}')" \
     "400 event.filter.run_metric_filter.threshold_filter.agg_op"
 has "names the known ones as well" "$(jq -r .error.message "$tmp/answer")" "AVERAGE, MIN and MAX"
+is "who waits for CRASHED alone" "$(fire_on crashed RUN_STATE '{"run_state_filter": {"states": ["CRASHED"]}}')" "201 "
+has "is warned that it is FAILED" "$(jq -r '.warnings[].message' "$tmp/answer")" '{"state":"CRASHED"} leaves these out'
+fire_on crashed-only RUN_STATE \
+    '{"run_state_filter": {"states": ["CRASHED"]}, "run_filter": {"state": "CRASHED"}}' >>"$tmp/made"
+is "but not with such a filter" "$(jq -c .warnings "$tmp/answer")" null
+fire_on both RUN_STATE '{"run_state_filter": {"states": ["CRASHED", "failed"]}}' >>"$tmp/made"
+is "nor who names both" "$(jq -c .warnings "$tmp/answer")" null
 is "a run in a collection" "$(fire_on x RUN_STATE '{"run_state_filter": {"states": ["FAILED"]}}' \
     ',"project":"p","collection":"c"')" "400 scope.collection"
 is "a misspelt one" "$(fire_on x Create_Artifact)" "400 event.type"

@@ -20,7 +20,8 @@ static int say(struct bf_cli *c, const char *what, const struct bf_reply_text *r
     if (bf_cli_flag(c, "json"))
         return bf_cli_print(c, bf_arena_printf(c->arena, "%s\n", reply->text), reply->len + 1);
     for (const struct bf_json *i = bf_json_first(w); i; i = bf_json_next(w, i))
-        fprintf(stderr, "warning: %s\n", bf_cli_text(c->arena, i));
+        fprintf(stderr, "warning: %s: %s\n", bf_cli_text(c->arena, bf_json_get(i, "field")),
+                bf_cli_text(c->arena, bf_json_get(i, "message")));
     printf("automation %s \"%s\" is %s\n", bf_cli_text(c->arena, bf_json_get(reply->json, "id")),
            bf_cli_text(c->arena, bf_json_get(reply->json, "name")), what);
     return 0;

@@ -137,6 +137,10 @@ has "what is missing is named" "$(err)" "--integration is missing"
 b automations create --name x --on RUN_METRIC --integration deployer
 has "what RUN_METRIC waits for is said by an option" "$(err)" "--when 'avg(accuracy, 5) < 0.85'"
 is "and without it nothing is asked of the hub" "$(rc)" 2
+b automations create --name "to be warned of" --states CRASHED --integration deployer >"$tmp/out"
+has "what is doubtful is made with a warning, in words" "$(err)" \
+    'warning: event.filter.run_state_filter.states: CRASHED is FAILED'
+b automations delete "to be warned of" --yes >"$tmp/out"
 b automations create --name x --absent 30m --integration deployer
 has "silence needs to be that of something" "$(err)" "--of run.heartbeat"
 make_automation --filter 'alias=production'

@@ -95,7 +95,7 @@ void bf_bus_stop(struct bf_bus *bus);
 void bf_bus_close(struct bf_bus *bus);
 
 /* A run that says it is running, and of which nothing was heard for so long, has crashed (crash.h);
- * 0: nothing is looked for, as it is at first.  [any] */
+ * 0: nothing is looked for, as it is at first.  [main] */
 void bf_bus_heartbeats(struct bf_bus *bus, int64_t timeout_ms);
 
 /* BF_OK: done will be called.  BF_EFULL, BF_ECANCELED: it will not.  [any] */

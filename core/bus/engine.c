@@ -487,6 +487,31 @@ int bf_bus_open(struct bf_db *db, const struct bf_clock *clock, struct bf_log *l
     return rc;
 }
 
+/* So that the engine counts anew for how long it may rest. */
+static int on_nudge(struct bf_work *w, struct bf_tx *tx, struct bf_error *err)
+{
+    int rc = bf_crash_listen(tx);
+
+    (void)w;
+    return rc ? bf_error_set(err, rc, "cannot look at runs: %s", bf_db_words(tx->db)) : BF_OK;
+}
+
+static void nudged(struct bf_work *w, int rc, const struct bf_error *err)
+{
+    (void)rc;
+    (void)err;
+    free(w);
+}
+
+static void nudge(struct bf_bus *bus)
+{
+    struct bf_work *w = bf_new(struct bf_work);
+
+    *w = (struct bf_work){.always = true, .apply = on_nudge, .done = nudged};
+    if (bf_bus_post(bus, w))
+        free(w);
+}
+
 int bf_bus_start(struct bf_bus *bus, struct bf_error *err)
 {
     int rc = pthread_create(&bus->thread, NULL, engine_main, bus);
@@ -495,6 +520,8 @@ int bf_bus_start(struct bf_bus *bus, struct bf_error *err)
         return bf_error_set(err, BF_EIO, "cannot start the engine: %s", strerror(rc));
     pthread_setname_np(bus->thread, "engine");
     bus->started = true;
+    if (atomic_load(&bus->crash.timeout_ms))
+        nudge(bus);
     return BF_OK;
 }
 
@@ -542,30 +569,11 @@ int bf_bus_post(struct bf_bus *bus, struct bf_work *w)
     return rc;
 }
 
-/* So that the engine counts anew for how long it may rest. */
-static int on_nudge(struct bf_work *w, struct bf_tx *tx, struct bf_error *err)
-{
-    int rc = bf_crash_listen(tx);
-
-    (void)w;
-    return rc ? bf_error_set(err, rc, "cannot look at runs: %s", bf_db_words(tx->db)) : BF_OK;
-}
-
-static void nudged(struct bf_work *w, int rc, const struct bf_error *err)
-{
-    (void)rc;
-    (void)err;
-    free(w);
-}
-
 void bf_bus_heartbeats(struct bf_bus *bus, int64_t timeout_ms)
 {
-    struct bf_work *w = bf_new(struct bf_work);
-
     atomic_store(&bus->crash.timeout_ms, timeout_ms);
-    *w = (struct bf_work){.always = true, .apply = on_nudge, .done = nudged};
-    if (bf_bus_post(bus, w))
-        free(w);
+    if (bus->started)
+        nudge(bus);
 }
 
 int64_t bf_bus_now(struct bf_bus *bus)

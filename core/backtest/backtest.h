@@ -33,7 +33,10 @@
 #define BF_BACKTESTS_RUN      2         /* at a time */
 #define BF_BACKTESTS_QUEUED   16        /* wait for their turn */
 #define BF_BACKTESTS_KEPT     64        /* that have ended, ... */
-#define BF_BACKTESTS_KEPT_MS  (60LL * 60 * 1000)        /* ... for so long */
+#define BF_BACKTESTS_KEPT_MS  (60LL * 60 * 1000)        /* ... for so long, ... */
+#define BF_BACKTESTS_KEPT_BYTES (32 * 1024 * 1024)      /* ... with so much that came out */
+#define BF_BACKTEST_CLOCK_MAX 250000    /* waits that are over in its range; a minute's for 173 days */
+#define BF_BACKTEST_WINDOWS   (32 * 1024 * 1024)        /* bytes of values of runs, in memory */
 #define BF_BACKTEST_FIRINGS   1000      /* listed one by one; all are counted */
 #define BF_BACKTEST_PAYLOADS  20        /* of the first of them, rendered */
 #define BF_BACKTEST_BYTES     (1024 * 1024)     /* of these lists */
@@ -65,6 +68,7 @@ struct bf_backtest_order {
     int64_t until_ms;           /* received before */
     const char *zone;           /* whose days are counted: "UTC", ... */
     struct bf_tz *tz;           /* ... and what that is; its own reference is taken */
+    uint64_t max_clock;         /* 0: BF_BACKTEST_CLOCK_MAX */
 };
 /* A reference; BF_EFULL if too many wait.  [any] */
 int bf_backtests_add(struct bf_backtests *b, const struct bf_backtest_order *order,

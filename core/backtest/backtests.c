@@ -78,6 +78,7 @@ static struct bf_backtest *new_backtest(struct bf_backtests *b,
     t->tz = bf_tz_ref(order->tz);
     t->since_ms = order->since_ms;
     t->until_ms = order->until_ms;
+    t->max_clock = order->max_clock ? order->max_clock : BF_BACKTEST_CLOCK_MAX;
     t->owner = b;
     return t;
 }
@@ -208,13 +209,15 @@ static int wake(struct bf_backtests *b, struct bf_error *err)
 static void forget_old(struct bf_backtests *b)
 {
     int64_t now = bf_bus_now(b->rooms.bus);
-    size_t n = 0;
+    size_t n = 0, bytes = 0;
 
     for (struct bf_backtest **at = &b->newest; *at;) {
         struct bf_backtest *t = *at;
         bool ended = t->status == FINISHED || t->status == FAILED;
 
-        if (ended && (t->ended_ms + BF_BACKTESTS_KEPT_MS <= now || ++n > BF_BACKTESTS_KEPT)) {
+        bytes += t->result ? strlen(t->result) : 0;
+        if (ended && (t->ended_ms + BF_BACKTESTS_KEPT_MS <= now || ++n > BF_BACKTESTS_KEPT ||
+                      bytes > BF_BACKTESTS_KEPT_BYTES)) {
             *at = t->next;
             bf_backtest_unref(t);
         } else {

@@ -42,6 +42,7 @@ struct replay {
     uint64_t from, to;
     uint64_t at;                /* the record at hand */
     int64_t now_ms;             /* the hub's time, then */
+    uint64_t n_clock;           /* waits that were over so far */
     struct move *moves;         /* of teams, from `from` on, in order */
     size_t n_moves, cap_moves;
     size_t moved;               /* how many of them have been followed */
@@ -184,6 +185,11 @@ static int judge_over(struct replay *r, int64_t received_ms)
     size_t n = bf_rules_due(r->rules, received_ms, &due);
     int rc = BF_OK;
 
+    r->n_clock += n;
+    if (r->n_clock > r->backtest->max_clock)
+        return bf_error_set(r->err, BF_ETOOBIG, "more than %llu waits would have been over in this"
+                            " range; choose a shorter one",
+                            (unsigned long long)r->backtest->max_clock);
     for (size_t i = 0; i < n && !rc; i++)
         rc = judge_due(r, &due[i], received_ms);
     bf_rules_settle(r->rules);
@@ -304,6 +310,7 @@ static void begin_rules(struct replay *r)
 {
     r->past = bf_past_new(r->db, r->from);
     r->rules = bf_rules_new();
+    bf_rules_limit_windows(r->rules, BF_BACKTEST_WINDOWS);
     bf_rules_remember(r->rules, bf_past_rules(r->past));
     bf_rules_saved(r->rules, r->backtest->automation, r->backtest->since_ms);
     bf_rules_put(r->rules, r->backtest->automation);

@@ -352,6 +352,11 @@ void bf_rules_bound(struct bf_rules *r, uint64_t effort)
     r->effort = 0;
 }
 
+void bf_rules_limit_windows(struct bf_rules *r, size_t bytes)
+{
+    bf_windows_limit(r->windows, bytes);
+}
+
 bool bf_rules_gave_up(const struct bf_rules *r) { return r->gave_up; }
 
 size_t bf_rules_count(const struct bf_rules *r) { return bf_map_count(r->by_id); }

@@ -26,6 +26,9 @@ struct bf_rules;
 struct bf_rules *bf_rules_new(void);
 void bf_rules_free(struct bf_rules *r);
 
+/* Bytes of values of runs that are kept between records, 160 MiB unless said. */
+void bf_rules_limit_windows(struct bf_rules *r, size_t bytes);
+
 /* File a revision, in place of an earlier one of the same id; takes its own reference.  A disabled
  * automation is kept but never fires. */
 void bf_rules_put(struct bf_rules *r, const struct bf_automation *a);

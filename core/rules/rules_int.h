@@ -141,6 +141,7 @@ void bf_metric_facts(struct bf_judging *j, const struct bf_automation *a, struct
 
 struct bf_windows *bf_windows_new(size_t max_bytes);
 void bf_windows_free(struct bf_windows *w);
+void bf_windows_limit(struct bf_windows *w, size_t max_bytes);
 void bf_windows_begin(struct bf_windows *w);    /* a record */
 void bf_windows_end(struct bf_windows *w);
 void bf_windows_undo(struct bf_windows *w);

@@ -80,6 +80,8 @@ void bf_windows_free(struct bf_windows *w)
     free(w);
 }
 
+void bf_windows_limit(struct bf_windows *w, size_t max_bytes) { w->max_bytes = max_bytes; }
+
 size_t bf_windows_size(const struct bf_windows *w) { return w->bytes; }
 
 /* ---- the list ---- */

@@ -320,10 +320,11 @@ TEST(days_are_those_of_the_zone_that_was_asked_for)
 
 /* --- the clock --- */
 
-static const char *between(struct bench *b, const char *spec, int64_t since_ms, int64_t until_ms)
+static const char *between_at_most(struct bench *b, const char *spec, int64_t since_ms,
+                                   int64_t until_ms, uint64_t max_clock)
 {
-    struct bf_backtest_order order = {
-        .user = "ana", .since_ms = since_ms, .until_ms = until_ms, .zone = "UTC"};
+    struct bf_backtest_order order = {.user = "ana", .since_ms = since_ms, .until_ms = until_ms,
+                                      .zone = "UTC", .max_clock = max_clock};
     struct bf_automation *a;
     struct bf_backtest *t;
     struct bf_error err = {0};
@@ -339,6 +340,11 @@ static const char *between(struct bench *b, const char *spec, int64_t since_ms, 
     text = wait_for(t);
     bf_backtest_unref(t);
     return text;
+}
+
+static const char *between(struct bench *b, const char *spec, int64_t since_ms, int64_t until_ms)
+{
+    return between_at_most(b, spec, since_ms, until_ms, 0);
 }
 
 #define ON(type, filter)                                                                           \
@@ -360,6 +366,23 @@ TEST(a_schedule_comes_when_nothing_else_does)
     CHECK_HAS(text, "{\"event\":null,\"event_type\":\"schedule.tick\",\"received\":"
                     "\"2001-01-01T01:00:00.000Z\"");
     CHECK_HAS(text, "\"payload\":\"x\"");
+    bench_close(&b);
+}
+
+/* Every minute until the year 9999 is four thousand million times. */
+TEST(a_range_in_which_the_clock_comes_too_often_is_refused)
+{
+    const int64_t y2001 = 978307200000;
+    struct bench b;
+    const char *text;
+
+    bench_open(&b);
+    text = between_at_most(&b, ON("SCHEDULE", "{\"cron\":\"* * * * *\"}"), 1, 253402300799999, 99);
+    CHECK_HAS(text, "\"failed\"");
+    CHECK_HAS(text, "more than 99 waits");
+    text = between_at_most(&b, ON("SCHEDULE", "{\"cron\":\"* * * * *\"}"), y2001,
+                           y2001 + 99 * 60000 + 1, 99);
+    CHECK_HAS(text, "\"fired\":99,");
     bench_close(&b);
 }
 

@@ -5,7 +5,7 @@
 
 UNIT  := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 TOOLS := load receive sql
-E2E   := $(wildcard tests/e2e/[!l]*.sh)
+E2E   := $(filter-out tests/e2e/lib.sh,$(wildcard tests/e2e/*.sh))
 FAULT := $(wildcard tests/fault/*.sh)
 SANITIZED_FAULT := tests/fault/mutations.sh tests/fault/receivers.sh
 

@@ -1,8 +1,8 @@
 /* api.h - the REST interface: parse, authorise, call a room, print JSON.
  *
  * One file per noun: organizations.c, teams.c, members.c, users.c, keys.c, secrets.c,
- * integrations.c, automations.c, backtests.c, executions.c, events.c, verdicts.c, intakes.c, in.c, status.c, each with its
- * table of routes; what they share stands in answer.c, input.c, page.c and write.c.  A handler that
+ * integrations.c, automations.c, backtests.c, executions.c, events.c, verdicts.c, intakes.c, in.c,
+ * status.c, each with its table of routes; what they share stands in answer.c, input.c, page.c and write.c.  A handler that
  * writes checks everything it can, on the listener's thread or, where plugins are asked, on a
  * worker; then it posts one piece of work to the engine, with the request parked; the answer leaves
  * after the commit.  Reads use the loop thread's own read-only connection.

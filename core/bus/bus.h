@@ -144,7 +144,8 @@ struct bf_automation_change {
 /* Inside apply: an execution once more, as a new one that refers to the first.  `x` comes as the
  * first and is made into the new one: with a number, times and id of its own.  *resent is false, and
  * nothing done, if the first's status is none of `statuses` (BF_STATUS_BIT()s), or it was resent
- * before and that is `once` enough, or the journal does not hold its event any more.  The caller keeps its reference.  [engine] */
+ * before and that is `once` enough, or the journal does not hold its event any more.  The caller
+ * keeps its reference.  [engine] */
 int bf_bus_resend(struct bf_tx *tx, struct bf_execution *x, unsigned statuses, bool once,
                   bool *resent, struct bf_error *err);
 

@@ -7,7 +7,8 @@
 
 /* Look at up to `max` events from *from on, and cut those received before `before_ms`.  What stays:
  * the events of pending or running executions, the points of runs that are live, the record that made
- * the revision an automation has now, and the newest event, from which the next number follows.  As bf_outbox_cut().  [engine] */
+ * the revision an automation has now, and the newest event, from which the next number follows.  As
+ * bf_outbox_cut().  [engine] */
 int bf_journal_cut(struct bf_db *db, int64_t before_ms, unsigned max, uint64_t *from,
                    unsigned *n_cut, bool *more);
 /* Take away what tells of blocks that are empty now.  [engine] */

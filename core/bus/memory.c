@@ -240,7 +240,8 @@ static void live_set(void *arg, const char *key, size_t key_len, const void *val
     bf_assert(strlen(key) == key_len);
     hold(m, key, value, len);
     if (kept || value)
-        fail(&m->values.rc, write_value(m->values.db, key, key_len, kept ? m->values.seq : 0, value, len));
+        fail(&m->values.rc, write_value(m->values.db, key, key_len, kept ? m->values.seq : 0,
+                                        value, len));
     else
         fail(&m->values.rc, delete_value(m->values.db, key, key_len, 0));
 }

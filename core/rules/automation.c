@@ -122,7 +122,8 @@ static int read_organization(struct draft *d, const struct bf_json *scope, struc
 
     if (rc)
         return rc;
-    if (bf_draft_member(scope, "entity") || bf_draft_member(scope, "project") || bf_draft_member(scope, "collection"))
+    if (bf_draft_member(scope, "entity") || bf_draft_member(scope, "project") ||
+        bf_draft_member(scope, "collection"))
         return bf_error_field(err, BF_ECONFIG, "organization", "is everything in it: leave"
                               " \"organization\" out to name an entity, project or collection");
     if (!bf_organization_name_ok(name))
@@ -185,7 +186,8 @@ static int read_action(struct draft *d, const struct bf_json *action, struct bf_
     if (d->actions[i].config && !bf_json_is(d->actions[i].config, BF_JSON_OBJECT))
         return bf_error_field(err, BF_ECONFIG, "config", "must be an object, not %s",
                               bf_json_type_name(d->actions[i].config));
-    rc = bf_secret_names_read(d->scratch, bf_draft_member(action, "secrets"), &d->actions[i].secrets, err);
+    rc = bf_secret_names_read(d->scratch, bf_draft_member(action, "secrets"),
+                              &d->actions[i].secrets, err);
     if (rc) {
         bf_error_within(err, "secrets");
         return rc;

@@ -36,7 +36,8 @@ static int read_trigger(struct draft *d, const struct bf_json *event, struct bf_
 static int read_inner_filter(struct draft *d, const struct bf_json *filter, const char *name,
                              struct bf_error *err)
 {
-    int rc = bf_filter_parse(d->scratch, bf_draft_member(filter, name), d->trigger->event, &d->filter, err);
+    int rc = bf_filter_parse(d->scratch, bf_draft_member(filter, name), d->trigger->event,
+                             &d->filter, err);
 
     if (rc)
         bf_error_within(err, name);

@@ -5,8 +5,8 @@
  *
  * Before a wait is changed it is noted as it was, so undoing needs no store, which may be what has
  * failed.  Flushing writes what was changed since the last time; a part that is undone alone begins
- * with a flush.  What an automation leaves behind when it goes is forgotten bit by bit: until all of that is, the time at which the automation
- * was saved or enabled tells what is from before. */
+ * with a flush.  What an automation leaves behind when it goes is forgotten bit by bit: until all of
+ * that is, the time at which the automation was saved or enabled tells what is from before. */
 #include "core/rules/timers.h"
 
 #include <inttypes.h>

@@ -341,7 +341,7 @@ static int wrong_status(struct change *c, const struct bf_history_row *row)
         return bf_exchange_fail(c->x, 409, "conflict", NULL, "it is still %s, and is tried again by"
                                 " itself", status);
     return bf_exchange_fail(c->x, 409, "conflict", "again", "it is %s; to send it all the same, say"
-                            " {\"again\": true}", status);
+                            " {\"again\": true} (--again)", status);
 }
 
 static bool has_integration(const struct change *c, const char *id)

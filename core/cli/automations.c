@@ -203,6 +203,49 @@ int bf_cli_automation_file(struct bf_cli *c, const char *file, const char **text
     return rc ? rc : name_to_id(c, file, text);
 }
 
+/* What the hub adds by itself.  "revision" stays: with it, a change that somebody else made while
+ * the editor was open is not overwritten. */
+static bool is_the_hubs(const struct bf_json *key)
+{
+    static const char *const names[] = {"id", "created", "updated", "last_execution"};
+
+    for (size_t i = 0; i < BF_COUNT(names); i++)
+        if (bf_json_eq(key, names[i]))
+            return true;
+    return false;
+}
+
+static void print_editable(const struct bf_json *automation, bool revision, struct bf_buf *b)
+{
+    const char *between = "{\n  ";
+
+    for (const struct bf_json *k = bf_json_first(automation); k; k = bf_json_next(automation, k)) {
+        if (is_the_hubs(k) || (!revision && bf_json_eq(k, "revision")))
+            continue;
+        bf_buf_adds(b, between);
+        bf_put_json(b, k, 2);
+        bf_buf_adds(b, ": ");
+        bf_put_json(b, k + 1, 2);
+        between = ",\n  ";
+    }
+    bf_buf_adds(b, "\n}\n");
+}
+
+/* What show printed may be made anew, under another name or elsewhere. */
+static const char *without_the_hubs(struct bf_cli *c, const char *text)
+{
+    const struct bf_json *root = bf_json_parse(c->arena, text, strlen(text), NULL);
+    struct bf_buf b;
+
+    if (!bf_json_get(root, "id"))
+        return text;
+    bf_buf_init(&b, TEXT_MAX);
+    print_editable(root, false, &b);
+    text = bf_arena_dup(c->arena, bf_buf_text(&b));
+    bf_buf_fini(&b);
+    return text;
+}
+
 int bf_cli_automation_create(struct bf_cli *c)
 {
     const char *file = bf_cli_operand(c, 0), *text;
@@ -213,6 +256,8 @@ int bf_cli_automation_create(struct bf_cli *c)
         rc = bf_cli_automation_file(c, file, &text);
     else
         rc = build(c, &text);
+    if (!rc)
+        text = without_the_hubs(c, text);
     if (!rc)
         rc = bf_cli_send(c, "POST", c->verb->path, text, &reply);
     return rc ? rc : say(c, "made", &reply);
@@ -236,34 +281,6 @@ int bf_cli_automation_update(struct bf_cli *c)
 
 
 /* --- in an editor ------------------------------------------------------------------------------------ */
-
-/* What the hub adds by itself.  "revision" stays: with it, a change that somebody else made while
- * the editor was open is not overwritten. */
-static bool is_the_hubs(const struct bf_json *key)
-{
-    static const char *const names[] = {"id", "created", "updated", "last_execution"};
-
-    for (size_t i = 0; i < BF_COUNT(names); i++)
-        if (bf_json_eq(key, names[i]))
-            return true;
-    return false;
-}
-
-static void print_editable(const struct bf_json *automation, struct bf_buf *b)
-{
-    const char *between = "{\n  ";
-
-    for (const struct bf_json *k = bf_json_first(automation); k; k = bf_json_next(automation, k)) {
-        if (is_the_hubs(k))
-            continue;
-        bf_buf_adds(b, between);
-        bf_put_json(b, k, 2);
-        bf_buf_adds(b, ": ");
-        bf_put_json(b, k + 1, 2);
-        between = ",\n  ";
-    }
-    bf_buf_adds(b, "\n}\n");
-}
 
 static int write_file(struct bf_cli *c, char *path, const char *text, size_t len)
 {
@@ -305,7 +322,7 @@ static int edit(struct bf_cli *c, const char *path, const struct bf_reply_text *
     int rc;
 
     bf_buf_init(&before, TEXT_MAX);
-    print_editable(old->json, &before);
+    print_editable(old->json, true, &before);
     rc = write_file(c, file, bf_buf_text(&before), before.len);
     if (!rc)
         rc = run_editor(c, file);

@@ -53,6 +53,8 @@ static int change_many(struct bf_cli *c, const char *verb, const char *done)
     int64_t sum = 0, n;
     int rc;
 
+    if (bf_cli_flag(c, "again"))
+        return bf_cli_usage(c, "--again is for one by its ID, not for many");
     if (c->n_given == 0 || (c->n_given == 1 && bf_cli_flag(c, "yes")))
         return bf_cli_usage(c, "say which: an ID, or options like --automation NAME --since 2h");
     rc = bf_cli_team(c, &team);         /* of one team at a time, lest it be more than was meant */

@@ -73,7 +73,7 @@ static bool is_hub_admin(struct bf_cli *c)
 }
 
 /* "…?entity={team?}": the team that was named; without one everything for who may see it, and for
- * everybody else the team they have. */
+ * everybody else the team they have.  A run is one of a team. */
 static const char *list_path(struct bf_cli *c, int *status)
 {
     const char *optional = strstr(c->verb->path, "?entity={team?}"), *path, *team = NULL;
@@ -82,7 +82,7 @@ static const char *list_path(struct bf_cli *c, int *status)
         return bf_cli_path(c, c->verb->path, status);
     path = bf_arena_ndup(c->arena, c->verb->path, (size_t)(optional - c->verb->path));
     *status = bf_cli_connect(c);
-    if (!*status && (c->team || !is_hub_admin(c)))
+    if (!*status && (c->team || bf_cli_value(c, "run") || !is_hub_admin(c)))
         *status = bf_cli_team(c, &team);
     if (*status || !team)
         return path;

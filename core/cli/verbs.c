@@ -521,6 +521,19 @@ static const struct bf_option_row execution_changes[] = {
     {NULL},
 };
 
+static const struct bf_option_row execution_again[] = {
+    {"again", 0, NULL, "of one by its ID: although it has arrived, or was not to be sent", BF_OPT_TRUE},
+    {"dry-run", 0, NULL, "change nothing, only say how many there are", BF_OPT_QUERY},
+    {"status", 's', "STATUS", "of this status; several with commas between", BF_OPT_QUERY},
+    {"automation", 'a', "NAME|ID", "of this automation"},
+    {"integration", 'i', "NAME|ID", "of this integration"},
+    {"event", 0, "ID", "that this event caused", BF_OPT_QUERY},
+    {"project", 'p', "NAME", "of this project", BF_OPT_QUERY},
+    {"since", 0, "TIME", "a time, or how long ago: 2h, 7d", BF_OPT_QUERY},
+    {"until", 0, "TIME", "a time, or how long ago", BF_OPT_QUERY},
+    {NULL},
+};
+
 static const struct bf_column execution_columns[] = {
     {"ID", "/id", BF_LOOK_ID},           {"WHEN", "/created", BF_LOOK_TIME},
     {"STATUS", "", BF_LOOK_WHY},         {"AUTOMATION", "/automation_name", BF_LOOK_TEXT},
@@ -535,7 +548,7 @@ static const struct bf_verb execution_verbs[] = {
     {"show", "ID", "one execution, with every attempt and what the receiver said", NULL, bf_cli_one,
      NULL, none, BF_VERB_REMOTE, "GET", "/api/v1/executions/{1}"},
     {"resend", "[ID]", "do it once more; without an ID all that failed and match the options", NULL,
-     bf_cli_resend, NULL, execution_changes, BF_VERB_REMOTE | BF_VERB_CONFIRM, "POST",
+     bf_cli_resend, NULL, execution_again, BF_VERB_REMOTE | BF_VERB_CONFIRM, "POST",
      "/api/v1/executions/{1}/resend", NULL, "execution {1} is sent again, as {id}"},
     {"cancel", "[ID]", "do not try it any more; without an ID all that match the options", NULL,
      bf_cli_cancel, NULL, execution_changes, BF_VERB_REMOTE | BF_VERB_CONFIRM, "POST",

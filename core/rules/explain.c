@@ -6,6 +6,7 @@
  *
  * Of a run.metric event each point that the automation watches is judged.  The verdict is that of
  * the one that led furthest; the others are told in short. */
+#include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -162,6 +163,30 @@ static void limit_words(const struct finding *f, struct bf_buf *out)
                       BF_FAN_OUT_MAX, until);
 }
 
+/* What was waited for, as the hub's own event tells it (bf_due_print()). */
+static void wait_words(const struct bf_judging *j, struct finding *f)
+{
+    static const char *const names[] = {"metric", "of", "for", "last", "occurrence"};
+    const struct bf_json *data = bf_json_get(bf_subject_root(&j->rules->subject), "data");
+    struct bf_arena *a = bf_arena_new(BF_EVENT_MAX);
+    const char *told[BF_COUNT(names)];
+    int64_t missed = 0;
+
+    for (size_t i = 0; i < BF_COUNT(names); i++)
+        told[i] = bf_json_str(a, bf_json_get(data, names[i]));
+    bf_json_int(bf_json_get(data, "missed"), &missed);
+    if (told[1] && told[2] && told[3])
+        bf_buf_printf(&f->reason, "for %s no %s%s%s came, the last at %s", told[2], told[1],
+                      told[0] ? " of " : "", told[0] ? told[0] : "", told[3]);
+    else if (told[4])
+        bf_buf_printf(&f->reason, "its time was %s", told[4]);
+    else
+        bf_buf_adds(&f->reason, "the wait is over");
+    if (missed)
+        bf_buf_printf(&f->reason, "; late, with %" PRId64 " missed before it", missed);
+    bf_arena_free(a);
+}
+
 /* Why it matched. */
 static void match_words(const struct bf_judging *j, struct finding *f)
 {
@@ -172,7 +197,7 @@ static void match_words(const struct bf_judging *j, struct finding *f)
         bf_buf_printf(&f->reason, "the run %s%s%s%s", *j->from ? "went from " : "is ", j->from,
                       *j->from ? " to " : "", j->to);
     else if (bf_is_wait(j->event->type))
-        bf_buf_adds(&f->reason, "the wait is over");
+        wait_words(j, f);
     else
         bf_buf_adds(&f->reason, "the event passes the filter");
     if (f->limit) {

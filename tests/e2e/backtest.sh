@@ -147,7 +147,9 @@ over=$(api GET '/api/v1/events?entity=acme&type=clock.advance' | jq -r '.items[0
 is "a test shows what it would send" "$(api POST /api/v1/automations/test \
     "{\"automation\":\"$silence\",\"event\":\"$over\"}" |
     jq -r '.decision + " " + .payloads[0].request.method')" "fired POST"
-is "why knows of the live one" "$("$BELFRY" why "$over" silence | head -n 1)" "silence: fired"
+"$BELFRY" why "$over" silence >"$tmp/out"
+is "why knows of the live one" "$(head -n 1 "$tmp/out")" "silence: fired"
+has "and of what was waited for" "$(cat "$tmp/out")" "for 1s no ci.ping came, the last at 20"
 
 # --- by the command -----------------------------------------------------------------------------
 

@@ -160,6 +160,12 @@ b automations show "deploy what is promoted" --json >"$tmp/automation"
 jq 'del(.id, .revision, .created, .updated, .last_execution) | .name = "from a file"' \
     "$tmp/automation" >"$tmp/file.json"
 has "or from a file" "$(b automations create "$tmp/file.json")" '"from a file" is made'
+jq '.name = "shown"' "$tmp/automation" >"$tmp/shown.json"
+has "as it was shown, too" "$(b automations create "$tmp/shown.json")" '"shown" is made'
+is "with all that its author wrote" \
+    "$(b automations show shown --json | jq -cS '[.scope, .event, .actions]')" \
+    "$(jq -cS '[.scope, .event, .actions]' "$tmp/automation")"
+b automations delete shown --yes >"$tmp/out"
 jq '.name = "by name" | .actions[0].integration = "deployer"' "$tmp/file.json" >"$tmp/named.json"
 has "which may name its integrations" "$(b automations create "$tmp/named.json")" '"by name" is made'
 is "and the hub has the id" \
@@ -265,6 +271,12 @@ within 5 b executions cancel "$waits" >"$tmp/out"
 is "what waits can be cancelled" "$(b executions show "$waits" --json | jq -r .status)" cancelled
 b executions resend
 is "what is sent again must be said" "$(rc)" 2
+sent=$(b executions list --status finished --json | jq -r '.items[0].id')
+b executions resend "$sent"
+has "what has arrived only if one says so" "$(err)" "--again"
+has "and then it is" "$(b executions resend "$sent" --again)" "execution $sent is sent again, as"
+b executions resend --again --yes
+is "but not all of them" "$(rc)" 2
 has "what was cancelled can be sent again" "$(b executions resend "$waits")" \
     "execution $waits is sent again, as"
 has "it can be told how many that would be" \
@@ -333,6 +345,16 @@ b emit --type test.evil --author "$evil" >"$tmp/out"
 b events list --limit 5 >"$tmp/out"
 is "no event drives the terminal" "$(grep -c $'\033\|\007\|\xe2\x80\xae' "$tmp/out")" 0
 has "its text is shown instead" "$(cat "$tmp/out")" '\u001b]0;owned'
+
+# --- what a run went through
+
+b emit --type run.metric --project vision --run r91 run.name=frog -m loss=0.5 --step 1 >"$tmp/out"
+b emit --type run.heartbeat --project vision --run r92 >"$tmp/out"
+has "an event in the list says what it is about" "$(b events list --limit 2)" "frog step 1 loss=0.5"
+is "those of one run are listed, of the only team" \
+    "$(b events list --project vision --run r91 --json | jq -c '[.items[].type]')" '["run.metric"]'
+b events list --run r91
+has "for which the project is needed" "$(err)" "a run is one of a project"
 
 # --- a terminal
 

@@ -274,6 +274,8 @@ const change = (amount) => metric("RUN_METRIC_CHANGE", { change_filter: { name: 
         .between(Date.parse(from), Date.parse(to)).map((at) => new Date(at).toISOString());
     is("02:30 is left out in spring and comes at 03:00", berlin("30 2 * * *",
        "2026-03-28T12:00Z", "2026-03-29T12:00Z"), ["2026-03-29T01:00:00.000Z"]);
+    is("but every hour is an hour", berlin("@hourly", "2026-10-24T22:30Z", "2026-10-25T03:30Z")
+       .map((at) => at.slice(11, 13)), ["23", "00", "01", "02", "03"]);
     is("in autumn the first of two counts", berlin("30 2 * * *",
        "2026-10-24T12:00Z", "2026-10-25T12:00Z"), ["2026-10-25T00:30:00.000Z"]);
     is("either of two days will do", new Cron("0 0 1 * sun").between(

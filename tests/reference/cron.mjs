@@ -54,8 +54,8 @@ export class Cron {
             (days.any || weekdays.any ? day && weekday : day || weekday);
     }
 
-    /* Whether this minute is one: it matches and did not come before, an hour or two ago, or a
-     * matching one was left out right before it. */
+    /* Whether this minute is one: it matches and did not come before, an hour or two ago (unless it
+     * comes every hour anyhow), or a matching one was left out right before it. */
     is(at) {
         const wall = this.local(at), before = this.local(at - MINUTE);
 
@@ -64,7 +64,7 @@ export class Cron {
                 return true;
         if (!this.shows(wall))
             return false;
-        for (let back = MINUTE; back <= 2 * HOUR; back += MINUTE)
+        for (let back = MINUTE; back <= 2 * HOUR && this.fields[1].on.size < 24; back += MINUTE)
             if (this.local(at - back) === wall)
                 return false;
         return true;

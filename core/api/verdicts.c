@@ -13,7 +13,8 @@
 
 #define AT_ONCE     4                   /* requests that are worked on, tests included */
 #define VERDICT_MAX (4 * 1024 * 1024)   /* bytes of one */
-#define PAGE_BYTES_MAX (8 * 1024 * 1024)        /* of a page; then it ends early */
+#define PAGE_BYTES_MAX (8 * 1024 * 1024)        /* of a page; then it ends early ... */
+#define PAGE_MS     2000                /* ... as it does after this: one verdict may look at 100,000 values */
 #define LINKS_MAX   100                 /* executions that one verdict names */
 
 struct asking {
@@ -27,6 +28,7 @@ struct asking {
     const char *entity;         /* the event's */
     const char *automation;     /* of this one alone; or NULL */
     size_t bytes;
+    int64_t until_mono;         /* when the page is to end */
     bool missing;
     int rc;
 };
@@ -125,7 +127,7 @@ static bool on_then(void *arg, const struct bf_automation_then *then)
     }
     if (!is_near(q, then->automation))
         return true;
-    if (q->bytes >= PAGE_BYTES_MAX) {
+    if (q->bytes >= PAGE_BYTES_MAX || (q->bytes && bf_mono_ms(q->api->clock) >= q->until_mono)) {
         q->page.more = true;
         return false;
     }
@@ -190,6 +192,7 @@ static void run(struct bf_job *job)
     struct bf_error err = {0};
     int rc = open_verdicts(q, &err), status;
 
+    q->until_mono = bf_mono_ms(api->clock) + PAGE_MS;
     if (!rc) {
         status = answer(q);
     } else {

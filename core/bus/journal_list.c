@@ -226,8 +226,8 @@ static int walk_run(struct walk *w, uint64_t low, uint64_t high)
     struct bf_query *q =
         bf_db_query(w->db, "SELECT seq, (?6 IS NULL OR type = ?6) AND"
                            " (?7 IS NULL OR collection = ?7) FROM journal WHERE run ="
-                           " (SELECT number FROM runs WHERE entity = ?1 AND project = ?2 AND run = ?3)"
-                           " AND seq >= ?4 AND seq < ?5 ORDER BY seq DESC");
+                           " (SELECT number FROM runs WHERE entity = ?1 AND project = ?2"
+                           " AND run = ?3) AND seq >= ?4 AND seq < ?5 ORDER BY seq DESC");
     int rc = BF_OK;
 
     bf_query_text(q, 1, wanted->entity);

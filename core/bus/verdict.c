@@ -72,13 +72,27 @@ int bf_verdicts_open(struct bf_db *db, uint16_t hub, uint64_t seq, const char *o
     return BF_OK;
 }
 
-/* Its run as it is now; points without an order of their own are newer than all there are. */
+/* The number that a run gets which is not known yet. */
+static int next_run(struct bf_db *db, uint64_t *run)
+{
+    struct bf_query *q = bf_db_query(db, "SELECT number FROM runs ORDER BY number DESC LIMIT 1");
+    int rc = bf_query_step(q);
+
+    *run = rc == 1 ? (uint64_t)bf_query_col_int(q, 0) + 1 : 1;
+    bf_query_end(q);
+    return rc < 0 ? rc : BF_OK;
+}
+
+/* Its run as it is now, or would be with this event; points without an order of their own are newer
+ * than all there are. */
 static int find_run(struct bf_db *db, struct bf_envelope *e)
 {
     int rc = BF_OK;
 
     if (e->run_id)
         rc = bf_run_find(db, e->entity, e->project ? e->project : "", e->run_id, &e->run);
+    if (!rc && e->run_id && !e->run && strncmp(e->type, "run.", 4) == 0)
+        rc = next_run(db, &e->run);
     return rc;
 }
 

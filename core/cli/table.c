@@ -66,8 +66,8 @@ static const char *words_text(struct bf_arena *a, const struct bf_json *list)
     return *out ? out : "-";
 }
 
-/* An execution's status, and why it was skipped or waits: "skipped fire_limit_24h ×37, again in 23 h".
- * Some reasons begin with the status. */
+/* An execution's status, and why it was skipped or waits: "skipped fire_limit_24h ×37, again in
+ * 23 h".  Some reasons begin with the status. */
 static const char *status_text(struct bf_arena *a, const struct bf_json *execution)
 {
     const struct bf_json *reason = bf_json_get(execution, "reason");

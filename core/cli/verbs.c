@@ -522,7 +522,8 @@ static const struct bf_option_row execution_changes[] = {
 };
 
 static const struct bf_option_row execution_again[] = {
-    {"again", 0, NULL, "of one by its ID: although it has arrived, or was not to be sent", BF_OPT_TRUE},
+    {"again", 0, NULL, "of one by its ID: although it has arrived, or was not to be sent",
+     BF_OPT_TRUE},
     {"dry-run", 0, NULL, "change nothing, only say how many there are", BF_OPT_QUERY},
     {"status", 's', "STATUS", "of this status; several with commas between", BF_OPT_QUERY},
     {"automation", 'a', "NAME|ID", "of this automation"},

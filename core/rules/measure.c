@@ -389,8 +389,8 @@ static void add_amount(const struct bf_condition *c, struct bf_buf *b)
     bf_buf_printf(b, "%s %s", c->relative ? "%" : "", ways[c->direction]);
 }
 
-/* With two decimals, or with all where these would read like the limit itself: 24.999999999999993 is
- * not at least 25. */
+/* With two decimals, or with all where these would read like the limit itself: 24.999999999999993
+ * is not at least 25. */
 static void add_rounded(struct bf_buf *b, double value, double limit)
 {
     char text[64], other[64];

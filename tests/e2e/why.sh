@@ -143,6 +143,9 @@ is "one that does not match says why" \
     "filter 0"
 is "on one that is made up" \
     "$(try "$(spec draft '{"alias":"mine"}')" "$(alias_event mine)" | jq -r .decision)" fired
+answer=$(try "$watch" "$(point 1 0.7 | sed 's/"id":"[^"]*"/"id":"never-seen"/')")
+is "of a run that is not known yet, too" "$(jq -r '.clause + ": " + .reason' <<<"$answer")" \
+    "condition: 1 of 5 values of accuracy; 4 missing"
 is "one that is saved goes by its id" "$(try "\"$stays\"" "$(alias_event staging)" | jq -r .decision)" \
     fired
 is "nothing is kept of it" "$(api GET '/api/v1/events?entity=acme&type=artifact.alias.add' |

@@ -14,7 +14,7 @@
 #define AT_ONCE     4                   /* requests that are worked on, tests included */
 #define VERDICT_MAX (4 * 1024 * 1024)   /* bytes of one */
 #define PAGE_BYTES_MAX (8 * 1024 * 1024)        /* of a page; then it ends early ... */
-#define PAGE_MS     2000                /* ... as it does after this: one verdict may look at 100,000 values */
+#define PAGE_MS     2000                /* ... as it does after this: one may look at 100,000 values */
 #define LINKS_MAX   100                 /* executions that one verdict names */
 
 struct asking {

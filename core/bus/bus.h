@@ -33,6 +33,8 @@
 #define BF_BUS_QUEUE_MAX  16384                 /* pieces of work waiting for the engine */
 #define BF_BUS_QUEUE_BYTES (32 * 1024 * 1024)   /* of events in them */
 #define BF_BUS_FIRINGS_MAX 20000                /* executions that one piece of work may lead to */
+#define BF_BUS_ASKED_SURE 10000                 /* points of one event, times automations: no more are
+                                                   never too much, and need no savepoint */
 #define BF_BUS_EFFORT_MAX 1000000               /* of judging the events of one, see rules.h */
 #define BF_BUS_BATCH_MAX  1024                  /* pieces in one transaction */
 #define BF_BUS_BATCH_BYTES (8 * 1024 * 1024)    /* of events in one transaction */
@@ -118,8 +120,9 @@ size_t bf_bus_automations(const struct bf_bus *bus);    /* filed in the rules; a
 int bf_bus_emit(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt *out,
                 struct bf_error *err);
 /* Whether these events may be too much for one piece of work, BF_ETOOBIG, so that it must have
- * may_fail.  One event of one point never is. */
-bool bf_bus_may_refuse(struct bf_envelope *const *events, size_t n);
+ * may_fail; without that, it may lead to whatever it does.  One event of few points, or in a hub of few
+ * automations, is not.  [any] */
+bool bf_bus_may_refuse(const struct bf_bus *bus, struct bf_envelope *const *events, size_t n);
 
 /* Inside apply: journal an event of the hub's own, "belfry.secret.put": who changed what of an
  * entity.  `author` may be NULL; `data` is a JSON object of what changed, never a secret.  It is an

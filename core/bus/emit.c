@@ -128,7 +128,7 @@ static bool is_too_much(const struct bf_tx *tx, const struct bf_record *record,
 void bf_bus_count_anew(struct bf_tx *tx)
 {
     tx->n_added_before = tx->bus->added.n;
-    bf_rules_bound(tx->bus->rules, BF_BUS_EFFORT_MAX);
+    bf_rules_bound(tx->bus->rules, tx->may_fail ? BF_BUS_EFFORT_MAX : 0);
 }
 
 static int decide(struct bf_tx *tx, struct bf_envelope *e)
@@ -144,7 +144,8 @@ static int decide(struct bf_tx *tx, struct bf_envelope *e)
     rc = bf_live_memory_failed(tx->bus->memory);
     if (rc)
         return rc;
-    if (bf_rules_gave_up(tx->bus->rules) || is_too_much(tx, &record, firings, n))
+    if (tx->may_fail &&
+        (bf_rules_gave_up(tx->bus->rules) || is_too_much(tx, &record, firings, n)))
         return BF_ETOOBIG;
     for (size_t i = 0; i < n && !rc; i++) {
         if (firings[i].ruling == BF_SUPPRESSED)
@@ -166,8 +167,6 @@ int bf_bus_emit(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt *out,
     rc = bf_crash_resume(tx, e, err);
     if (rc)
         return rc;
-    if (!tx->may_fail)
-        bf_bus_count_anew(tx);          /* of that one event alone, which is never too much */
     rc = bf_journal_append(tx, e, out);
     if (!rc)
         bf_bus_tally(tx, out->duplicate);
@@ -184,9 +183,10 @@ int bf_bus_emit(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt *out,
     return BF_OK;
 }
 
-bool bf_bus_may_refuse(struct bf_envelope *const *events, size_t n)
+bool bf_bus_may_refuse(const struct bf_bus *bus, struct bf_envelope *const *events, size_t n)
 {
-    return n > 1 || (n == 1 && events[0]->n_points > 1);
+    return n > 1 || (n == 1 && events[0]->n_points > 1 &&
+                     events[0]->n_points * bf_bus_automations(bus) > BF_BUS_ASKED_SURE);
 }
 
 int bf_bus_resend(struct bf_tx *tx, struct bf_execution *x, unsigned statuses, bool once,

@@ -181,9 +181,9 @@ static int apply_alone(struct bf_work *w, struct bf_tx *tx, struct refusal **ref
 static int apply(struct bf_work *w, struct bf_tx *tx, struct refusal **refusals,
                  struct bf_error *err)
 {
-    bf_bus_count_anew(tx);
     tx->source = w->source;
     tx->may_fail = w->may_fail;
+    bf_bus_count_anew(tx);
     return w->may_fail ? apply_alone(w, tx, refusals, err) : w->apply(w, tx, err);
 }
 

@@ -120,7 +120,7 @@ void bf_rules_forget_run(struct bf_rules *r, uint64_t run);
 /* How many runs were not waited for, since there are too many waits (timers.h). */
 uint64_t bf_rules_refused_waits(const struct bf_rules *r);
 
-/* What the records from now on may take together; without a limit until this is called.  To ask an
+/* What the records from now on may take together; without a limit until this is called, or with 0.  To ask an
  * automation is 1, and 1 more for each 4 of its conditions; a match is 4 more, 4 earlier matches that
  * are noted with it 1, a firing 10, the last value of an earlier run 20.  A million takes half a second or so. */
 void bf_rules_bound(struct bf_rules *r, uint64_t effort);

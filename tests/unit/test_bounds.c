@@ -27,7 +27,7 @@ static int apply_text(struct posted *p, struct bf_tx *tx, struct bf_error *err)
     int rc = bf_envelopes_parse(a, p->text, strlen(p->text), &events, &n, err);
 
     CHECK_INT(rc, 0);
-    CHECK(bf_bus_may_refuse(events, n) == p->work.may_fail);
+    CHECK(bf_bus_may_refuse(p->bus, events, n) == p->work.may_fail);
     for (size_t i = 0; i < n; i++) {
         if (!rc)
             rc = bf_bus_emit(tx, events[i], &p->receipt, err);
@@ -71,7 +71,7 @@ TEST(many_points_and_many_automations_are_refused_together)
 {
     struct fixture f = {.wall_ms = 1764000000000};
     char *much = points("r1", "loss", 5000), *some = points("r1", "loss", 500),
-         *other = points("r1", "acc", 5000);
+         *other = points("r1", "acc", 5000), *few = points("r1", "loss", 100);
     struct bf_error err;
 
     fixture_open(&f);
@@ -80,11 +80,13 @@ TEST(many_points_and_many_automations_are_refused_together)
     CHECK(strstr(err.words, "too many automations"));
     CHECK(f.healthy);
     CHECK_INT(send(&f, some, true, &err), 0);
+    CHECK_INT(send(&f, few, false, &err), 0);
     CHECK_INT(send(&f, other, true, &err), 0);
     fixture_close(&f);
     free(much);
     free(some);
     free(other);
+    free(few);
 }
 
 TEST(a_thousand_events_at_once_count_together)

@@ -587,7 +587,8 @@ static int64_t received(int64_t seq)
 static void backtest(int64_t revision, int64_t to, int64_t last_ms)
 {
     const struct bf_automation *a;
-    struct bf_backtest t = {.rooms = {.db_path = path_of("belfry.db"), .bus = bus, .team = team,
+    struct bf_backtest t = {.max_clock = UINT64_MAX,
+                            .rooms = {.db_path = path_of("belfry.db"), .bus = bus, .team = team,
                                       .clock = &clock_of_steps},
                             .tz = bf_tz_new("UTC")};
     struct bf_tally *tally;

@@ -618,9 +618,9 @@ static void see_for_run(struct seen *s, struct waiter *w)
 
     if (!run || s->is_silence)
         return;
-    if (s->ends)
-        forget_wait(s, wait);
-    else if (begins && (wait || (!was_over(s) && bf_filter_match(a->filter, s->subject))))
+    if (s->ends || ((wait || begins) && was_over(s)))
+        forget_wait(s, wait);   /* its end may have come while its team was elsewhere */
+    else if (begins && (wait || bf_filter_match(a->filter, s->subject)))
         begin_wait(s, w, wait, run);
 }
 

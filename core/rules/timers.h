@@ -9,8 +9,9 @@
  * begins it anew.  Per run, the first run.* event that passes the filter begins it (of other types,
  * the first awaited event that does), and each awaited event of that run begins it anew.  When the
  * wait was over it takes an awaited event to begin again.  A run that reports FINISHED, FAILED or
- * KILLED is not waited for, until it reports another state.  That it CRASHED is silence: the hub's
- * own word for it neither begins nor ends anything.
+ * KILLED is not waited for, until it reports another state; an automation that was not concerned
+ * when it did so learns it from the run's next event.  That it CRASHED is silence: the hub's own word
+ * for it neither begins nor ends anything.
  *
  * MEMORY.  Of a schedule the last occurrence is kept, of a wait when the awaited event came and when
  * it will be over; not event by event, but when bf_timers_flush() is called, before a transaction is

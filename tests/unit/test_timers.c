@@ -431,6 +431,22 @@ TEST(a_run_that_ends_is_not_waited_for_and_one_that_crashed_is)
     stop();
 }
 
+/* The run's end was reported while its team was in another organization: it used to be waited for
+ * all the same, and its next life was not, for the old wait was thought to be on. */
+TEST(an_end_that_was_not_seen_is_learned_from_the_next_event)
+{
+    start("2026-01-05T08:00:00Z");
+    save(on_absence("A", 1, "{\"of\":\"run.metric\",\"metric\":\"cpu\",\"for\":\"30m\"}"));
+    happens(1, METRIC("cpu"));
+    remember_state(1, "FINISHED");
+    happens(1, METRIC("loss"));
+    CHECK_STR(over_at("2026-01-05T09:00:00Z"), "");
+    remember_state(1, "RUNNING");
+    happens(1, STATE("RUNNING"));
+    CHECK_STR(over_at("2026-01-05T09:30:00Z"), "A 2026-01-05T09:30:00 run 1");
+    stop();
+}
+
 TEST(an_absence_of_a_metric_goes_by_its_name_alone)
 {
     start("2026-01-05T08:00:00Z");

@@ -7,6 +7,8 @@ UNIT  := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 TOOLS := load receive sql
 E2E   := $(filter-out tests/e2e/lib.sh,$(wildcard tests/e2e/*.sh))
 FAULT := $(wildcard tests/fault/*.sh)
+# These compare times, so nothing may run beside them.
+TIMED := tests/fault/outage.sh
 SANITIZED_FAULT := tests/fault/mutations.sh tests/fault/receivers.sh
 
 # What the tests ask of npm; for node's require() and tests/tools/npm.mjs.
@@ -52,12 +54,12 @@ test-programs: all $(UNIT_PROGRAMS) $(PLUGIN_PROGRAMS) $(TOOL_PROGRAMS) $(SKELET
 
 # The long forms.
 fault: test-programs
-	$(Q)B=$(B) KILL_ROUNDS=100 PENDING=100000 TEST_TIMEOUT=3000 scripts/run-tests.sh $(FAULT)
+	$(Q)B=$(B) KILL_ROUNDS=100 PENDING=100000 TEST_TIMEOUT=3000 TEST_JOBS=1 scripts/run-tests.sh $(FAULT)
 
 # The longest forms, to be left alone for a while.
 soak: test-programs
 	$(Q)B=$(B) TEXTS=1000000 DOCUMENTS=100000 MUTATIONS=10000 SCHEDULES=20000 EVENTS=1000000 \
-	    TEST_TIMEOUT=6000 scripts/run-tests.sh tests/e2e/json.sh tests/e2e/cron.sh \
+	    TEST_TIMEOUT=6000 TEST_JOBS=1 scripts/run-tests.sh tests/e2e/json.sh tests/e2e/cron.sh \
 	    tests/fault/mutations.sh tests/e2e/reference.sh
 
 # Everything, once its packages are there; in another make, for ours may have begun without them.
@@ -76,7 +78,7 @@ test-here: test-programs
 	$(Q)scripts/run-tests.sh scripts/layers.sh tests/abi/headers.sh \
 	    $(UNIT_PROGRAMS) $(PLUGIN_PROGRAMS) \
 	    $(foreach t,$(FUZZ_TARGETS),'$(B)/tests/fuzz/replay_$(t) tests/fuzz/corpus/$(t)/*') \
-	    $(foreach t,$(E2E) $(FAULT),'B=$(B) $(t)') \
+	    $(foreach t,$(E2E) $(FAULT),'$(if $(filter $(t),$(TIMED)),ALONE=1 )B=$(B) $(t)') \
 	    $(call in,$(ASAN),$(UNIT_PROGRAMS) $(PLUGIN_PROGRAMS)) \
 	    $(foreach t,$(FUZZ_TARGETS),'$(ASAN)/tests/fuzz/replay_$(t) tests/fuzz/corpus/$(t)/*') \
 	    $(foreach t,$(E2E) $(SANITIZED_FAULT),'SANITIZED=1 B=$(ASAN) $(t)') \

@@ -140,7 +140,7 @@ TEST(baselines_are_read_once_a_record_and_no_deeper_than_they_are_asked_for)
 
     world_open(&w);
     for (int i = 0; i < 3; i++) {
-        char id[8];
+        char id[16];
 
         snprintf(id, sizeof(id), "A%d", i);
         put(&w, id, VISION "," ON_METRIC("RUN_METRIC", "{\"$or\":["

@@ -16,6 +16,7 @@ struct fixture {
     struct bf_db *db;
     struct bf_bus *bus;
     struct bf_clock clock;
+    int64_t (*mono)(void *arg); /* the monotonic clock; NULL: it shows what the other does */
     _Atomic int64_t wall_ms;
     atomic_size_t n_enqueued;
     char path[128];
@@ -46,7 +47,7 @@ static inline void fixture_open(struct fixture *f)
     struct bf_error err = {0};
 
     snprintf(f->path, sizeof(f->path), "%s/belfry.db", test_dir());
-    f->clock = (struct bf_clock){fixture_wall, fixture_wall, f};
+    f->clock = (struct bf_clock){fixture_wall, f->mono ? f->mono : fixture_wall, f};
     f->healthy = true;
     CHECK_INT(bf_crypto_init(&err), 0);
     if (bf_db_open(f->path, BF_DB_WRITE, &f->db, &err) ||

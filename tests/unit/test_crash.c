@@ -7,15 +7,15 @@
 #define TIMEOUT (5 * MINUTE)
 #define BEGIN   1000000
 
-static struct fixture f = {.wall_ms = BEGIN};
-static int64_t jumped_ms;       /* how far the clock was set forward */
+static _Atomic int64_t jumped_ms;       /* how far the clock was set forward */
 
 static int64_t mono(void *arg) { return ((struct fixture *)arg)->wall_ms - jumped_ms; }
+
+static struct fixture f = {.wall_ms = BEGIN, .mono = mono};
 
 static void open_hub(void)
 {
     fixture_open(&f);
-    f.clock.mono_ms = mono;
     bf_bus_heartbeats(f.bus, TIMEOUT);
 }
 

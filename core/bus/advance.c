@@ -106,24 +106,6 @@ static int read_run(struct bf_db *db, uint64_t number, uint64_t before, struct r
 
 /* ---- records ---- */
 
-static int journal_text(struct bf_tx *tx, const struct bf_buf *text, struct bf_error *err)
-{
-    struct bf_envelope *e = NULL;
-    struct bf_receipt receipt;
-    int rc;
-
-    if (text->failed)
-        return bf_error_set(err, BF_ETOOBIG, "a record of the clock may have %d bytes",
-                            BF_EVENT_MAX);
-    bf_arena_reset(tx->bus->scratch);
-    rc = bf_envelope_parse(tx->bus->scratch, text->data, text->len, BF_FROM_HUB, &e, err);
-    bf_bus_count_anew(tx);
-    if (!rc)
-        rc = bf_bus_emit(tx, e, &receipt, err);
-    bf_envelope_unref(e);
-    return rc;
-}
-
 int bf_due_text(struct bf_db *db, const struct bf_due *d, uint64_t before, struct bf_buf *out)
 {
     struct run run;
@@ -152,7 +134,9 @@ static int journal_due(struct bf_tx *tx, const struct bf_due *d, struct bf_error
     } else if (rc) {
         bf_error_set(err, rc, "cannot read a run: %s", bf_db_words(tx->db));
     } else {
-        rc = journal_text(tx, &text, err);
+        bf_arena_reset(tx->bus->scratch);
+        bf_bus_count_anew(tx);
+        rc = bf_bus_emit_text(tx, tx->bus->scratch, &text, err);
     }
     bf_buf_fini(&text);
     return rc;

@@ -67,6 +67,11 @@ void bf_bus_count_anew(struct bf_tx *tx);
 /* emit.c: what limits suppressed, into the outbox */
 int bf_bus_write_suppressed(struct bf_tx *tx);
 
+/* record.c: an event of the hub's own, as JSON, is journaled and judged; `scratch` is only used
+ * meanwhile. */
+int bf_bus_emit_text(struct bf_tx *tx, struct bf_arena *scratch, const struct bf_buf *text,
+                     struct bf_error *err);
+
 /* journal.c */
 int bf_journal_open(struct bf_bus *bus, struct bf_error *err);
 /* Whether the event is a repeat of one that has its key. */

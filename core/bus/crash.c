@@ -170,8 +170,6 @@ static int emit_state(struct bf_tx *tx, uint64_t run, const char *entity, const 
                       const char *id, const char *state, struct bf_error *err)
 {
     struct bf_arena *a = bf_arena_new(64 * 1024 * 1024);
-    struct bf_envelope *e = NULL;
-    struct bf_receipt receipt;
     struct bf_buf context, text;
     int rc;
 
@@ -181,10 +179,7 @@ static int emit_state(struct bf_tx *tx, uint64_t run, const char *entity, const 
     print_event(&text, a, entity, project, id, rc ? NULL : context.data, state);
     if (text.failed)
         print_event(&text, a, entity, project, id, NULL, state);
-    rc = bf_envelope_parse(a, text.data, text.len, BF_FROM_HUB, &e, err);
-    if (!rc)
-        rc = bf_bus_emit(tx, e, &receipt, err);
-    bf_envelope_unref(e);
+    rc = bf_bus_emit_text(tx, a, &text, err);
     bf_buf_fini(&context);
     bf_buf_fini(&text);
     bf_arena_free(a);

@@ -27,23 +27,32 @@ static void write_record(struct bf_buf *b, const char *cause, const char *type,
     bf_buf_addc(b, '}');
 }
 
-int bf_bus_record_caused(struct bf_tx *tx, const char *cause, const char *type, const char *entity,
-                         const char *author, const char *data, size_t len, struct bf_error *err)
+int bf_bus_emit_text(struct bf_tx *tx, struct bf_arena *scratch, const struct bf_buf *text,
+                     struct bf_error *err)
 {
     struct bf_envelope *e = NULL;
     struct bf_receipt receipt;
+    int rc;
+
+    if (text->failed)
+        return bf_error_set(err, BF_ETOOBIG, "a record of the hub's may have %d bytes",
+                            BF_EVENT_MAX);
+    rc = bf_envelope_parse(scratch, text->data, text->len, BF_FROM_HUB, &e, err);
+    if (!rc)
+        rc = bf_bus_emit(tx, e, &receipt, err);
+    bf_envelope_unref(e);
+    return rc;
+}
+
+int bf_bus_record_caused(struct bf_tx *tx, const char *cause, const char *type, const char *entity,
+                         const char *author, const char *data, size_t len, struct bf_error *err)
+{
     struct bf_buf b;
     int rc;
 
     bf_buf_init(&b, BF_EVENT_MAX);
     write_record(&b, cause, type, entity, author, data, len);
-    if (b.failed)
-        rc = bf_error_set(err, BF_ETOOBIG, "a record of a change may have %d bytes", BF_EVENT_MAX);
-    else
-        rc = bf_envelope_parse(tx->bus->scratch, b.data, b.len, BF_FROM_HUB, &e, err);
-    if (!rc)
-        rc = bf_bus_emit(tx, e, &receipt, err);
-    bf_envelope_unref(e);
+    rc = bf_bus_emit_text(tx, tx->bus->scratch, &b, err);
     bf_buf_fini(&b);
     return rc;
 }

@@ -1,0 +1,135 @@
+/* scripts.h - the hub's scripts: which there are, and the processes in which they are asked.
+ *
+ * CONCEPT.  A script is a text; its name is its hash.  It comes inline with an automation or from a
+ * file of the scripts' directory, or, if there is none of that name, of those that Belfry ships.  It
+ * runs in a script process: a small program (belfry-script) without descriptors, secrets or
+ * privileges, with limits of memory and time.  The hub asks in batches, and never waits in a thread
+ * that others need.
+ *
+ * OPERATION.  Scripts that have answered quickly so far share a steady process.  A new one, one that
+ * was slow, or that cost a process, is asked in a process of its own, of a few that come and go, so that
+ * what hangs there holds up nobody else.  A call's budget is CPU time: past it the process is killed,
+ * the call has failed, and what stood behind it in the batch is asked again elsewhere.
+ *
+ * A hook (an automation's filter, its transform, the hub's on_event) that fails too often in a row is
+ * disabled, and the team told: it fails at once from then on, until its automation is saved, its file
+ * changes, or somebody enables it.
+ *
+ * Files are looked at while they are used.  One that changed is loaded elsewhere first and tried on
+ * what it was last asked about; if that goes well it takes the old one's place between two batches, and
+ * else the old one stays, over a restart as well.
+ *
+ * The thread of this room is [scripts]; it is made when the first hook is. */
+#ifndef BF_SCRIPTS_H
+#define BF_SCRIPTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/arena.h"
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "core/base/queue.h"
+#include "core/base/tree.h"
+#include "core/rules/automation.h"
+#include "core/rules/hooks.h"
+#include "core/script/box.h"
+
+#define BF_SCRIPT_BUDGET_MS   50        /* CPU time of one call */
+#define BF_SCRIPT_WALL_MS     2000      /* the longest it may take on a machine that is busy */
+#define BF_SCRIPT_PROCESSES   8         /* at a time, beside the steady one */
+#define BF_SCRIPT_BYTES       (64 * 1024 * 1024)        /* of address space of each */
+#define BF_SCRIPT_FAILURES    10        /* in a row, and a hook is disabled; ... */
+#define BF_SCRIPT_KILLS       3         /* ... of those that cost a process */
+#define BF_SCRIPT_WAITING_MAX (32 * 1024 * 1024)        /* bytes of events and payloads of questions that wait */
+
+struct bf_scripts;
+
+/* What the rooms above are told; hub.c fills it.  [scripts] */
+enum bf_script_what {
+    BF_SCRIPT_SWAPPED,          /* another text is in force under a file's name */
+    BF_SCRIPT_REFUSED,          /* a changed file is wrong; the old one stays */
+    BF_HOOK_DISABLED
+};
+struct bf_script_news {
+    enum bf_script_what what;
+    const char *file;           /* or NULL: the script is inline */
+    const char *hash;
+    const char *was;            /* hash of the one before, or NULL */
+    const char *text;           /* of what is in force */
+    size_t len;
+    const char *automation;     /* of a hook: the automation's id, or NULL for on_event */
+    const char *entity;         /* that owns the automation, or NULL */
+    enum bf_hook_kind kind;
+    unsigned failures;
+    const char *words;          /* what is wrong, or the last failure */
+};
+typedef void bf_script_news_fn(void *arg, const struct bf_script_news *news);
+
+struct bf_scripts_options {
+    const char *helper;         /* path of belfry-script */
+    const char *dir;            /* of the operator's files; need not be there */
+    const char *shipped;        /* of ours, or NULL */
+    const struct bf_clock *clock;
+    struct bf_log *log;
+    bf_script_news_fn *news;
+    void *arg;
+};
+
+struct bf_scripts *bf_scripts_new(const struct bf_scripts_options *o);
+/* What waits is answered as failed, and later questions too; the processes end.  [main] */
+void bf_scripts_stop(struct bf_scripts *s);
+void bf_scripts_free(struct bf_scripts *s);     /* NULL is fine */
+
+/* One question about one of an ask's events. */
+struct bf_question {
+    enum bf_hook_kind kind;
+    uint32_t event;             /* index */
+    const struct bf_hook *hook; /* lives as long as the ask */
+    const char *automation;     /* its id, whose hook it is; NULL: the hub's own */
+    const char *entity;         /* that owns it, or NULL */
+    const char *action;         /* of transform: event.action */
+    const char *payload;        /* and its payload, JSON */
+    size_t payload_len;
+    struct bf_answer answer;    /* out; texts are in the ask's arena */
+    const char *text;           /* out, if BF_SAID_CHANGED: the payload, or the event */
+    size_t len;
+};
+
+/* Embed one of these, keep it until done. */
+struct bf_ask {
+    struct bf_link link;
+    const struct bf_box_event *events;
+    size_t n_events;
+    struct bf_question *questions;
+    size_t n;
+    struct bf_arena *arena;     /* for the answers; nobody else uses it meanwhile */
+    void (*done)(struct bf_ask *ask);   /* every question is answered, if only as failed  [scripts] */
+};
+
+/* BF_OK: done will be called.  BF_EFULL: too much waits already.  BF_ECANCELED: stopped.  [any] */
+int bf_scripts_ask(struct bf_scripts *s, struct bf_ask *ask);
+/* The same, waiting; done is not called.  [worker, own, threads of backtests] */
+int bf_scripts_ask_wait(struct bf_scripts *s, struct bf_ask *ask);
+
+/* Whether a hook's script is there, compiles and has its function: before an automation is saved.
+ * BF_ECONFIG with field "file" or "code".  Waits.  [worker] */
+int bf_scripts_check(struct bf_scripts *s, const struct bf_hook *hook, enum bf_hook_kind kind,
+                     struct bf_error *err);
+
+/* An automation was saved or deleted: what is disabled of it is enabled, and how often it failed is
+ * forgotten.  [any] */
+void bf_scripts_forget(struct bf_scripts *s, const char *automation);
+/* At the start: a hook is disabled, and the text that was in force under a file's name.  Before the
+ * first ask. */
+void bf_scripts_restore_disabled(struct bf_scripts *s, const char *automation,
+                                 enum bf_hook_kind kind, const char *words);
+void bf_scripts_restore_file(struct bf_scripts *s, const char *file, const char *text, size_t len);
+
+/* [{"file","hash","state","refused":{"hash","error","since"},"used_by":n,"calls","failures",…}], for
+ * `belfry scripts`.  [any] */
+void bf_scripts_describe(struct bf_scripts *s, struct bf_tree *array);
+
+#endif

@@ -51,7 +51,8 @@ struct bf_scripts;
 enum bf_script_what {
     BF_SCRIPT_SWAPPED,          /* another text is in force under a file's name */
     BF_SCRIPT_REFUSED,          /* a changed file is wrong; the old one stays */
-    BF_HOOK_DISABLED
+    BF_HOOK_DISABLED,
+    BF_HOOK_ENABLED             /* its automation was saved or deleted, or its file is another */
 };
 struct bf_script_news {
     enum bf_script_what what;
@@ -89,6 +90,7 @@ struct bf_question {
     uint32_t event;             /* index */
     const struct bf_hook *hook; /* lives as long as the ask */
     const char *automation;     /* its id, whose hook it is; NULL: the hub's own */
+    const char *name;           /* of the automation, for words; or NULL */
     const char *entity;         /* that owns it, or NULL */
     const char *action;         /* of transform: event.action */
     const char *payload;        /* and its payload, JSON */
@@ -106,12 +108,14 @@ struct bf_ask {
     struct bf_question *questions;
     size_t n;
     struct bf_arena *arena;     /* for the answers; nobody else uses it meanwhile */
+    bool trial;                 /* nothing depends on it: how it ends disables no hook, and one that
+                                   is disabled is asked all the same */
     void (*done)(struct bf_ask *ask);   /* every question is answered, if only as failed  [scripts] */
 };
 
 /* BF_OK: done will be called.  BF_EFULL: too much waits already.  BF_ECANCELED: stopped.  [any] */
 int bf_scripts_ask(struct bf_scripts *s, struct bf_ask *ask);
-/* The same, waiting; done is not called.  [worker, own, threads of backtests] */
+/* The same, waiting, as a trial; done is not called.  [worker, own, threads of backtests] */
 int bf_scripts_ask_wait(struct bf_scripts *s, struct bf_ask *ask);
 
 /* Whether a hook's script is there, compiles and has its function: before an automation is saved.
@@ -122,14 +126,44 @@ int bf_scripts_check(struct bf_scripts *s, const struct bf_hook *hook, enum bf_h
 /* An automation was saved or deleted: what is disabled of it is enabled, and how often it failed is
  * forgotten.  [any] */
 void bf_scripts_forget(struct bf_scripts *s, const char *automation);
-/* At the start: a hook is disabled, and the text that was in force under a file's name.  Before the
- * first ask. */
-void bf_scripts_restore_disabled(struct bf_scripts *s, const char *automation,
-                                 enum bf_hook_kind kind, const char *words);
-void bf_scripts_restore_file(struct bf_scripts *s, const char *file, const char *text, size_t len);
+/* Somebody enabled one hook, and has seen to it that this is kept; automation NULL: on_event. [any] */
+void bf_scripts_enable(struct bf_scripts *s, const char *automation, enum bf_hook_kind kind);
 
-/* [{"file","hash","state","refused":{"hash","error","since"},"used_by":n,"calls","failures",…}], for
- * `belfry scripts`.  [any] */
+/* Look at all files now, in this directory from now on (NULL: the same).  [any] */
+void bf_scripts_look(struct bf_scripts *s, const char *dir);
+
+/* What was in force when the hub stopped.  Before the first ask. */
+struct bf_script_kept_hook {
+    const char *automation;     /* NULL: on_event */
+    const char *entity;
+    const char *file;           /* NULL: its script is inline */
+    enum bf_hook_kind kind;
+    int64_t since_ms;
+    const char *words;
+};
+struct bf_script_kept_file {
+    const char *file;
+    const char *text;           /* that was in force; NULL: none was */
+    size_t len;
+    const char *refused;        /* hash of what was refused since, or NULL; and why */
+    const char *words;
+    int64_t since_ms;
+};
+void bf_scripts_restore_hook(struct bf_scripts *s, const struct bf_script_kept_hook *kept);
+void bf_scripts_restore_file(struct bf_scripts *s, const struct bf_script_kept_file *kept);
+
+/* [{"file","hash","state","refused":{"hash","error","since"},"calls","failures",…}], for
+ * `belfry scripts`: files that are in use, and those that could be.  [any] */
 void bf_scripts_describe(struct bf_scripts *s, struct bf_tree *array);
+/* Whether a hook is disabled; then since when, and its last failure in the arena.  [any] */
+bool bf_scripts_disabled(struct bf_scripts *s, const char *automation, enum bf_hook_kind kind,
+                         struct bf_arena *a, int64_t *since_ms, const char **words);
+
+/* What it all costs and did since the start.  [any] */
+struct bf_script_counts {
+    uint64_t calls, failures, killed, batches, started, swapped, refused;
+    unsigned processes, disabled;
+};
+void bf_scripts_counts(struct bf_scripts *s, struct bf_script_counts *out);
 
 #endif

@@ -14,6 +14,7 @@
 #include "core/base/base.h"
 #include "core/base/buf.h"
 #include "core/bus/automation_list.h"
+#include "core/bus/scripts_kept.h"
 #include "core/bus/uses.h"
 
 #define RECORD_TYPE "belfry.automation."
@@ -125,6 +126,8 @@ int bf_bus_save_automation(struct bf_tx *tx, const struct bf_automation_change *
     if (!rc)
         rc = bf_uses_save(tx->db, a);
     if (!rc)
+        rc = bf_kept_hooks_forget(tx->db, a->id);
+    if (!rc)
         bf_rules_saved(tx->bus->rules, a, tx->now_ms);
     if (rc == BF_EEXIST)
         rc = bf_error_field(err, rc, "name", "%s has an automation named \"%s\" already; choose"
@@ -198,6 +201,8 @@ int bf_bus_delete_automation(struct bf_tx *tx, const char *id, const char *autho
     }
     if (!rc)
         rc = bf_uses_forget(tx->db, id);
+    if (!rc)
+        rc = bf_kept_hooks_forget(tx->db, id);
     return rc ? bf_error_set(err, rc, "cannot delete the automation: %s", bf_db_words(tx->db)) : rc;
 }
 

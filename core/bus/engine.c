@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "core/base/base.h"
+#include "core/bus/scripts_kept.h"
 #include "core/rules/timers.h"
 
 /* Scratch for the hub's own records; a spec has at most BF_EVENT_MAX bytes, parsed it has more. */
@@ -466,6 +467,8 @@ int bf_bus_open(struct bf_db *db, const struct bf_clock *clock, struct bf_log *l
     rc = bf_db_migrate(db, "bus", bf_bus_schema, err);
     if (!rc)
         rc = bf_db_migrate(db, "outbox", bf_outbox_schema, err);
+    if (!rc)
+        rc = bf_scripts_kept_open(db, err);
     if (!rc)
         rc = bf_journal_open(bus, err);
     if (!rc)

@@ -128,6 +128,40 @@ static int add_trigger(struct bf_cli *c, struct bf_body *b)
     return rc ? rc : json_option(c, b, "filter", "event.filter");
 }
 
+/* A file that is here is sent as it is now; any other name is of one that the hub has. */
+static int add_script(struct bf_cli *c, struct bf_body *b, const char *option, const char *hook)
+{
+    const char *named = bf_cli_value(c, option), *code, *fate = bf_cli_value(c, "on-script-error");
+    size_t len;
+
+    if (!named)
+        return 0;
+    if (fate)
+        bf_body_str(b, bf_arena_printf(c->arena, "hooks.%s.on_error", hook), fate);
+    if (strcmp(named, "-") != 0 && !strchr(named, '/') && access(named, F_OK)) {
+        bf_body_str(b, bf_arena_printf(c->arena, "hooks.%s.file", hook), named);
+        return 0;
+    }
+    if (bf_cli_read(c, named, &code, &len))
+        return BF_EXIT_FAILED;
+    if (strlen(code) != len)
+        return bf_cli_fail(c, "%s is no text: it holds a NUL byte", bf_cli_file_name(named));
+    bf_body_str(b, bf_arena_printf(c->arena, "hooks.%s.code", hook), code);
+    return 0;
+}
+
+static int add_scripts(struct bf_cli *c, struct bf_body *b)
+{
+    int rc;
+
+    if (bf_cli_value(c, "on-script-error") && !bf_cli_value(c, "filter-script") &&
+        !bf_cli_value(c, "transform-script"))
+        return bf_cli_usage(c, "--on-script-error says what follows when a script fails, and there is"
+                            " none: --filter-script and --transform-script name them");
+    rc = add_script(c, b, "filter-script", "filter");
+    return rc ? rc : add_script(c, b, "transform-script", "transform");
+}
+
 static int build(struct bf_cli *c, const char **out)
 {
     static const char *const wanted[] = {"name", "integration"};
@@ -152,6 +186,8 @@ static int build(struct bf_cli *c, const char **out)
     rc = add_trigger(c, &b);
     if (!rc)
         rc = json_option(c, &b, "limits", "limits");
+    if (!rc)
+        rc = add_scripts(c, &b);
     if (bf_cli_flag(c, "dry-run"))
         bf_body_set(&b, "dry_run", "true");
     if (!rc)

@@ -148,6 +148,9 @@ static const struct bf_option_row automation_options[] = {
     {"per", 0, "WHAT", "run or scope: each run is waited for, or any event (default: as --of is)"},
     {"run-filter", 0, "JSON", "which runs: '{\"display_name\":{\"$regex\":\"^exp\"}}'"},
     {"limits", 0, "JSON", "how often it may fire: '{\"cooldown\":\"10m\"}', and more above"},
+    {"filter-script", 0, "FILE", "Lua that is asked last whether it fires; a name of the hub's, or a path"},
+    {"transform-script", 0, "FILE", "Lua that makes another payload of it"},
+    {"on-script-error", 0, "WHAT", "when a script fails: fail (default), fire or skip"},
     {"dry-run", 0, NULL, "keep what it would send in the history, and send nothing"},
     {"integration", 'i', "NAME|ID", "what is done: this integration gets the payload"},
     {"payload", 0, "JSON", "what it gets, with ${variables}; or @FILE"},
@@ -213,6 +216,23 @@ static const struct bf_verb automation_verbs[] = {
      "    '{\"rate\":{\"count\":5,\"within\":\"1h\"},\"over\":\"digest\"}'  … is told of together\n"
      "    '{\"matches\":{\"count\":3,\"within\":\"10m\"}}'      on the third match within 10 minutes, per run\n"
      "                                                or \"per\":\"project\", \"automation\", \"collection\"\n"
+     "\n"
+     "What a filter cannot say, a script can.  One that is here is sent with the automation; a name that\n"
+     "is no file here is one of the hub's directory of scripts:\n"
+     "\n"
+     "    … --filter-script ./big.lua --on-script-error skip\n"
+     "    … --transform-script slack_metric_table.lua\n"
+     "\n"
+     "where big.lua returns a table with functions named filter and transform, either or both:\n"
+     "\n"
+     "    return {\n"
+     "        filter = function(event) return event.artifact.metadata.size > 100 end,\n"
+     "        transform = function(payload, event) payload.size = event.artifact.metadata.size\n"
+     "                                             return payload end,\n"
+     "    }\n"
+     "\n"
+     "A script that fails makes the firing a failed one, which the history keeps with the reason; \"fire\"\n"
+     "goes on as if it had said yes, or sends the payload as it was, \"skip\" leaves the firing out.\n"
      "\n"
      "A filter compares fields of the event, such as alias, tag, collection_name, author, metadata.KEY\n"
      "or data.PATH, and of a run display_name, username, state, tags, group or config.KEY, with a value\n"

@@ -2,8 +2,8 @@
  *
  * First everything is checked and decoded into scratch memory, then measured and copied into one
  * allocation: the struct, its trigger if that is in no table, its actions, its conditions, what it
- * waits for, its filter, its texts, and the JSON it came from, into which the actions' options
- * point.  Only the filter's compiled patterns and a schedule's zone lie elsewhere; they go with the
+ * waits for, its hooks, its filter, its texts, and the JSON it came from, into which the actions'
+ * options point.  Only the filter's compiled patterns and a schedule's zone lie elsewhere; they go with the
  * last reference. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -171,6 +171,15 @@ static int read_limits(struct draft *d, struct bf_error *err)
     return rc;
 }
 
+static int read_hooks(struct draft *d, struct bf_error *err)
+{
+    int rc = bf_hooks_parse(d->scratch, bf_draft_member(d->root, "hooks"), &d->hooks, err);
+
+    if (rc)
+        bf_error_within(err, "hooks");
+    return rc;
+}
+
 /* ---- actions ---- */
 
 static int read_action(struct draft *d, const struct bf_json *action, struct bf_error *err)
@@ -236,8 +245,8 @@ static int read_part(struct draft *d, const char *name,
 
 static int read_all(struct draft *d, struct bf_error *err)
 {
-    int rc = bf_draft_members(d, d->root, "name, description, enabled, scope, event, limits, dry_run,"
-                                       " actions", err);
+    int rc = bf_draft_members(d, d->root, "name, description, enabled, scope, event, limits, hooks,"
+                                       " dry_run, actions", err);
 
     if (rc == BF_OK)
         rc = read_title(d, err);
@@ -255,6 +264,8 @@ static int read_all(struct draft *d, struct bf_error *err)
         rc = check_scope(d, err);
     if (rc == BF_OK)
         rc = read_limits(d, err);
+    if (rc == BF_OK)
+        rc = read_hooks(d, err);
     if (rc == BF_OK)
         rc = read_part(d, "actions", read_actions, err);
     if (rc == BF_OK && !bf_arena_ok(d->scratch))
@@ -306,10 +317,24 @@ static size_t waits_size(const struct draft *d)
            text_size(s->cron) + text_size(s->zone_name) + text_size(n->of) + text_size(n->metric);
 }
 
+/* The hook itself; its text comes later, as all texts do. */
+static size_t hook_size(const struct bf_hook *h) { return h ? aligned(sizeof(*h)) : 0; }
+
+static size_t hook_text_size(const struct bf_hook *h)
+{
+    return h ? text_size(h->file) + text_size(h->code) : 0;
+}
+
+static size_t hooks_size(const struct bf_hooks *h)
+{
+    return hook_size(h->filter) + hook_size(h->transform) + hook_text_size(h->filter) +
+           hook_text_size(h->transform);
+}
+
 static size_t total_size(const struct draft *d, const char *owner, size_t spec_len)
 {
     size_t size = sizeof(struct bf_automation) + d->n_actions * sizeof(struct bf_action) +
-                  conditions_size(&d->conditions) + waits_size(d) +
+                  conditions_size(&d->conditions) + waits_size(d) + hooks_size(&d->hooks) +
                   aligned(bf_filter_size(d->filter)) +
                   text_size(owner) + text_size(d->name) + text_size(d->description) +
                   text_size(d->entity) + text_size(d->project) + text_size(d->collection) +
@@ -344,6 +369,19 @@ static void put_wait_texts(struct bf_schedule *s, struct bf_absence *n, char **a
     if (n) {
         n->of = put(at, n->of);
         n->metric = put(at, n->metric);
+    }
+}
+
+static struct bf_hook *put_hook(const struct bf_hook *h, char **at)
+{
+    return h ? put_aligned(at, h, sizeof(*h)) : NULL;
+}
+
+static void put_hook_texts(struct bf_hook *h, char **at)
+{
+    if (h) {
+        h->file = put(at, h->file);
+        h->code = put(at, h->code);
     }
 }
 
@@ -398,6 +436,7 @@ static struct bf_automation *build(const struct draft *d, const char *owner)
     struct bf_schedule *schedule;
     struct bf_absence *absence;
     struct bf_action *actions;
+    struct bf_hook *filter, *transform;
     char *at;
 
     if (!a)
@@ -410,8 +449,12 @@ static struct bf_automation *build(const struct draft *d, const char *owner)
     conditions = put_conditions(&a->conditions, &d->conditions, &at);
     a->schedule = schedule = put_schedule(d, &at);
     a->absence = absence = put_absence(d, &at);
+    a->hooks.filter = filter = put_hook(d->hooks.filter, &at);
+    a->hooks.transform = transform = put_hook(d->hooks.transform, &at);
     a->filter = put_aligned(&at, d->filter, bf_filter_size(d->filter));
     put_wait_texts(schedule, absence, &at);
+    put_hook_texts(filter, &at);
+    put_hook_texts(transform, &at);
     for (uint32_t i = 0; i < d->conditions.n_conditions; i++)
         conditions[i].metric = put(&at, conditions[i].metric);
     a->states = d->states;
@@ -520,6 +563,7 @@ bool bf_automation_same_matter(const struct bf_automation *a, const struct bf_au
            strcmp(a->trigger->wire, b->trigger->wire) == 0 && a->states == b->states &&
            a->dry_run == b->dry_run && bf_limits_same(&a->limits, &b->limits) &&
            bf_conditions_same(&a->conditions, &b->conditions) &&
+           bf_hook_same(a->hooks.filter, b->hooks.filter) &&
            same_schedule(a->schedule, b->schedule) && same_absence(a->absence, b->absence) &&
            bf_filter_same(a->filter, b->filter);
 }

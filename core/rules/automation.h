@@ -5,7 +5,7 @@
  *   {"name","description","enabled","scope":{"entity","project","collection"},
  *    (or "scope":{"organization"}, which is its own entity)
  *    "event":{"type":"ADD_ARTIFACT_ALIAS","filter":{…}},
- *    "limits":{…}, "dry_run":false,
+ *    "limits":{…}, "hooks":{…}, "dry_run":false,
  *    "actions":[{"integration":"ID","config":{…}}, …]}
  * Unknown members are refused by name; an optional one that is null is as good as absent.
  *
@@ -28,6 +28,7 @@
 #include "core/base/json.h"
 #include "core/rules/condition.h"
 #include "core/rules/filter.h"
+#include "core/rules/hooks.h"
 #include "core/rules/limits.h"
 #include "core/rules/schedule.h"
 #include "core/rules/trigger.h"
@@ -67,9 +68,10 @@ struct bf_automation {
     const struct bf_schedule *schedule; /* of SCHEDULE, else NULL */
     const struct bf_absence *absence;   /* of ABSENCE, else NULL */
     struct bf_limits limits;
+    struct bf_hooks hooks;
     bool dry_run;               /* records what it would send, sends nothing */
-    uint64_t era;               /* the revision since which its scope, event, limits and dry_run are what
-                                   they are: what is remembered for it begins anew with each.
+    uint64_t era;               /* the revision since which its scope, event, limits, filter hook and dry_run
+                                   are what they are: what is remembered for it begins anew with each.
                                    0 until the caller sets it */
     const struct bf_action *actions;
     const char *spec;           /* the whole JSON object it was made from */
@@ -84,9 +86,10 @@ int bf_automation_parse(const char *spec, size_t len, const char *id, uint64_t r
 struct bf_automation *bf_automation_ref(const struct bf_automation *a);
 void bf_automation_unref(const struct bf_automation *a);        /* NULL is fine */
 
-/* Whether scope, event, limits and dry_run mean the same, however they are written; then what is
- * remembered for one holds for the other.  Filters are the same if they ask the same in the same
- * order. */
+/* Whether scope, event, limits, filter hook and dry_run mean the same, however they are written; then
+ * what is remembered for one holds for the other.  Filters are the same if they ask the same in the
+ * same order, and scripts if their texts are, or the names of their files: what such a file holds may
+ * change without a new revision.  A transform decides nothing. */
 bool bf_automation_same_matter(const struct bf_automation *a, const struct bf_automation *b);
 
 #endif

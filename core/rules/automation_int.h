@@ -23,6 +23,7 @@ struct draft {
     struct bf_schedule schedule;        /* no `cron`: none; holds a reference to its zone */
     struct bf_absence absence;          /* no `of`: none */
     struct bf_limits limits;
+    struct bf_hooks hooks;
     bool dry_run;
     uint32_t n_actions;
     struct {

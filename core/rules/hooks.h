@@ -47,6 +47,13 @@ struct bf_hooks {
     const struct bf_hook *transform;
 };
 
+/* SHA-256 of a script's text, in hex. */
+void bf_hook_hash(const char *code, size_t len, char out[BF_HASH_LEN + 1]);
+/* What is wrong with the name of a script's file, for a person; NULL if nothing is. */
+const char *bf_hook_file_problem(const char *file);
+/* Whether they ask the same script and fail alike, as far as their automation says; NULL is none. */
+bool bf_hook_same(const struct bf_hook *a, const struct bf_hook *b);
+
 /* From the member "hooks", whose absence (NULL) is none.  Checked is all that needs no Lua; errors
  * name the field, "filter.on_error".  What *out points to is in the arena, or in the JSON's text. */
 int bf_hooks_parse(struct bf_arena *a, const struct bf_json *hooks, struct bf_hooks *out,
@@ -59,6 +66,7 @@ enum bf_said {
     BF_SAID_CHANGED,            /* of transform and on_event: there is another text */
     BF_SAID_FAILED
 };
+const char *bf_said_name(enum bf_said said);    /* "nothing", "yes", "no", "changed", "failed" */
 
 /* What a hook said about an event. */
 struct bf_answer {

@@ -48,6 +48,10 @@ is "what it needs cannot be taken away" "$(status) $(jq -r .error.field "$tmp/an
 api PATCH "$A" '[]' >"$tmp/answer"
 is "a body that is no object is refused" "$(status)" 400
 
+api PATCH "$A" '{"hooks": {"filter": {"code": "return", "on_eror": "skip"}}}' >"$tmp/answer"
+is "what is wrong with a hook is named" "$(status) $(jq -r .error.field "$tmp/answer")" \
+    "400 hooks.filter.on_eror"
+
 automate second x "$HOOK" '{}' >"$tmp/answer"
 api PATCH "$A" '{"name": "second"}' >"$tmp/answer"
 is "not to a name that is taken" "$(status) $(jq -r .error.code "$tmp/answer")" "409 name_taken"

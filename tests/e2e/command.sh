@@ -153,6 +153,18 @@ b integrations create --sink webhook --name short "url=http://$RECEIVER/x" >"$tm
 b automations create --name "to be left" --on ci.finished --integration short >"$tmp/out"
 has "with it, it is deleted" "$(b integrations delete short --force --yes)" '"short" is deleted'
 b automations delete "to be left" --yes >"$tmp/out"
+printf 'return {\n    filter = function() return true end,\n}\n' >"$tmp/yes.lua"
+b automations create --name scripted --on ci.finished --integration deployer \
+    --filter-script "$tmp/yes.lua" --on-script-error skip >"$tmp/out"
+b automations show scripted --json >"$tmp/scripted"
+is "a script that is here is sent with its automation" \
+    "$(jq -j .hooks.filter.code "$tmp/scripted"; jq -r .hooks.filter.on_error "$tmp/scripted")" \
+    "$(cat "$tmp/yes.lua"; echo skip)"
+b automations delete scripted --yes >"$tmp/out"
+b automations create --name x --on ci.finished --integration deployer --on-script-error fire
+has "what becomes of a script's failure needs a script" "$(err)" "--filter-script"
+b automations create --name x --on ci.finished --integration deployer --filter-script "$tmp/none.lua"
+has "a path that leads nowhere is told" "$(err)" "cannot read $tmp/none.lua"
 b secrets delete SIGNING --yes >"$tmp/out"
 has "a secret is, and who used it is named" "$(err)" 'integration "deployer" uses it'
 echo correct-horse | "$BELFRY" secrets set SIGNING >"$tmp/out" 2>&1

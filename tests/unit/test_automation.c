@@ -60,6 +60,57 @@ TEST(all_of_an_automation_is_read)
     bf_automation_unref(a);
 }
 
+TEST(hooks_are_part_of_its_one_piece_of_memory)
+{
+    char *spec = strdup("{\"name\":\"n\"," SCOPE "," EVENT "," ACTIONS ",\"hooks\":{\"filter\":{\"code\":"
+                        "\"return\\t1\",\"on_error\":\"fire\"},\"transform\":{\"file\":\"t.lua\"}}}");
+    struct bf_automation *a;
+
+    CHECK_INT(parse(spec, &a), BF_OK);
+    memset(spec, 'x', strlen(spec));
+    free(spec);
+    CHECK_STR(a->hooks.filter->code, "return\t1");
+    CHECK_INT(strlen(a->hooks.filter->hash), BF_HASH_LEN);
+    CHECK_INT(a->hooks.filter->on_error, BF_FAILURE_FIRES);
+    CHECK_STR(a->hooks.transform->file, "t.lua");
+    CHECK_STR(a->actions[0].integration, "I1");
+    bf_automation_unref(a);
+    CHECK_INT(parse("{\"name\":\"n\"," SCOPE "," EVENT "," ACTIONS ",\"hooks\":null}", &a), BF_OK);
+    CHECK(!a->hooks.filter && !a->hooks.transform);
+    bf_automation_unref(a);
+    CHECK_INT(parse("{\"name\":\"n\"," SCOPE "," EVENT "," ACTIONS ",\"hooks\":{\"filter\":{\"on_error\":"
+                    "\"fire\"}}}", &a), BF_ECONFIG);
+    CHECK_STR(err.field, "hooks.filter");
+}
+
+static bool same_with_hooks(const char *left, const char *right)
+{
+    static const char text[] = "{\"name\":\"n\"," SCOPE "," EVENT "," ACTIONS ",\"hooks\":%s}";
+    struct bf_automation *a, *b;
+    char spec[600];
+    bool same;
+
+    snprintf(spec, sizeof(spec), text, left);
+    CHECK_INT(parse(spec, &a), BF_OK);
+    snprintf(spec, sizeof(spec), text, right);
+    CHECK_INT(parse(spec, &b), BF_OK);
+    same = bf_automation_same_matter(a, b) && bf_automation_same_matter(b, a);
+    bf_automation_unref(a);
+    bf_automation_unref(b);
+    return same;
+}
+
+TEST(another_filter_script_is_another_matter_and_another_transform_is_not)
+{
+    CHECK(same_with_hooks("{\"filter\":{\"file\":\"a.lua\"}}", "{\"filter\":{\"file\":\"a.lua\"}}"));
+    CHECK(!same_with_hooks("{\"filter\":{\"file\":\"a.lua\"}}", "{\"filter\":{\"code\":\"a\"}}"));
+    CHECK(!same_with_hooks("{\"filter\":{\"code\":\"a\"}}", "{}"));
+    CHECK(!same_with_hooks("{\"filter\":{\"code\":\"a\"}}",
+                           "{\"filter\":{\"code\":\"a\",\"on_error\":\"skip\"}}"));
+    CHECK(same_with_hooks("{\"transform\":{\"code\":\"a\"}}", "{\"transform\":{\"code\":\"b\"}}"));
+    CHECK(same_with_hooks("{\"transform\":{\"code\":\"a\"}}", "{}"));
+}
+
 TEST(what_is_optional_has_a_default)
 {
     struct bf_automation *a;
@@ -616,7 +667,7 @@ static const struct {
     {"{\"name\":\"a\\nb\"," SCOPE "," EVENT "," ACTIONS "}", "name", "control character"},
     {"{\"name\":1," SCOPE "," EVENT "," ACTIONS "}", "name", "must be a string"},
     {"{\"name\":\"n\",\"nmae\":1," SCOPE "," EVENT "," ACTIONS "}", "nmae",
-     "known are name, description, enabled, scope, event, limits, dry_run, actions"},
+     "known are name, description, enabled, scope, event, limits, hooks, dry_run, actions"},
     {"{\"name\":\"n\",\"nam\":1," SCOPE "," EVENT "," ACTIONS "}", "nam", "unknown member \"nam\""},
     {"{\"name\":\"n\",\"\":1," SCOPE "," EVENT "," ACTIONS "}", "", "unknown member \"\""},
     {"{\"name\":\"n\",\"enabled\":1," SCOPE "," EVENT "," ACTIONS "}", "enabled", "true or false"},

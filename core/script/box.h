@@ -42,6 +42,7 @@ typedef void bf_box_log_fn(void *arg, int level, const char *text);
 
 struct bf_box *bf_box_new(const struct bf_box_limits *limits, bf_box_log_fn *log, void *arg);
 void bf_box_free(struct bf_box *b);             /* NULL is fine */
+size_t bf_box_used(const struct bf_box *b);     /* bytes that it holds now, of its limit */
 
 /* An event as scripts see it: its JSON, and what the hub says of it.  Borrowed until the call is
  * over. */

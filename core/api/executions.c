@@ -134,6 +134,8 @@ static void on_attempt(void *arg, const struct bf_attempt_record *r)
     bf_show_time(t, "started", r->started_ms);
     bf_tree_int(t, "duration_ms", r->duration_ms);
     bf_tree_str(t, "reason", r->words);
+    if (r->transform)
+        bf_tree_raw(t, "transform", r->transform, strlen(r->transform));
     add_request(t, r);
     if (r->response)
         add_bytes(t, "response", r->response, r->response_len);

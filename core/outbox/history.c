@@ -123,10 +123,10 @@ static void read_row(struct bf_query *q, struct bf_history_row *row)
     row->until_ms = bf_query_col_int(q, 31);
 }
 
+/* A digest may be skipped as well, but only by an attempt. */
 bool bf_history_is_suppressed(const struct bf_history_row *row)
 {
-    return row->firings && row->status == BF_SKIPPED && row->reason &&
-           strcmp(row->reason, BF_DRY_RUN) != 0;
+    return row->firings && row->status == BF_SKIPPED && row->attempts == 0;
 }
 
 static bool is(const char *wanted, struct bf_query *q, int column)
@@ -749,7 +749,7 @@ int bf_history_attempts(struct bf_db *db, uint64_t number,
 {
     struct bf_query *q =
         bf_db_query(db, "SELECT place, outcome, http_status, started, duration, reason, response,"
-                        " method, url, payload, payload_len"
+                        " method, url, payload, payload_len, transform"
                         " FROM attempts WHERE place > ? AND place < ? ORDER BY place");
     struct bf_attempt_record r = {.execution = number};
     int rc;
@@ -765,6 +765,7 @@ int bf_history_attempts(struct bf_db *db, uint64_t number,
         r.words = bf_query_col_text(q, 5);
         r.response = bf_query_col_blob(q, 6, &r.response_len);
         read_sent(q, &r);
+        r.transform = bf_query_col_text(q, 11);
         fn(arg, &r);
     }
     return rc;

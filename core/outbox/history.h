@@ -53,7 +53,7 @@ struct bf_history_row {
     const char *resent_as;      /* and of the last one that repeats it */
 };
 
-/* Whether a row counts what a limit suppressed; else, if it has `firings`, it is a digest. */
+/* Whether a row counts what was suppressed; else, if it has `firings`, it is a digest. */
 bool bf_history_is_suppressed(const struct bf_history_row *row);
 
 /* What is NULL or 0 is not asked for. */

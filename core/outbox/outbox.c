@@ -100,6 +100,7 @@ const char *const bf_outbox_schema[] = {
     " number INTEGER NOT NULL,"
     " PRIMARY KEY (automation, run_number, reason))",
     "CREATE INDEX open_skipped_by_number ON open_skipped (number)",
+    "ALTER TABLE attempts ADD COLUMN transform TEXT",           /* NULL: no script was asked */
     NULL};
 
 static const char *const status_names[] = {"pending", "running", "finished", "failed",
@@ -272,8 +273,8 @@ static int insert_attempt(struct bf_db *db, const struct bf_attempt_record *r)
 {
     struct bf_query *q = bf_db_query(
         db, "INSERT INTO attempts (place, outcome, http_status, started, duration, reason,"
-            " response, method, url, payload, payload_len)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
+            " response, method, url, payload, payload_len, transform)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING");
 
     bf_query_int(q, 1, (int64_t)(r->execution * BF_ATTEMPTS_MAX + r->attempt));
     bf_query_int(q, 2, r->outcome);
@@ -283,6 +284,7 @@ static int insert_attempt(struct bf_db *db, const struct bf_attempt_record *r)
     bf_query_text(q, 6, r->words);
     bf_query_blob(q, 7, r->response_len ? r->response : NULL, r->response_len);
     bind_sent(db, q, r);
+    bf_query_text(q, 12, r->transform);
     return bf_query_run(q);
 }
 

@@ -37,6 +37,7 @@ const char *bf_status_name(int status);         /* "pending", … */
 bool bf_status_parse(const char *name, int *status);
 
 #define BF_DRY_RUN "dry_run"    /* why an execution was skipped that only says what it would send */
+#define BF_HOOK_FAILED "hook_failed"    /* why one was skipped whose script failed */
 #define BF_REASON_MAX 32        /* bytes of a limit's name, "fire_limit_24h", with its NUL */
 
 struct bf_digest;
@@ -105,6 +106,7 @@ struct bf_attempt_record {
     struct bf_sent sent;
     uint32_t sent_by;           /* when it is read back: the attempt that holds `sent`, which may
                                    be this or an earlier one; 0: nothing was noted */
+    const char *transform;      /* JSON of what the script said of its payload; NULL: none was asked */
 };
 
 int bf_outbox_add(struct bf_db *db, const struct bf_execution *e);

@@ -496,6 +496,41 @@ TEST(the_attempts_at_an_execution_are_its_own_and_in_order)
     bf_db_close(s.db);
 }
 
+static void note_transform(void *arg, const struct bf_attempt_record *r)
+{
+    struct seen *s = arg;
+    size_t len = strlen(s->text);
+
+    snprintf(s->text + len, sizeof(s->text) - len, "%s ", r->transform ? r->transform : "none");
+}
+
+TEST(what_a_script_said_of_a_payload_stands_with_the_attempt)
+{
+    static const char *const said[] = {"{\"said\":\"changed\"}", "{\"said\":\"failed\"}", NULL};
+    struct seen s = begin();
+
+    for (uint32_t i = 0; i < BF_COUNT(said); i++)
+        CHECK_INT(bf_outbox_record(s.db, &(struct bf_attempt_record){.execution = 7,
+                                                                     .attempt = i + 1,
+                                                                     .status = BF_PENDING,
+                                                                     .transform = said[i]}), 0);
+    CHECK_INT(bf_history_attempts(s.db, 7, note_transform, &s), 0);
+    CHECK_STR(s.text, "{\"said\":\"changed\"} {\"said\":\"failed\"} none ");
+    bf_db_close(s.db);
+}
+
+/* A digest that a failed script kept back looked like a row that counts what limits suppressed. */
+TEST(a_row_with_attempts_counts_nothing_that_was_suppressed)
+{
+    struct bf_history_row row = {.status = BF_SKIPPED, .firings = 3, .reason = BF_HOOK_FAILED};
+
+    CHECK(bf_history_is_suppressed(&row));
+    row.attempts = 1;
+    CHECK(!bf_history_is_suppressed(&row));
+    row = (struct bf_history_row){.status = BF_FINISHED, .firings = 3};
+    CHECK(!bf_history_is_suppressed(&row));
+}
+
 static void note_sent(void *arg, const struct bf_attempt_record *r)
 {
     struct seen *s = arg;

@@ -224,6 +224,8 @@ const char *bf_cli_ago(struct bf_arena *a, const char *time);
 
 /* A value as one line of plain text: strings without quotes. */
 const char *bf_cli_text(struct bf_arena *a, const struct bf_json *j);
+/* A string's lines, each so far from the edge; nothing for what is none. */
+void bf_cli_put_lines(struct bf_cli *c, struct bf_buf *b, const struct bf_json *j, unsigned indent);
 /* JSON over several lines, its numbers and strings as they came. */
 void bf_put_json(struct bf_buf *b, const struct bf_json *j, unsigned indent);
 /* An object for people: a member a line. */

@@ -84,6 +84,20 @@ const char *bf_cli_text(struct bf_arena *a, const struct bf_json *j)
     return text;
 }
 
+void bf_cli_put_lines(struct bf_cli *c, struct bf_buf *b, const struct bf_json *j, unsigned indent)
+{
+    const char *at = bf_json_str(c->arena, j);
+
+    while (at && *at) {
+        size_t len = strcspn(at, "\n");
+
+        put_spaces(b, indent);
+        bf_put_plain(b, at, len);
+        bf_buf_addc(b, '\n');
+        at += len + (at[len] == '\n');
+    }
+}
+
 static bool is_time(const char *text)
 {
     return strlen(text) >= 20 && text[4] == '-' && text[7] == '-' && text[10] == 'T';

@@ -88,6 +88,15 @@ void bf_cli_put_payloads(struct bf_cli *c, struct bf_buf *b, const char *title,
     }
 }
 
+/* What its script said; of a failure all lines of it. */
+static void put_hook(struct bf_cli *c, struct bf_buf *b, const struct bf_json *hook)
+{
+    if (!hook)
+        return;
+    bf_buf_printf(b, "script %s said: %s\n", text_at(c, hook, "/script"), text_at(c, hook, "/said"));
+    bf_cli_put_lines(c, b, bf_json_get(hook, "words"), 2);
+}
+
 static void put_verdict(struct bf_cli *c, struct bf_buf *b, const struct bf_json *v)
 {
     const struct bf_json *conditions = bf_json_get(v, "conditions");
@@ -101,6 +110,7 @@ static void put_verdict(struct bf_cli *c, struct bf_buf *b, const struct bf_json
         bf_buf_adds(b, "conditions\n");
     for (const struct bf_json *i = bf_json_first(conditions); i; i = bf_json_next(conditions, i))
         put_condition(c, b, i);
+    put_hook(c, b, bf_json_get(v, "hook"));
     if (bf_json_get(limit, "until"))
         bf_buf_printf(b, "limit %s until %s\n", text_at(c, limit, "/name"),
                       text_at(c, limit, "/until"));
@@ -112,8 +122,8 @@ static void put_verdict(struct bf_cli *c, struct bf_buf *b, const struct bf_json
 
 /* --- many, in a line each -------------------------------------------------------------------- */
 
-static const char *const order[] = {"fired", "delayed", "joined", "suppressed", "not recorded",
-                                    "no"};
+static const char *const order[] = {"fired",      "failed",  "delayed",      "joined",
+                                    "suppressed", "unknown", "not recorded", "no"};
 
 struct listing {
     struct bf_cli *c;

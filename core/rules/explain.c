@@ -19,8 +19,9 @@
 
 #define WORDS_MAX (256 * 1024)
 
-enum decision { NO, SUPPRESSED, JOINED, DELAYED, FIRED };
-static const char *const decisions[] = {"no", "suppressed", "joined", "delayed", "fired"};
+enum decision { NO, UNKNOWN, SUPPRESSED, JOINED, DELAYED, FAILED, FIRED };
+static const char *const decisions[] = {"no",      "unknown", "suppressed", "joined",
+                                        "delayed", "failed",  "fired"};
 
 /* What was found out about one point, or about the whole of another event. */
 struct finding {
@@ -31,6 +32,8 @@ struct finding {
     struct bf_buf held;         /* of the conditions that hold, and that do not */
     struct bf_buf failed;
     struct bf_buf conditions;
+    bool was_asked;             /* its script, */
+    struct bf_answer answer;    /* and what it said, as far as known */
     const char *limit;
     int64_t until_ms;
     int64_t since_ms;
@@ -132,6 +135,14 @@ void bf_note_limit(struct bf_judging *j, const char *name, int64_t until_ms, int
     j->trace->now.since_ms = since_ms;
 }
 
+void bf_note_answer(struct bf_judging *j, const struct bf_answer *answer)
+{
+    if (!j->trace)
+        return;
+    j->trace->now.was_asked = true;
+    j->trace->now.answer = *answer;
+}
+
 /* ---- words ---- */
 
 static const char *time_text(int64_t ms, char out[32])
@@ -187,6 +198,33 @@ static void wait_words(const struct bf_judging *j, struct finding *f)
     bf_arena_free(a);
 }
 
+/* The first line of what went wrong; the traceback stands elsewhere. */
+static void failure_words(const struct finding *f, struct bf_buf *out)
+{
+    const char *words = f->answer.words;
+
+    if (words && *words) {
+        bf_buf_adds(out, ": ");
+        bf_buf_add(out, words, strcspn(words, "\n"));
+    }
+}
+
+static void answer_words(const struct finding *f, struct bf_buf *out)
+{
+    if (f->answer.said != BF_SAID_FAILED) {
+        bf_buf_adds(out, "; its script said yes");
+        return;
+    }
+    bf_buf_adds(out, "; its script failed");
+    if (f->decision == FAILED)
+        bf_buf_adds(out, ", so what it does has failed");
+    else if (f->decision != SUPPRESSED)
+        bf_buf_adds(out, ", and it fires all the same");
+    else if (!f->limit)
+        bf_buf_adds(out, ", so it is skipped");
+    failure_words(f, out);
+}
+
 /* Why it matched. */
 static void match_words(const struct bf_judging *j, struct finding *f)
 {
@@ -200,6 +238,8 @@ static void match_words(const struct bf_judging *j, struct finding *f)
         wait_words(j, f);
     else
         bf_buf_adds(&f->reason, "the event passes the filter");
+    if (f->was_asked)
+        answer_words(f, &f->reason);
     if (f->limit) {
         bf_buf_adds(&f->reason, "; ");
         limit_words(f, &f->reason);
@@ -208,10 +248,14 @@ static void match_words(const struct bf_judging *j, struct finding *f)
 
 static enum decision decision_of(const struct bf_judging *j, const struct bf_firing *f)
 {
+    const struct finding *now = &j->trace->now;
+
     if (!f)
-        return NO;
+        return now->was_asked && now->answer.said == BF_SAID_NOTHING ? UNKNOWN : NO;
     if (f->ruling == BF_SUPPRESSED)
         return SUPPRESSED;
+    if (bf_firing_failed(f))
+        return FAILED;
     if (f->ruling == BF_JOINS)
         return JOINED;
     return f->due_ms > j->now_ms ? DELAYED : FIRED;
@@ -236,6 +280,14 @@ static void add_point(struct bf_judging *j, const struct finding *f)
     bf_buf_printf(b, ",\"decision\":\"%s\",\"clause\":\"%s\"}", decisions[f->decision], f->clause);
 }
 
+/* What a limit put off or kept back is the limit's, but what has failed goes out to nobody. */
+static const char *clause_of(const struct finding *f)
+{
+    if (f->decision == FAILED || (f->decision == SUPPRESSED && !f->limit))
+        return "hook";
+    return f->limit ? f->limit : "matched";
+}
+
 /* The first of those that led somewhere; of those that did not, the last that was judged at all. */
 static bool is_better(const struct finding *now, const struct finding *best)
 {
@@ -250,8 +302,8 @@ void bf_note_end(struct bf_judging *j, const struct bf_firing *firing)
     struct finding *f = &t->now, last;
 
     f->decision = decision_of(j, firing);
-    if (f->decision != NO) {
-        f->clause = f->limit ? f->limit : "matched";
+    if (firing) {
+        f->clause = clause_of(f);
         match_words(j, f);
     }
     f->judged = f->conditions.len > 0;
@@ -318,6 +370,25 @@ static void add_time(struct bf_buf *b, const char *name, int64_t ms)
         bf_buf_printf(b, ",\"%s\":\"%s\"", name, time_text(ms, text));
 }
 
+static void add_answer(struct bf_buf *b, const struct bf_answer *answer)
+{
+    bool known = answer->said != BF_SAID_NOTHING;
+
+    bf_buf_adds(b, ",\"hook\":{");
+    if (known) {
+        bf_buf_adds(b, "\"script\":");
+        bf_buf_json(b, answer->script);
+        bf_buf_addc(b, ',');
+    }
+    bf_buf_adds(b, "\"said\":");
+    bf_buf_json(b, known ? bf_said_name(answer->said) : NULL);
+    if (answer->words) {
+        bf_buf_adds(b, ",\"words\":");
+        bf_buf_json(b, answer->words);
+    }
+    bf_buf_addc(b, '}');
+}
+
 static void print(const struct bf_trace *t, const struct bf_automation *a, struct bf_buf *out)
 {
     const struct finding *f = &t->best;
@@ -333,6 +404,8 @@ static void print(const struct bf_trace *t, const struct bf_automation *a, struc
         bf_buf_adds(out, ",\"dry_run\":true");
     if (f->conditions.len)
         bf_buf_printf(out, ",\"conditions\":[%s]", bf_buf_text(&f->conditions));
+    if (f->was_asked)
+        add_answer(out, &f->answer);
     if (f->limit) {
         bf_buf_printf(out, ",\"limit\":{\"name\":\"%s\"", f->limit);
         add_time(out, "until", f->until_ms);
@@ -374,6 +447,7 @@ void bf_rules_explain(struct bf_rules *r, const struct bf_record *record,
     init(&t.best);
     bf_buf_init(&t.points, WORDS_MAX);
     r->n_firings = 0;
+    bf_forget_missed(r);
     r->subject = (struct bf_subject){.event = record->event, .arena = r->scratch};
     bf_windows_settle(r->windows);
     if (!is_asked(&j, a))
@@ -407,6 +481,7 @@ size_t bf_rules_try(struct bf_rules *r, const struct bf_record *record,
                            .only = a};
 
     r->n_firings = 0;
+    bf_forget_missed(r);
     r->subject = (struct bf_subject){.event = record->event, .arena = r->scratch};
     bf_arena_reset(r->facts);
     if (is_asked(&j, a))

@@ -2,7 +2,7 @@
  *
  * A record is read once: the state a run reports, the alert that is raised, the points of its
  * metrics.  Those whom the index finds are asked whether they match, which depends on nothing but
- * the record and the windows; then the limits have their say, in the order of the ids, for these
+ * the record, the windows and what their scripts have said of it; then the limits have their say, in the order of the ids, for these
  * change what is remembered.  A run.metric event is judged point by point. */
 #include <math.h>
 #include <stdio.h>
@@ -123,6 +123,13 @@ static bool state_matches(struct bf_judging *j, const struct bf_automation *a)
     return true;
 }
 
+bool bf_is_waited_for(const struct bf_automation *a, const struct bf_envelope *e)
+{
+    return strcmp(a->trigger->event, "run.state") != 0 ||
+           (e->run_state && strcmp(e->run_state, "KILLED") != 0 &&
+            state_bit(e->run_state) & a->states);
+}
+
 static bool filter_matches(struct bf_judging *j, const struct bf_automation *a)
 {
     return bf_filter_match(a->filter, &j->rules->subject) ||
@@ -161,11 +168,11 @@ static void add_firing(struct bf_rules *r, struct bf_firing f)
 void bf_consider(struct bf_judging *j, const struct bf_automation *a,
                  const struct bf_trigger *trigger)
 {
+    struct bf_firing f = {.automation = a, .trigger = trigger, .run = j->record->run};
+
     j->rules->effort += 1 + a->conditions.n_conditions / 4;
-    if (matches(j, a))
-        add_firing(j->rules, (struct bf_firing){.automation = a,
-                                                .trigger = trigger,
-                                                .run = j->record->run});
+    if (matches(j, a) && bf_script_agrees(j, &f))
+        add_firing(j->rules, f);
 }
 
 /* ---- facts ---- */
@@ -243,6 +250,7 @@ static void settle(struct bf_judging *j, size_t from)
         j->rules->effort += MATCH_EFFORT;
         if (!bf_limit(j, &f))
             continue;
+        bf_keep_answer(j, &f);
         if (f.ruling != BF_SUPPRESSED) {
             j->rules->effort += FIRING_EFFORT;
             add_facts(j, &f);
@@ -338,6 +346,7 @@ size_t bf_rules_judge(struct bf_rules *r, const struct bf_record *record,
 
     r->n_firings = 0;
     r->gave_up = false;
+    bf_forget_missed(r);
     r->subject = (struct bf_subject){.event = record->event, .arena = r->scratch};
     if (bf_arena_used(r->facts))
         bf_arena_reset(r->facts);

@@ -1,5 +1,7 @@
 /* limit.c - how often an automation may fire.
  *
+ * One whose script failed, and that is to be skipped then, is suppressed before any limit counts it.
+ *
  * CONCEPT.  A match passes the limits in their order: enough matches, once per run, cooldown, rate,
  * and last the number of firings that one cause may lead to.  The first that says no ends it.  Only
  * what fires is noted, so a suppressed match changes nothing; but that it was a match counts.
@@ -274,6 +276,12 @@ bool bf_limit(struct bf_judging *j, struct bf_firing *f)
 
     f->ruling = BF_FIRES;
     f->due_ms = j->now_ms;
+    if (bf_failure_skips(f)) {
+        f->ruling = BF_SUPPRESSED;
+        f->reason = "hook_failed";
+        f->due_ms = 0;
+        return true;
+    }
     if (!j->memory || is_held(j, f))
         return true;
     if (!are_enough(j, a))

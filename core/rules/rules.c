@@ -36,10 +36,12 @@
 #define NAMES_MAX    (2 * BF_CONDITIONS_MAX)
 #define ON_METRICS   "RUN_METRIC"
 
-/* Where automations are filed; it goes when the last one does. */
+/* Where automations are filed; it goes when the last one does.  Those with a filter hook stand in a
+ * list of their own, for they alone are looked at before anything is judged. */
 struct bf_index_place {
-    struct entry *first;
+    struct entry *first[2];     /* without and with */
     uint64_t born;              /* counted up with each that is made */
+    uint64_t gathered;          /* the time they were looked at last */
     char key[];
 };
 
@@ -109,14 +111,18 @@ static struct bf_index_place *get_place(struct bf_rules *r, const struct key *k)
     return p;
 }
 
+static bool is_hooked(const struct bf_automation *a) { return a->enabled && a->hooks.filter; }
+
 static void link_entry(struct bf_index_place *p, struct entry *en)
 {
+    struct entry **first = &p->first[is_hooked(en->automation)];
+
     en->place = p;
-    en->next = p->first;
-    en->back = &p->first;
+    en->next = *first;
+    en->back = first;
     if (en->next)
         en->next->back = &en->next;
-    p->first = en;
+    *first = en;
 }
 
 static void unlink_entry(struct bf_rules *r, struct entry *en)
@@ -124,7 +130,7 @@ static void unlink_entry(struct bf_rules *r, struct entry *en)
     *en->back = en->next;
     if (en->next)
         en->next->back = en->back;
-    if (!en->place->first) {
+    if (!en->place->first[0] && !en->place->first[1]) {
         bf_map_remove(r->places, en->place->key);
         free(en->place);
     }
@@ -289,6 +295,10 @@ static void forget(struct bf_rules *r, struct filed *f)
         return;
     for (size_t i = 0; i < f->n_entries; i++)
         unlink_entry(r, &f->entries[i]);
+    if (is_hooked(f->automation)) {
+        r->n_hooked--;
+        r->generation++;
+    }
     bf_automation_unref(f->automation);
     free(f);
 }
@@ -326,6 +336,9 @@ void bf_rules_free(struct bf_rules *r)
     bf_arena_free(r->scratch);
     bf_arena_free(r->facts);
     bf_windows_free(r->windows);
+    bf_map_free(r->missed_ids);
+    free(r->missed.items);
+    free(r->found.items);
     free(r->firings);
     free(r);
 }
@@ -336,6 +349,10 @@ void bf_rules_put(struct bf_rules *r, const struct bf_automation *a)
     struct filed *f = asked ? file_enabled(r, a) : bf_new(struct filed);
 
     f->automation = bf_automation_ref(a);
+    if (is_hooked(a)) {
+        r->n_hooked++;
+        r->generation++;
+    }
     forget(r, bf_map_set(r->by_id, a->id, f));
     bf_timers_put(r->timers, a);
 }
@@ -369,6 +386,7 @@ void bf_rules_place(struct bf_rules *r, const char *entity, const char *organiza
     if (is && was ? strcmp(is, was) == 0 : is == was)
         return;
     bf_windows_clear(r->windows);       /* others watch its runs from now on */
+    r->generation++;
     free(bf_map_set(r->placed, entity, bf_strdup(is)));
 }
 
@@ -431,13 +449,13 @@ struct asking {
     const char *literal;                /* by which automations are filed besides; or NULL */
     bool only_literal;
     size_t n;
-    const struct bf_index_place *found[2 * BF_PLACES_MAX];
+    struct bf_index_place *found[2 * BF_PLACES_MAX];
     struct key key;
 };
 
 static void ask_place(struct asking *q)
 {
-    const struct bf_index_place *p = bf_map_get_len(q->rules->places, q->key.text, q->key.len);
+    struct bf_index_place *p = bf_map_get_len(q->rules->places, q->key.text, q->key.len);
 
     if (p)
         q->found[q->n++] = p;
@@ -512,7 +530,30 @@ bool bf_is_metric_trigger(const struct bf_trigger *t)
     return strcmp(t->event, "run.metric") == 0;
 }
 
-/* `trigger` is NULL where the type itself is one, each automation's own. */
+/* Those with a filter hook, in a place that was not looked at yet. */
+static void gather_place(struct bf_judging *j, struct bf_index_place *p)
+{
+    if (p->gathered == j->rules->gathered)
+        return;
+    p->gathered = j->rules->gathered;
+    for (const struct entry *en = p->first[1]; en; en = en->next)
+        bf_gather(j, en->automation);
+}
+
+/* `trigger` is NULL where it is each automation's own. */
+static void ask_all(struct bf_judging *j, struct bf_index_place *p, const struct bf_trigger *trigger)
+{
+    if (j->gathers) {
+        gather_place(j, p);
+        return;
+    }
+    for (size_t i = 0; i < BF_COUNT(p->first); i++) {
+        for (const struct entry *en = p->first[i]; en; en = en->next)
+            bf_consider(j, en->automation, trigger ? trigger : en->automation->trigger);
+    }
+}
+
+/* `trigger` is NULL where the type itself is one. */
 static void ask(struct bf_judging *j, const struct bf_trigger *trigger, const char *wire)
 {
     struct asking q;
@@ -522,10 +563,8 @@ static void ask(struct bf_judging *j, const struct bf_trigger *trigger, const ch
     q.literal = trigger ? literal_of(j->event, trigger->field) : NULL;
     q.only_literal = false;
     ask_scopes(&q, wire);
-    for (size_t i = 0; i < q.n; i++) {
-        for (const struct entry *en = q.found[i]->first; en; en = en->next)
-            bf_consider(j, en->automation, trigger ? trigger : en->automation->trigger);
-    }
+    for (size_t i = 0; i < q.n; i++)
+        ask_all(j, q.found[i], trigger);
 }
 
 /* The one that the event of a wait names, if that wait is on and over. */
@@ -648,10 +687,8 @@ void bf_ask_watchers(struct bf_judging *j, const struct bf_watchers *watchers)
         bf_consider(j, j->only, j->only->trigger);
         return;
     }
-    for (size_t i = 0; i < watchers->n; i++) {
-        for (const struct entry *en = watchers->places[i]->first; en; en = en->next)
-            bf_consider(j, en->automation, en->automation->trigger);
-    }
+    for (size_t i = 0; i < watchers->n; i++)
+        ask_all(j, watchers->places[i], NULL);
 }
 
 uint64_t bf_watched_since(struct bf_rules *r, const struct bf_automation *a, const char *metric)

@@ -43,6 +43,33 @@ void bf_rules_place(struct bf_rules *r, const char *entity, const char *organiza
 /* A registry is a project of an organization's own entity with a name of its own kind. */
 bool bf_is_registry(const char *project);       /* NULL is none */
 
+/* --- scripts --------------------------------------------------------------------- */
+
+/* CONCEPT.  A filter hook is the last clause before the limits.  The rules run no script: they get
+ * its answer from whoever judges, and tell him of those that they missed.
+ *
+ * OPERATION.  Before a record is judged, bf_rules_hooked() names the automations whose script may
+ * have to be asked.  What else a judgement misses, since it was not asked for or its event was made
+ * meanwhile, bf_rules_missed() tells behind it: then what it led to is to be undone, these are asked,
+ * and the record is judged again. */
+
+/* From now on; borrowed, NULL for none. */
+void bf_rules_answers(struct bf_rules *r, const struct bf_answers *answers);
+/* The automations whose answer was missed when the last record was judged, explained or tried, each
+ * once.  It counts as if it were no.  Good until the next record. */
+void bf_rules_missed(struct bf_rules *r, const struct bf_automation *const **out, size_t *n);
+
+/* Enabled automations that have a filter hook: is one filed? */
+bool bf_rules_has_hooks(const struct bf_rules *r);
+/* Another number whenever one of them is filed or removed, or an entity's place changes. */
+uint64_t bf_rules_hooks_generation(const struct bf_rules *r);
+/* All of them whose script judging this event could ask, as far as the event itself says it: by its
+ * trigger, scope, states, metrics and its filter.  *out belongs to the rules and is good until the
+ * next put, remove or call of this.  Nothing for the waits of the hub's own.  It is counted to
+ * bf_rules_bound(); past that, what is left out will be missed. */
+size_t bf_rules_hooked(struct bf_rules *r, const struct bf_envelope *e,
+                       const struct bf_automation *const **out);
+
 /* --- judging records ------------------------------------------------------------ */
 
 enum bf_ruling {
@@ -58,16 +85,22 @@ struct bf_firing {
     enum bf_ruling ruling;
     uint64_t run;               /* the number of the run it is about; 0: none */
     const char *reason;         /* BF_SUPPRESSED: "fire_limit_24h", "cooldown", "rate_limited",
-                                   "alert_wait", "loop"; of others the limit that delays them,
+                                   "alert_wait", "loop", or "hook_failed"; of others the limit that delays them,
                                    "cooldown" or "rate_limited"; else NULL */
     int64_t until_ms;           /* BF_SUPPRESSED: until when; 0: that is not a question of time */
     int64_t due_ms;             /* BF_FIRES: when it may go out: now, or later if a limit delays it.
                                    BF_JOINS: when the digest it joins is due */
     bool opens_digest;          /* BF_FIRES: others may join until due_ms */
+    struct bf_answer answer;    /* of its filter hook; BF_SAID_NOTHING: it has none.  Its texts are good
+                                   until the next record */
     const char *facts;          /* a JSON object for variables and the history, or NULL: what was
                                    measured and compared.  Good until the next record */
     size_t facts_len;
 };
+
+/* Its script failed, and its author wants what it does to be failures then: whatever the ruling says of
+ * when and how, nothing of it goes out. */
+bool bf_firing_failed(const struct bf_firing *f);
 
 /* A wait that is over: what the engine journals before anything fires on it. */
 struct bf_due {
@@ -122,7 +155,7 @@ uint64_t bf_rules_refused_waits(const struct bf_rules *r);
 
 /* What the records from now on may take together; without a limit until this is called, or with 0.  To ask an
  * automation is 1, and 1 more for each 4 of its conditions; a match is 4 more, 4 earlier matches that
- * are noted with it 1, a firing 10, the last value of an earlier run 20.  A million takes half a second or so. */
+ * are noted with it 1, the answer of a script 2, a firing 10, the last value of an earlier run 20.  A million takes half a second or so. */
 void bf_rules_bound(struct bf_rules *r, uint64_t effort);
 /* Whether the last record took more, and was not judged to its end; it must be undone then.  The
  * first is always judged, unless it has several points. */
@@ -139,16 +172,18 @@ void bf_rules_settle(struct bf_rules *r);
 /* --- why ---------------------------------------------------------------------------- */
 
 /* What one automation makes of a record, as a JSON object, written by the evaluator itself:
- *   {"automation","name","revision","decision":"fired"|"delayed"|"joined"|"suppressed"|"no",
+ *   {"automation","name","revision","decision":"fired"|"failed" (its script did, and so it)|
+ *      "delayed"|"joined"|"suppressed"|"unknown" (what its script said)|"no",
  *    "clause": what decided it: "enabled", "trigger", "scope", "filter", "state", "metric" (the event
- *      has none that it names), "step" (out of order), "condition", "matches", "matched", or a limit:
- *      "per_run", "cooldown", "rate", "digest", "alert_wait", "fan_out",
+ *      has none that it names), "step" (out of order), "condition", "hook", "matches", "matched", or a
+ *      limit: "per_run", "cooldown", "rate", "digest", "alert_wait", "fan_out",
  *    "reason": words for a person, with the numbers,
  *    "dry_run": true, if it is one,
  *    "conditions":[{"metric","condition","result":true|false|null,"missing" or "reason" or "value",
  *      "values":[oldest first, 20 at most],"more_values", and of changes "current","prior",
  *      "prior_values", of scores "newest","mean","deviation","deviation_of"; "not_finite": values of
  *      this event that entered no window}],
+ *    "hook":{"script": hash,"said":"yes"|"no"|"failed"|null,"words": if it failed}, if it was asked,
  *    "limit":{"name","until","since": the last firing},
  *    "points":[{"metric","step","value","decision","clause"}], if it watches several of the event's;
  *      the rest is about the one that led furthest; "more_points"}

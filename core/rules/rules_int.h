@@ -5,6 +5,7 @@
  *   measure.c  conditions on metrics, in numbers
  *   windows.c  the series of runs, kept between records
  *   timers.c   schedules and absences
+ *   hooked.c   what scripts have said
  *   limit.c    how often it may fire
  *   explain.c  the same, told to a person
  *
@@ -29,6 +30,12 @@ struct bf_watched;
 struct bf_windows;
 struct bf_trace;
 
+/* A list that grows. */
+struct bf_automations {
+    const struct bf_automation **items;
+    size_t n, cap;
+};
+
 struct bf_rules {
     struct bf_map *by_id;       /* struct filed */
     struct bf_map *places;      /* struct bf_index_place */
@@ -47,6 +54,13 @@ struct bf_rules {
     uint64_t max_effort;        /* 0: no limit */
     uint64_t effort;            /* since that was said, the last record included */
     bool gave_up;               /* in the middle of it */
+    const struct bf_answers *answers;   /* of filter hooks; NULL: none is known */
+    size_t n_hooked;            /* enabled automations with a filter hook */
+    uint64_t generation;        /* of these, and of where entities are */
+    uint64_t gathered;          /* how often they were gathered: what places are marked with */
+    struct bf_automations found;        /* what was gathered last */
+    struct bf_automations missed;       /* whose answer was */
+    struct bf_map *missed_ids;  /* the same, by id; NULL: none */
 };
 
 /* One record, and what of it is looked at. */
@@ -58,6 +72,8 @@ struct bf_judging {
     int64_t now_ms;                     /* `received`, the time of limits */
     const struct bf_automation *only;   /* ask this one, whatever the index says; or NULL */
     struct bf_trace *trace;             /* NULL in live traffic */
+    bool gathers;                       /* looks for those whose script may have to be asked, and
+                                           judges nothing */
     /* Of run.metric: the point at hand, its place among the record's, and its series. */
     const struct bf_point *point;
     size_t at;
@@ -79,7 +95,7 @@ struct bf_judging {
 /* A scope that has automations on a metric. */
 struct bf_watchers {
     size_t n;
-    const struct bf_index_place *places[BF_PLACES_MAX];
+    struct bf_index_place *places[BF_PLACES_MAX];
     uint64_t born;              /* since when one of them has watched without a break */
 };
 
@@ -105,6 +121,20 @@ void bf_judge(struct bf_judging *j);
 /* One automation whose trigger and scope fit: if it matches, it joins the firings. */
 void bf_consider(struct bf_judging *j, const struct bf_automation *a,
                  const struct bf_trigger *trigger);
+
+/* Of RUN_STATE, whether the state that the event says is one of those; of others true. */
+bool bf_is_waited_for(const struct bf_automation *a, const struct bf_envelope *e);
+
+/* ---- hooked.c ---- */
+
+/* Whether its script lets it fire, as far as that is known; the answer goes to the firing. */
+bool bf_script_agrees(struct bf_judging *j, struct bf_firing *f);
+/* Its script failed, and that is to keep it from firing. */
+bool bf_failure_skips(const struct bf_firing *f);
+/* One whose script may have to be asked: unless the event itself says no, it joins those. */
+void bf_gather(struct bf_judging *j, const struct bf_automation *a);
+void bf_keep_answer(struct bf_judging *j, struct bf_firing *f);         /* with the facts */
+void bf_forget_missed(struct bf_rules *r);      /* a record begins */
 
 /* ---- measure.c ---- */
 
@@ -176,6 +206,8 @@ void bf_note_condition(struct bf_judging *j, const struct bf_condition *c,
 size_t bf_note_not_finite(struct bf_judging *j, const char *metric);
 /* A limit that has its say.  0 is no time. */
 void bf_note_limit(struct bf_judging *j, const char *name, int64_t until_ms, int64_t since_ms);
+/* What its script said, or (BF_SAID_NOTHING) that this is not known. */
+void bf_note_answer(struct bf_judging *j, const struct bf_answer *answer);
 /* The automation is done with the record, or with the point at hand; f is NULL where it does nothing. */
 void bf_note_end(struct bf_judging *j, const struct bf_firing *f);
 

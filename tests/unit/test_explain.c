@@ -327,3 +327,109 @@ TEST(the_other_limits_tell_what_they_hold_back)
               "2025-11-24T17:00:00.000Z\"");
     world_close(&w);
 }
+
+/* ---- scripts ---- */
+
+static void get(void *arg, const struct bf_automation *a, struct bf_answer *out)
+{
+    (void)a;
+    *out = *(struct bf_answer *)arg;
+}
+
+/* What it would make of a build, if its script said this. */
+static const char *why_scripted(struct world *w, struct bf_answer said, const char *rest)
+{
+    struct bf_answers answers = {get, &said};
+    struct bf_envelope *e =
+        event(w, 0, "{\"type\":\"ci.done\",\"entity\":\"acme\",\"data\":{\"branch\":\"main\"}}");
+    const char *told;
+
+    bf_rules_answers(w->rules, &answers);
+    told = why(w, e, 0, "A", rest);
+    bf_rules_answers(w->rules, NULL);
+    bf_envelope_unref(e);
+    return told;
+}
+
+#define BUILT(on_error) ACME ",\"event\":{\"type\":\"ci.done\",\"filter\":{\"data.branch\":\"main\"}},"  \
+                        "\"hooks\":{\"filter\":{\"file\":\"f.lua\",\"on_error\":\"" on_error "\"}}"
+#define FAILURE {BF_SAID_FAILED, "5c41", "f.lua:8: event.data.x is nil\nstack traceback:\n\tf.lua:8"}
+#define TOLD(decision, clause) "{\"automation\":\"A\",\"name\":\"n A\",\"revision\":1,\"decision\":"   \
+                               "\"" decision "\",\"clause\":\"" clause "\",\"reason\":"
+#define TOLD_FAILURE "\"hook\":{\"script\":\"5c41\",\"said\":\"failed\",\"words\":"                    \
+                     "\"f.lua:8: event.data.x is nil\\nstack traceback:\\n\\tf.lua:8\"}"
+
+TEST(what_a_script_said_is_told)
+{
+    struct bf_answer failure = FAILURE;
+    struct world w;
+
+    world_open(&w);
+    put(&w, "A", BUILT("fail"));
+    CHECK_STR(why_scripted(&w, (struct bf_answer){BF_SAID_YES, "5c41", NULL}, BUILT("fail")),
+              TOLD("fired", "matched") "\"the event passes the filter; its script said yes\","
+              "\"hook\":{\"script\":\"5c41\",\"said\":\"yes\"}}");
+    CHECK_STR(why_scripted(&w, (struct bf_answer){BF_SAID_NO, "5c41", NULL}, BUILT("fail")),
+              TOLD("no", "hook") "\"its script said no\","
+              "\"hook\":{\"script\":\"5c41\",\"said\":\"no\"}}");
+    CHECK_STR(why_scripted(&w, (struct bf_answer){0}, BUILT("fail")),
+              TOLD("unknown", "hook") "\"it matches so far, but the script's answer is not recorded\","
+              "\"hook\":{\"said\":null}}");
+    CHECK_STR(why_scripted(&w, failure, BUILT("fail")),
+              TOLD("failed", "hook") "\"the event passes the filter; its script failed, so what it does"
+              " has failed: f.lua:8: event.data.x is nil\"," TOLD_FAILURE "}");
+    CHECK_STR(why_scripted(&w, failure, BUILT("fire")),
+              TOLD("fired", "matched") "\"the event passes the filter; its script failed, and it fires"
+              " all the same: f.lua:8: event.data.x is nil\"," TOLD_FAILURE "}");
+    CHECK_STR(why_scripted(&w, failure, BUILT("skip")),
+              TOLD("suppressed", "hook") "\"the event passes the filter; its script failed, so it is"
+              " skipped: f.lua:8: event.data.x is nil\"," TOLD_FAILURE "}");
+    world_close(&w);
+}
+
+TEST(a_script_that_was_not_asked_is_not_told_of)
+{
+    struct bf_answer yes = {BF_SAID_YES, "5c41", NULL}, failure = FAILURE;
+    struct bf_answers answers = {get, &yes};
+    struct world w;
+
+    world_open(&w);
+    CHECK(!strstr(why_scripted(&w, yes, "\"enabled\":false," BUILT("fail")), "\"hook\""));
+    CHECK(!strstr(why_scripted(&w, yes, ACME ",\"event\":{\"type\":\"ci.done\",\"filter\":"
+                  "{\"data.branch\":\"x\"}},\"hooks\":{\"filter\":{\"file\":\"f.lua\"}}"), "\"hook\""));
+#define SELDOM ",\"limits\":{\"cooldown\":\"1h\",\"over\":\"skip\"}"
+    put(&w, "A", BUILT("fail") SELDOM);
+    bf_rules_answers(w.rules, &answers);
+    CHECK_STR(judge(&w, 0, "{\"type\":\"ci.done\",\"entity\":\"acme\",\"data\":{\"branch\":\"main\"}}"),
+              "A fires");
+    CHECK_HAS(why_scripted(&w, failure, BUILT("fail") SELDOM),
+              "\"suppressed\",\"clause\":\"cooldown\",\"reason\":\"the event passes the filter; its script"
+              " failed: f.lua:8: event.data.x is nil; the last firing went out");
+    world_close(&w);
+}
+
+TEST(whose_answer_an_explanation_lacks_is_told_to_the_asker)
+{
+    const struct bf_automation *const *list;
+    const struct bf_firing *f;
+    struct bf_automation *a;
+    struct bf_envelope *e;
+    struct world w;
+    size_t n;
+
+    world_open(&w);
+    a = parse("A", 1, BUILT("fail"));
+    e = event(&w, 0, "{\"type\":\"ci.done\",\"entity\":\"acme\",\"data\":{\"branch\":\"main\"}}");
+    CHECK_INT(bf_rules_try(w.rules, &(struct bf_record){.event = e}, a, &f), 0);
+    bf_rules_missed(w.rules, &list, &n);
+    CHECK(n == 1 && list[0] == a);
+    why(&w, e, 0, "B", BUILT("fail"));
+    bf_rules_missed(w.rules, &list, &n);
+    CHECK_INT(n, 1);
+    why(&w, e, 0, "B", ACME ",\"event\":{\"type\":\"ci.done\"}");
+    bf_rules_missed(w.rules, &list, &n);
+    CHECK_INT(n, 0);
+    bf_envelope_unref(e);
+    bf_automation_unref(a);
+    world_close(&w);
+}

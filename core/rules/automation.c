@@ -556,14 +556,18 @@ static bool same_absence(const struct bf_absence *a, const struct bf_absence *b)
            a->per_run == b->per_run;
 }
 
+bool bf_automation_same_event(const struct bf_automation *a, const struct bf_automation *b)
+{
+    return strcmp(a->trigger->wire, b->trigger->wire) == 0 && a->states == b->states &&
+           bf_conditions_same(&a->conditions, &b->conditions) &&
+           same_schedule(a->schedule, b->schedule) && same_absence(a->absence, b->absence) &&
+           bf_filter_same(a->filter, b->filter);
+}
+
 bool bf_automation_same_matter(const struct bf_automation *a, const struct bf_automation *b)
 {
     return same_text(a->entity, b->entity) && same_text(a->project, b->project) &&
-           same_text(a->collection, b->collection) &&
-           strcmp(a->trigger->wire, b->trigger->wire) == 0 && a->states == b->states &&
+           same_text(a->collection, b->collection) && bf_automation_same_event(a, b) &&
            a->dry_run == b->dry_run && bf_limits_same(&a->limits, &b->limits) &&
-           bf_conditions_same(&a->conditions, &b->conditions) &&
-           bf_hook_same(a->hooks.filter, b->hooks.filter) &&
-           same_schedule(a->schedule, b->schedule) && same_absence(a->absence, b->absence) &&
-           bf_filter_same(a->filter, b->filter);
+           bf_hook_same(a->hooks.filter, b->hooks.filter);
 }

@@ -91,5 +91,7 @@ void bf_automation_unref(const struct bf_automation *a);        /* NULL is fine 
  * same order, and scripts if their texts are, or the names of their files: what such a file holds may
  * change without a new revision.  A transform decides nothing. */
 bool bf_automation_same_matter(const struct bf_automation *a, const struct bf_automation *b);
+/* The same of the event alone: the trigger and all that its filter says. */
+bool bf_automation_same_event(const struct bf_automation *a, const struct bf_automation *b);
 
 #endif

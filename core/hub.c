@@ -13,6 +13,7 @@
 #include "core/base/base.h"
 #include "core/base/crypto.h"
 #include "core/hub_int.h"
+#include "core/plan/managed.h"
 
 #define WORKERS_MAX      8
 #define WORKER_QUEUE_MAX 1024
@@ -135,6 +136,8 @@ static int open_store(struct bf_hub *hub, struct bf_error *err)
         bf_team_attend(hub->team, hub->clock, hub->log);
     if (!rc)
         rc = bf_intakes_open(hub->db, &hub->intakes, err);
+    if (!rc)
+        rc = bf_db_migrate(hub->db, "plan", bf_managed_schema, err);
     return rc;
 }
 

@@ -5,7 +5,7 @@
 # that breaks a rule, then "N passed, N failed", one count per rule and file.
 cd "$(dirname "$0")/.." || exit 1
 
-rooms="cli api backtest plugin keeper delivery bus script outbox rules team event store net base"
+rooms="cli api plan backtest plugin keeper delivery bus script outbox rules team event store net base"
 passed=0 failed=0
 
 check() { # file, why, offending lines

@@ -1,140 +1,40 @@
 /* integrations.c - integrations of a team, written: a sink with its options.
  *
- * Secret options given as literals are sealed in the same transaction as the integration, so there
- * is never one without the other; those that a change takes away go in that transaction too.  A
- * change is made from what was read, and is refused with 409 where another came between.
+ * A change is made from what was read, and is refused with 409 where another came between; what it
+ * does stands in integration_change.c.
  *
  * One that automations use is deleted only by ?force=true.  What waits for it then is due at once,
  * in slices, and ends as failed, with the words that the integration is not there any more; were
  * the hub to end in between, it would do so when it is due. */
-#include "core/api/api_int.h"
+#include "core/api/change.h"
 
 #include <string.h>
 
-#include "core/api/people.h"
 #include "core/base/base.h"
-#include "core/base/crypto.h"
 #include "core/bus/uses.h"
 
 #define REASON_MAX    200       /* bytes of the reason for a disabling */
-#define HASTEN_ROWS   256       /* executions made due in one transaction */
 #define NAMED_MAX     5         /* automations named where one cannot be deleted */
-
-struct literal {
-    struct literal *next;
-    const char *name;           /* "integration/ID/OPTION" */
-    const char *place;          /* "ENTITY/" and the name */
-    char *value;                /* NULL: it is to go */
-};
 
 struct change {
     struct bf_api_checked checked;
-    struct bf_arena *arena;
-    struct bf_integration *before;      /* a reference; NULL: a new one */
-    const char *name;
+    struct bf_api_integration_change what;
     bool options_given;         /* config or secrets: what is to be checked */
-    bool was_changed;           /* by somebody else, meanwhile */
-    struct bf_integration_draft draft;
-    struct bf_delivery_settings delivery;
-    struct literal *literals;
-    char id[BF_ID_LEN + 1];
 };
-
-static void add_literal(struct change *c, const char *secret_name, const char *value)
-{
-    struct literal *l = bf_arena_new_of(c->arena, struct literal);
-
-    if (!l)
-        return;         /* the arena is marked, and asked before anything is saved */
-    l->name = bf_arena_dup(c->arena, secret_name);
-    l->place = bf_arena_printf(c->arena, "%s/%s", c->draft.entity, secret_name);
-    l->value = value ? bf_arena_dup(c->arena, value) : NULL;
-    l->next = c->literals;
-    c->literals = l;
-}
-
-static void on_seal(void *arg, const char *secret_name, const char *value)
-{
-    add_literal(arg, secret_name, value);
-}
 
 static void release(struct bf_api_write *w)
 {
-    struct change *c = bf_container_of(w, struct change, checked.write);
-
-    for (struct literal *l = c->literals; l; l = l->next)
-        if (l->value)
-            bf_wipe(l->value, strlen(l->value));
-    bf_integration_unref(c->before);
+    bf_api_integration_end(&bf_container_of(w, struct change, checked.write)->what);
 }
 
 
 /* --- the engine's part ------------------------------------------------------------------ */
 
-/* The record of a change: what anybody who may read the team can see. */
-static int record(struct bf_api *api, struct bf_exchange *x, struct bf_tx *tx, const char *type,
-                  const struct bf_integration *i, const char *reason, struct bf_error *err)
-{
-    struct bf_tree *t = bf_tree_object();
-    const char *config;
-
-    bf_tree_str(t, "id", i->id);
-    bf_tree_str(t, "name", i->name);
-    bf_tree_str(t, "sink", i->sink);
-    if (i->config && !bf_plugins_show_config(api->plugins, bf_exchange_arena(x), i, &config))
-        bf_tree_raw(t, "config", config, strlen(config));
-    if (i->secrets)
-        bf_tree_str(t, "secrets", i->secrets);
-    if (reason)
-        bf_tree_str(t, "reason", reason);
-    return bf_people_record(tx, type, i->entity, bf_auth_who(x)->user, t, err);
-}
-
-static int save(struct change *c, struct bf_tx *tx, struct bf_error *err)
-{
-    const struct bf_integration_draft *d = &c->draft;
-    int rc;
-
-    if (!c->before) {
-        rc = bf_team_check_there(tx->db, d->entity, err);
-        return rc ? rc
-                  : bf_team_put_integration(tx->db, c->id, d->entity, d->sink, c->name, d->stored,
-                                            d->secrets, tx->now_ms, err);
-    }
-    rc = bf_team_change_integration(tx->db, c->id, c->before->revision, d->entity, c->name,
-                                    d->stored, d->secrets, err);
-    c->was_changed = rc == BF_ENOENT;
-    return rc;
-}
-
-static int save_literal(struct change *c, struct bf_tx *tx, const struct literal *l,
-                        struct bf_error *err)
-{
-    bool made;
-    int rc;
-
-    if (l->value)
-        return bf_team_put_secret(c->checked.write.api->team, tx->db, c->draft.entity, l->name,
-                                  l->value, strlen(l->value), tx->now_ms, &made, err);
-    rc = bf_team_delete_secret(tx->db, c->draft.entity, l->name, err);
-    return rc == BF_ENOENT ? BF_OK : rc;
-}
-
 static int apply(struct bf_work *work, struct bf_tx *tx, struct bf_error *err)
 {
     struct change *c = bf_container_of(work, struct change, checked.write.work);
-    const struct bf_integration_draft *d = &c->draft;
-    struct bf_integration now = {.entity = d->entity, .sink = d->sink, .name = c->name,
-                                 .config = d->stored, .secrets = d->secrets};
-    int rc = save(c, tx, err);
 
-    if (!rc)
-        rc = bf_delivery_settings_save(tx->db, c->id, &c->delivery, err);
-    for (const struct literal *l = c->literals; l && !rc; l = l->next)
-        rc = save_literal(c, tx, l, err);
-    memcpy(now.id, c->id, sizeof(now.id));
-    return rc ? rc : record(c->checked.write.api, c->checked.write.x, tx,
-                            "belfry.integration.put", &now, NULL, err);
+    return bf_api_integration_save(&c->what, tx, err);
 }
 
 static void show_warnings(struct bf_tree *array, const struct bf_warning *w)
@@ -147,17 +47,13 @@ static void show_warnings(struct bf_tree *array, const struct bf_warning *w)
     }
 }
 
-/* What was saved is in force, and shown. */
+/* What was saved, and is in force. */
 static int answer_one(struct bf_api *api, struct bf_exchange *x, int status, const char *id,
                       const struct bf_warning *warnings)
 {
-    struct bf_integration *i;
+    struct bf_integration *i = bf_team_integration(api->team, id);
     struct bf_tree *t;
 
-    bf_api_refresh(api, "integration", id);
-    bf_plugins_integration_changed(api->plugins, id);
-    bf_courier_touch(api->courier, id);         /* what waits for it goes out */
-    i = bf_team_integration(api->team, id);
     if (!i)
         return bf_api_unreadable(x);
     t = bf_api_show_integration(api, x, bf_bus_db(api->bus), i);
@@ -168,10 +64,9 @@ static int answer_one(struct bf_api *api, struct bf_exchange *x, int status, con
 
 static int answer(struct bf_api_write *w)
 {
-    struct change *c = bf_container_of(w, struct change, checked.write);
+    struct bf_api_integration_change *c = &bf_container_of(w, struct change, checked.write)->what;
 
-    for (struct literal *l = c->literals; l; l = l->next)
-        bf_api_refresh(w->api, "secret", l->place);
+    bf_api_integration_is_saved(c);
     return answer_one(w->api, w->x, c->before ? 200 : 201, c->id, c->draft.warnings);
 }
 
@@ -179,7 +74,7 @@ static int refuse(struct bf_api_write *w, int rc, const struct bf_error *err)
 {
     struct change *c = bf_container_of(w, struct change, checked.write);
 
-    if (c->was_changed)
+    if (c->what.was_changed)
         return bf_exchange_fail(w->x, 409, "conflict", NULL, "%s", err->words);
     return bf_api_fail(w->x, rc, err);
 }
@@ -187,50 +82,20 @@ static int refuse(struct bf_api_write *w, int rc, const struct bf_error *err)
 
 /* --- checking ----------------------------------------------------------------------------- */
 
-/* Options as they are stored. */
-static int read_config(struct bf_arena *a, const char *config, const struct bf_json **out,
-                       struct bf_error *err)
-{
-    *out = bf_json_parse(a, bf_arena_dup(a, config), strlen(config), err);
-    return *out ? BF_OK : BF_ECONFIG;
-}
-
-/* Literals that the change leaves without an option. */
-static void drop_literals(struct change *c)
-{
-    const struct bf_json *before, *now;
-    struct bf_error err;
-
-    if (read_config(c->arena, c->before->config, &before, &err) ||
-        read_config(c->arena, c->draft.stored, &now, &err))
-        return;
-    for (const struct bf_json *k = bf_json_first(before); k; k = bf_json_next(before, k)) {
-        const char *option = bf_json_str(c->arena, k);
-        const char *name = bf_json_str(c->arena, bf_json_get(k + 1, "sealed"));
-
-        if (name && !bf_json_get(bf_json_get(now, option), "sealed"))
-            add_literal(c, name, NULL);
-    }
-}
-
 static int check(struct bf_api_checked *checked)
 {
     struct change *c = bf_container_of(checked, struct change, checked);
-    struct bf_exchange *x = checked->write.x;
     struct bf_error err;
-    int rc = bf_plugins_check_integration(checked->write.api->plugins, c->arena, &c->draft, &err);
+    int rc = bf_api_integration_check(&c->what, &err);
 
-    if (rc)
-        return bf_api_invalid(x, rc, &err);
-    if (c->before)
-        drop_literals(c);
-    return bf_arena_ok(c->arena) ? 0 : bf_api_fail(x, BF_EFULL, NULL);
+    return rc ? bf_api_invalid(checked->write.x, rc, &err) : 0;
 }
 
 
 /* --- reading the body ------------------------------------------------------------------------ */
 
-static int read_name(struct bf_exchange *x, struct change *c, const struct bf_json *name)
+static int read_name(struct bf_exchange *x, struct bf_api_integration_change *c,
+                     const struct bf_json *name)
 {
     if (!name)
         return 0;
@@ -243,7 +108,8 @@ static int read_name(struct bf_exchange *x, struct change *c, const struct bf_js
 }
 
 /* The settings that are given; the others stay as they are. */
-static int read_delivery(struct bf_exchange *x, struct change *c, const struct bf_json *delivery)
+static int read_delivery(struct bf_exchange *x, struct bf_api_integration_change *c,
+                         const struct bf_json *delivery)
 {
     struct bf_delivery_settings given;
     struct bf_error err;
@@ -261,14 +127,13 @@ static int read_delivery(struct bf_exchange *x, struct change *c, const struct b
     return 0;
 }
 
-static int read_options(struct bf_exchange *x, struct change *c, const struct bf_json *options,
-                        const struct bf_json *secrets)
+static int read_options(struct bf_exchange *x, struct bf_api_integration_change *c,
+                        const struct bf_json *options, const struct bf_json *secrets)
 {
     struct bf_error err;
     const char *raw;
     size_t len;
 
-    c->options_given = options || secrets;
     if (options) {
         raw = bf_json_raw(options, &len);
         c->draft.config = bf_arena_ndup(c->arena, raw, len);
@@ -282,8 +147,9 @@ static int read_options(struct bf_exchange *x, struct change *c, const struct bf
     return 0;
 }
 
-static int read_body(struct bf_exchange *x, struct change *c)
+static int read_body(struct bf_exchange *x, struct change *change)
 {
+    struct bf_api_integration_change *c = &change->what;
     const struct bf_json *sink, *name, *options, *secrets, *delivery;
     const struct bf_api_member members[] = {{"name", BF_JSON_STRING, !c->before, &name},
                                             {"config", BF_JSON_OBJECT, false, &options},
@@ -299,20 +165,19 @@ static int read_body(struct bf_exchange *x, struct change *c)
     status = read_name(x, c, name);
     if (!status)
         status = read_delivery(x, c, delivery);
+    change->options_given = options || secrets;
     return status ? status : read_options(x, c, options, secrets);
 }
 
-static struct change *new_change(struct bf_exchange *x, struct bf_integration *before)
+static struct change *new_change(struct bf_api *api, struct bf_exchange *x,
+                                 struct bf_integration *before)
 {
     struct bf_arena *a = bf_exchange_arena(x);
     struct change *c = bf_arena_new_of(a, struct change);
 
     if (!c)
         return NULL;
-    c->arena = a;
-    c->before = before;
-    c->draft = (struct bf_integration_draft){.id = c->id, .before = before, .seal = on_seal,
-                                             .arg = c};
+    bf_api_integration_begin(&c->what, api, x, a, before);
     c->checked.check = check;
     c->checked.write.work.apply = apply;
     c->checked.write.answer = answer;
@@ -324,13 +189,13 @@ static struct change *new_change(struct bf_exchange *x, struct bf_integration *b
 static int on_make(struct bf_exchange *x, void *arg)
 {
     struct bf_api *api = arg;
-    struct change *c = new_change(x, NULL);
+    struct change *c = new_change(api, x, NULL);
     int status;
 
     if (!c)
         return bf_api_fail(x, BF_EFULL, NULL);
-    bf_id_random(c->id, bf_wall_ms(api->clock));
-    c->draft.entity = bf_exchange_param(x, "team");
+    bf_id_random(c->what.id, bf_wall_ms(api->clock));
+    c->what.draft.entity = bf_exchange_param(x, "team");
     status = read_body(x, c);
     return status ? status : bf_api_check_and_post(api, x, &c->checked);
 }
@@ -338,13 +203,14 @@ static int on_make(struct bf_exchange *x, void *arg)
 /* A change of nothing but the name is not held up by an option that has become wrong. */
 static int change(struct bf_api *api, struct bf_exchange *x, struct change *c)
 {
+    struct bf_api_integration_change *what = &c->what;
     int status;
 
-    memcpy(c->id, c->before->id, sizeof(c->id));
-    c->name = c->before->name;
-    c->draft.entity = c->before->entity;
-    c->draft.sink = c->before->sink;
-    c->draft.stored = c->before->config;
+    memcpy(what->id, what->before->id, sizeof(what->id));
+    what->name = what->before->name;
+    what->draft.entity = what->before->entity;
+    what->draft.sink = what->before->sink;
+    what->draft.stored = what->before->config;
     status = read_body(x, c);
     if (!status && c->options_given)
         return bf_api_check_and_post(api, x, &c->checked);
@@ -362,7 +228,7 @@ static int on_change(struct bf_exchange *x, void *arg)
     status = bf_api_integration(arg, x, BF_ADMIN, &before);
     if (status)
         return status;
-    c = new_change(x, before);
+    c = new_change(arg, x, before);
     status = c ? change(arg, x, c) : bf_api_fail(x, BF_EFULL, NULL);
     if (status != BF_PARKED)
         bf_integration_unref(before);
@@ -389,21 +255,26 @@ static int apply_switch(struct bf_work *work, struct bf_tx *tx, struct bf_error 
         rc = bf_team_disable_integration(tx->db, s->i->id, s->reason, tx->now_ms, err);
         if (rc == BF_EEXIST)
             return BF_OK;       /* it is already, and why stays */
-        return rc ? rc : record(s->write.api, s->write.x, tx, "belfry.integration.disable", &named,
-                                s->reason, err);
+        return rc ? rc
+                  : bf_api_integration_record(s->write.api, s->write.x, tx,
+                                              "belfry.integration.disable", &named, s->reason, err);
     }
     rc = bf_team_enable_integration(tx->db, s->i->id, err);
     if (!rc)
         rc = bf_standing_reset(tx->db, s->i->id, err);
     if (rc || !s->i->disabled)
         return rc;
-    return record(s->write.api, s->write.x, tx, "belfry.integration.enable", &named, NULL, err);
+    return bf_api_integration_record(s->write.api, s->write.x, tx, "belfry.integration.enable",
+                                     &named, NULL, err);
 }
 
 static int answer_switch(struct bf_api_write *w)
 {
     struct switching *s = bf_container_of(w, struct switching, write);
 
+    bf_api_refresh(w->api, "integration", s->i->id);
+    bf_plugins_integration_changed(w->api->plugins, s->i->id);
+    bf_courier_touch(w->api->courier, s->i->id);        /* what waits for it goes out */
     return answer_one(w->api, w->x, 200, s->i->id, NULL);
 }
 
@@ -489,16 +360,12 @@ static int look_for_users(struct deleting *d, struct bf_tx *tx, struct bf_error 
 static int apply_delete(struct bf_work *work, struct bf_tx *tx, struct bf_error *err)
 {
     struct deleting *d = bf_container_of(work, struct deleting, write.work);
-    struct bf_integration named = {.entity = d->i->entity, .name = d->i->name, .sink = d->i->sink};
-    int rc = look_for_users(d, tx, err);
+    int rc;
 
-    if (!rc)
-        rc = bf_team_delete_integration(tx->db, d->i->id, d->i->entity, err);
-    if (!rc)
-        rc = bf_standing_forget(tx->db, d->i->id, err);
-    memcpy(named.id, d->i->id, sizeof(named.id));
-    return rc ? rc : record(d->write.api, d->write.x, tx, "belfry.integration.delete", &named,
-                            NULL, err);
+    d->n_users = d->n_named = 0;
+    bf_buf_clear(&d->names);
+    rc = look_for_users(d, tx, err);
+    return rc ? rc : bf_api_integration_delete(d->write.api, d->write.x, tx, d->i, err);
 }
 
 static int refuse_delete(struct bf_api_write *w, int rc, const struct bf_error *err)
@@ -515,68 +382,11 @@ static int refuse_delete(struct bf_api_write *w, int rc, const struct bf_error *
                             others ? d->n_named ? " and others" : "of other teams" : "");
 }
 
-/* What waits becomes due, a slice at a time, while nobody waits for that. */
-struct hastening {
-    struct bf_work work;
-    struct bf_api *api;
-    int64_t n;
-    char integration[BF_ID_LEN + 1];
-};
-
-static int apply_hasten(struct bf_work *work, struct bf_tx *tx, struct bf_error *err)
-{
-    struct hastening *h = bf_container_of(work, struct hastening, work);
-    int rc = bf_outbox_hasten(tx->db, h->integration, tx->now_ms, HASTEN_ROWS, &h->n);
-
-    return rc ? bf_error_set(err, rc, "%s", bf_db_words(tx->db)) : BF_OK;
-}
-
-static void hasten_done(struct bf_work *work, int rc, const struct bf_error *err)
-{
-    struct hastening *h = bf_container_of(work, struct hastening, work);
-
-    (void)err;
-    bf_courier_touch(h->api->courier, h->integration);
-    if (rc || h->n < HASTEN_ROWS || bf_bus_post(h->api->bus, &h->work))
-        free(h);
-}
-
-static void hasten(struct bf_api *api, const char *integration)
-{
-    struct hastening *h = bf_new(struct hastening);
-
-    h->work = (struct bf_work){
-        .may_fail = true, .always = true, .apply = apply_hasten, .done = hasten_done};
-    h->api = api;
-    memcpy(h->integration, integration, sizeof(h->integration));
-    if (bf_bus_post(api->bus, &h->work))
-        free(h);
-}
-
-static void refresh_literals(struct bf_api *api, struct bf_arena *a, const struct bf_integration *i)
-{
-    const struct bf_json *config;
-    struct bf_error err;
-
-    if (read_config(a, i->config, &config, &err))
-        return;
-    for (const struct bf_json *k = bf_json_first(config); k; k = bf_json_next(config, k)) {
-        const char *name = bf_json_str(a, bf_json_get(k + 1, "sealed"));
-
-        if (name)
-            bf_api_refresh(api, "secret", bf_arena_printf(a, "%s/%s", i->entity, name));
-    }
-}
-
 static int answer_delete(struct bf_api_write *w)
 {
     struct deleting *d = bf_container_of(w, struct deleting, write);
 
-    refresh_literals(w->api, bf_exchange_arena(w->x), d->i);
-    bf_api_refresh(w->api, "integration", d->i->id);
-    bf_plugins_integration_changed(w->api->plugins, d->i->id);
-    bf_courier_touch(w->api->courier, d->i->id);
-    hasten(w->api, d->i->id);
+    bf_api_integration_is_deleted(w->api, bf_exchange_arena(w->x), d->i);
     return 204;
 }
 

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "core/api/change.h"
 #include "core/api/people.h"
 #include "core/base/base.h"
 
@@ -23,16 +24,15 @@ static struct bf_tree *show(const struct bf_entity *e)
 
 struct change {
     struct bf_api_write write;
-    const char *name;
-    struct bf_team_put put;
+    struct bf_api_team_change what;
 };
 
-static bool is_admin_of(const struct change *c, const char *organization)
+static bool is_admin_of(const struct bf_api_team_change *c, const char *organization)
 {
     char own[BF_ENTITY_NAME_MAX + 1];
 
     bf_organization_entity(own, organization);
-    return bf_team_may(c->write.api->team, bf_auth_who(c->write.x), BF_ADMIN, own);
+    return bf_team_may(c->api->team, bf_auth_who(c->x), BF_ADMIN, own);
 }
 
 /* Before it is known whether there is such a team, so that nobody finds out this way. */
@@ -42,20 +42,20 @@ static int refuse(struct bf_error *err)
                         " concerned, may make, move or delete a team");
 }
 
-static int record(struct bf_tx *tx, const struct change *c, const char *verb, const char *is,
-                  const char *was, struct bf_error *err)
+static int record(struct bf_tx *tx, const struct bf_api_team_change *c, const char *verb,
+                  const char *is, const char *was, struct bf_error *err)
 {
     struct bf_tree *t = bf_tree_object();
 
     bf_tree_str(t, "team", c->name);
     bf_tree_str(t, "organization", is);
     bf_tree_str(t, "was", was);
-    return bf_people_record(tx, verb, c->name, bf_auth_who(c->write.x)->user, t, err);
+    return bf_people_record(tx, verb, c->name, bf_auth_who(c->x)->user, t, err);
 }
 
 /* The record of a team that comes, moves or goes, and where it was, for who asks later. */
-static int record_move(struct bf_tx *tx, const struct change *c, const char *verb, const char *is,
-                       const char *was, struct bf_error *err)
+static int record_move(struct bf_tx *tx, const struct bf_api_team_change *c, const char *verb,
+                       const char *is, const char *was, struct bf_error *err)
 {
     char own[BF_ENTITY_NAME_MAX + 1] = "";
     int rc = record(tx, c, verb, is, was, err);
@@ -65,7 +65,8 @@ static int record_move(struct bf_tx *tx, const struct change *c, const char *ver
     return rc ? rc : bf_bus_moved(tx, c->name, *own ? own : NULL, err);
 }
 
-static int record_default(struct bf_tx *tx, const struct change *c, struct bf_error *err)
+static int record_default(struct bf_tx *tx, const struct bf_api_team_change *c,
+                          struct bf_error *err)
 {
     struct bf_tree *t = bf_tree_object();
     char own[BF_ENTITY_NAME_MAX + 1];
@@ -73,7 +74,7 @@ static int record_default(struct bf_tx *tx, const struct change *c, struct bf_er
     bf_organization_entity(own, c->put.is);
     bf_tree_str(t, "organization", c->put.is);
     bf_tree_str(t, "entity", own);
-    return bf_people_record(tx, "belfry.organization.put", own, bf_auth_who(c->write.x)->user, t,
+    return bf_people_record(tx, "belfry.organization.put", own, bf_auth_who(c->x)->user, t,
                             err);
 }
 
@@ -81,24 +82,23 @@ static int record_default(struct bf_tx *tx, const struct change *c, struct bf_er
 /* --- making and moving ------------------------------------------------------------------ */
 
 /* The engine asks: until it has done what came before, the directory may be out of date. */
-static int may_put(const struct change *c, struct bf_error *err)
+int bf_api_team_may_put(const struct bf_api_team_change *c, struct bf_error *err)
 {
     const char *to = c->put.organization;
     struct bf_entity now;
 
-    if (bf_auth_who(c->write.x)->admin)
+    if (bf_auth_who(c->x)->admin)
         return BF_OK;
-    if (!bf_team_entity(c->write.api->team, c->name, &now) || *now.kind != 't')
+    if (!bf_team_entity(c->api->team, c->name, &now) || *now.kind != 't')
         return is_admin_of(c, to ? to : BF_ORGANIZATION_DEFAULT) ? BF_OK : refuse(err);
     if (!is_admin_of(c, now.organization) || (to && !is_admin_of(c, to)))
         return refuse(err);
     return BF_OK;
 }
 
-static int apply_put(struct bf_work *work, struct bf_tx *tx, struct bf_error *err)
+int bf_api_team_put(struct bf_api_team_change *c, struct bf_tx *tx, struct bf_error *err)
 {
-    struct change *c = bf_container_of(work, struct change, write.work);
-    int rc = may_put(c, err);
+    int rc = bf_api_team_may_put(c, err);
 
     if (!rc)
         rc = bf_team_put_team(tx->db, c->name, &c->put, tx->now_ms, err);
@@ -109,30 +109,45 @@ static int apply_put(struct bf_work *work, struct bf_tx *tx, struct bf_error *er
     return rc;
 }
 
+void bf_api_team_is_put(const struct bf_api_team_change *c)
+{
+    char own[BF_ENTITY_NAME_MAX + 1];
+
+    bf_organization_entity(own, c->put.is);
+    bf_api_refresh(c->api, "entity", own);
+    bf_api_refresh(c->api, "entity", c->name);
+    bf_bus_place(c->api->bus, c->name, own);
+}
+
+static int apply_put(struct bf_work *work, struct bf_tx *tx, struct bf_error *err)
+{
+    struct change *c = bf_container_of(work, struct change, write.work);
+
+    return bf_api_team_put(&c->what, tx, err);
+}
+
 static int answer_put(struct bf_api_write *w)
 {
     struct change *c = bf_container_of(w, struct change, write);
-    char own[BF_ENTITY_NAME_MAX + 1];
     struct bf_entity e;
 
-    bf_organization_entity(own, c->put.is);
-    bf_api_refresh(w->api, "entity", own);
-    bf_api_refresh(w->api, "entity", c->name);
-    bf_bus_place(w->api->bus, c->name, own);
-    if (!bf_team_entity(w->api->team, c->name, &e))
+    bf_api_team_is_put(&c->what);
+    if (!bf_team_entity(w->api->team, c->what.name, &e))
         return bf_api_unreadable(w->x);
-    return bf_api_answer(w->x, c->put.made ? 201 : 200, show(&e));
+    return bf_api_answer(w->x, c->what.put.made ? 201 : 200, show(&e));
 }
 
 /* 0, or a status; *out is in the exchange's arena. */
-static int begin(struct bf_exchange *x, struct change **out)
+static int begin(struct bf_api *api, struct bf_exchange *x, struct change **out)
 {
     struct change *c = bf_arena_new_of(bf_exchange_arena(x), struct change);
 
     if (!c)
         return bf_api_fail(x, BF_EFULL, NULL);
-    c->name = bf_exchange_param(x, "team");
-    if (!c->name || !bf_entity_name_ok(c->name))
+    c->what.api = api;
+    c->what.x = x;
+    c->what.name = bf_exchange_param(x, "team");
+    if (!c->what.name || !bf_entity_name_ok(c->what.name))
         return bf_exchange_fail(x, 400, "invalid", "team", "a team's name has 1 to %d letters,"
                                 " digits, -, _ and ., and not only dots", BF_ENTITY_NAME_MAX);
     c->write.work.alters_rules = true;
@@ -146,14 +161,14 @@ static int on_put(struct bf_exchange *x, void *arg)
     const struct bf_api_member members[] = {
         {"organization", BF_JSON_STRING, false, &organization}};
     struct change *c;
-    int status = begin(x, &c);
+    int status = begin(arg, x, &c);
 
     if (!status)
         status = bf_api_body_members(x, members, BF_COUNT(members));
     if (status)
         return status;
-    c->put.organization = bf_json_str(bf_exchange_arena(x), organization);
-    c->put.may_revive = bf_auth_who(x)->admin;
+    c->what.put.organization = bf_json_str(bf_exchange_arena(x), organization);
+    c->what.put.may_revive = bf_auth_who(x)->admin;
     c->write.work.apply = apply_put;
     c->write.answer = answer_put;
     return bf_api_post(arg, x, &c->write);
@@ -162,38 +177,62 @@ static int on_put(struct bf_exchange *x, void *arg)
 
 /* --- deleting ----------------------------------------------------------------------------- */
 
-static int apply_delete(struct bf_work *work, struct bf_tx *tx, struct bf_error *err)
+/* *now is the team as the directory has it. */
+static int may_delete(const struct bf_api_team_change *c, struct bf_entity *now,
+                      struct bf_error *err)
 {
-    struct change *c = bf_container_of(work, struct change, write.work);
-    struct bf_entity now;
-    int rc;
-
-    if (!bf_team_entity(c->write.api->team, c->name, &now))
+    if (!bf_team_entity(c->api->team, c->name, now))
         return bf_error_set(err, BF_ENOENT, "there is no team %s (any more)", c->name);
-    if (!is_admin_of(c, now.organization))
+    if (!is_admin_of(c, now->organization))
         return refuse(err);
-    if (*now.kind != 't')
+    if (*now->kind != 't')
         return bf_error_set(err, BF_EINVAL, "%s is not a team but %s; delete that one", c->name,
-                            *now.kind == 'u' ? "a user's own" : "an organization's own");
-    rc = bf_api_owns_nothing(tx->db, c->name, err);
+                            *now->kind == 'u' ? "a user's own" : "an organization's own");
+    return BF_OK;
+}
+
+int bf_api_team_may_delete(const struct bf_api_team_change *c, struct bf_error *err)
+{
+    struct bf_entity now;
+
+    return may_delete(c, &now, err);
+}
+
+int bf_api_team_delete(struct bf_api_team_change *c, struct bf_tx *tx, struct bf_error *err)
+{
+    struct bf_entity now;
+    int rc = may_delete(c, &now, err);
+
+    if (!rc)
+        rc = bf_api_owns_nothing(tx->db, c->name, err);
     if (!rc)
         rc = bf_team_delete_entity(tx->db, c->name, tx->now_ms, err);
     return rc ? rc : record_move(tx, c, "belfry.team.delete", NULL, now.organization, err);
 }
 
+void bf_api_team_is_deleted(const struct bf_api_team_change *c)
+{
+    bf_api_refresh(c->api, "entity", c->name);
+    bf_bus_place(c->api->bus, c->name, NULL);
+}
+
+static int apply_delete(struct bf_work *work, struct bf_tx *tx, struct bf_error *err)
+{
+    struct change *c = bf_container_of(work, struct change, write.work);
+
+    return bf_api_team_delete(&c->what, tx, err);
+}
+
 static int answer_delete(struct bf_api_write *w)
 {
-    struct change *c = bf_container_of(w, struct change, write);
-
-    bf_api_refresh(w->api, "entity", c->name);
-    bf_bus_place(w->api->bus, c->name, NULL);
+    bf_api_team_is_deleted(&bf_container_of(w, struct change, write)->what);
     return 204;
 }
 
 static int on_delete(struct bf_exchange *x, void *arg)
 {
     struct change *c;
-    int status = begin(x, &c);
+    int status = begin(arg, x, &c);
 
     if (status)
         return status;

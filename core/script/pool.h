@@ -34,7 +34,8 @@ struct bf_pool_call {
     const char *payload;
     size_t payload_len;
     struct bf_arena *arena;     /* for what comes out */
-    struct bf_answer answer;    /* out */
+    struct bf_answer answer;    /* out; its script is "" if there was no process to ask, and the
+                                   hash even of a text that does not compile */
     const char *text;
     size_t len;
     bool killed;                /* out: it cost its process */

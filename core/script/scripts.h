@@ -65,6 +65,7 @@ struct bf_script_news {
     const char *entity;         /* that owns the automation, or NULL */
     enum bf_hook_kind kind;
     unsigned failures;
+    int64_t since_ms;           /* of being disabled, or refused */
     const char *words;          /* what is wrong, or the last failure */
 };
 typedef void bf_script_news_fn(void *arg, const struct bf_script_news *news);
@@ -155,6 +156,9 @@ void bf_scripts_restore_file(struct bf_scripts *s, const struct bf_script_kept_f
 /* [{"file","hash","state","refused":{"hash","error","since"},"calls","failures",…}], for
  * `belfry scripts`: files that are in use, and those that could be.  [any] */
 void bf_scripts_describe(struct bf_scripts *s, struct bf_tree *array);
+/* The text in force under a file's name, or what would be if it was used; BF_ENOENT.  [any] */
+int bf_scripts_text(struct bf_scripts *s, const char *file, struct bf_arena *a, const char **text,
+                    size_t *len);
 /* Whether a hook is disabled; then since when, and its last failure in the arena.  [any] */
 bool bf_scripts_disabled(struct bf_scripts *s, const char *automation, enum bf_hook_kind kind,
                          struct bf_arena *a, int64_t *since_ms, const char **words);

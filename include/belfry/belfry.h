@@ -146,6 +146,31 @@ BF_EXPORT int bf_data_add_key(const char *data_dir, const char *user, const char
 BF_EXPORT int bf_data_rotate(const char *data_dir, struct bf_error *err);
 
 
+/* --- automations as code ------------------------------------------------------ */
+
+/* What a Lua file describes: teams, integrations, automations, and tests of these.  `belfry help code`
+ * has the language. */
+struct bf_code;
+
+/* Run a file.  It can reach nothing, and has 64 MiB and 1,000,000,000 steps.  BF_ECONFIG with the file,
+ * the line, what is wrong there and what may have been meant.  [any] */
+BF_EXPORT int bf_code_read(const char *path, struct bf_code **out, struct bf_error *err);
+BF_EXPORT void bf_code_free(struct bf_code *code);      /* NULL is fine */
+
+/* {"manifest":…,"teams":[…],"integrations":[…],"automations":[…]}, with its length if `len` is not
+ * NULL.  Lives as long as the code.  [any] */
+BF_EXPORT const char *bf_code_document(const struct bf_code *code, size_t *len);
+
+/* {"secrets":["TOKEN",…],"tests":[{"name","line","steps":[{"given":EVENT,"line"},
+ * {"expect":{"automation","times","action","payload","payload_is"},"line"},
+ * {"expect_nothing":true or NAME,"line"}]}]}: the secrets that it names, and its tests. */
+BF_EXPORT const char *bf_code_tests(const struct bf_code *code, size_t *len);
+
+/* The line where the i-th thing of the document's array was declared; 0: there is none.  [any] */
+enum bf_code_noun { BF_CODE_TEAM, BF_CODE_INTEGRATION, BF_CODE_AUTOMATION };
+BF_EXPORT int bf_code_line(const struct bf_code *code, enum bf_code_noun noun, size_t index);
+
+
 /* --- settings, plugins and receivers, for commands -------------------------- */
 
 /* The name of the i-th setting; NULL behind the last.  [any] */

@@ -132,6 +132,7 @@ static int load(struct change *c, const struct bf_history_row *row)
     x->run = row->run_number;
     x->is_digest = row->firings && !bf_history_is_suppressed(row);
     bf_execution_set_facts(x, row->facts, row->facts_len);
+    bf_execution_set_hooks(x, row->hooks);
     bf_id_number(x->id, row->created_ms, bf_bus_hub(c->api->bus), row->number);
     c->items[c->n++] = x;
     c->bytes += event->text_len;

@@ -44,7 +44,12 @@ static struct bf_execution *new_execution(struct bf_tx *tx, const struct bf_reco
     x->trigger = f->trigger->wire;
     x->run = f->run;
     bf_execution_set_facts(x, f->facts, f->facts_len);
+    bf_execution_set_answer(x, &f->answer);
     place(tx, x);
+    if (bf_firing_failed(f)) {
+        x->status = BF_FAILED;
+        return x;
+    }
     x->due_ms = bf_max64(f->due_ms, tx->now_ms);
     x->is_digest = f->opens_digest || f->ruling == BF_JOINS;
     if (x->due_ms > tx->now_ms && f->reason)
@@ -53,13 +58,13 @@ static struct bf_execution *new_execution(struct bf_tx *tx, const struct bf_reco
 }
 
 /* One that was to join a digest opens another if there is none that can be joined, for it was
- * cancelled or is on its way. */
+ * cancelled or is on its way.  What has failed is in none. */
 static int fire(struct bf_tx *tx, const struct bf_record *record, const struct bf_firing *f,
                 uint32_t action)
 {
     struct bf_execution *x = new_execution(tx, record, f, action);
     bool joined = false;
-    int rc = f->ruling == BF_JOINS ? bf_outbox_join(tx->db, x, &joined) : BF_OK;
+    int rc = f->ruling == BF_JOINS && x->is_digest ? bf_outbox_join(tx->db, x, &joined) : BF_OK;
 
     if (!rc && !joined)
         rc = enqueue(tx, x);
@@ -93,6 +98,7 @@ static void suppress(struct bf_tx *tx, const struct bf_record *record, const str
         .until_ms = f->until_ms,
         .facts = f->facts,
         .facts_len = f->facts_len,
+        .answer = f->answer,
     };
 
     bf_outbox_suppress(tx->bus->suppressed, &one);

@@ -230,6 +230,8 @@ void bf_cli_put_lines(struct bf_cli *c, struct bf_buf *b, const struct bf_json *
 void bf_put_json(struct bf_buf *b, const struct bf_json *j, unsigned indent);
 /* An object for people: a member a line. */
 void bf_cli_show(struct bf_cli *c, const struct bf_json *object);
+void bf_cli_put_members(struct bf_cli *c, struct bf_buf *b, const struct bf_json *object,
+                        const char *without);           /* NULL: with all of them */
 /* Print to standard output and finish it; BF_EXIT_FAILED if that fails. */
 int bf_cli_print(struct bf_cli *c, const char *text, size_t len);
 
@@ -270,6 +272,7 @@ int bf_cli_rotate(struct bf_cli *c);
 int bf_cli_resend(struct bf_cli *c);
 int bf_cli_cancel(struct bf_cli *c);
 int bf_cli_execution(struct bf_cli *c);
+int bf_cli_execution_show(struct bf_cli *c);
 int bf_cli_export(struct bf_cli *c);
 int bf_cli_help(struct bf_cli *c);
 int bf_cli_man(struct bf_cli *c);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define TEXT_MAX (64 * 1024 * 1024)
+
 /* The filters of options, with names made ids: "?status=failed&automation=…". */
 static int filters(struct bf_cli *c, const char **out)
 {
@@ -42,6 +44,59 @@ int bf_cli_execution(struct bf_cli *c)
     c->verb = &with_filters;
     return bf_cli_list(c);
 }
+
+/* ---- one ---- */
+
+static const char *text_at(struct bf_cli *c, const struct bf_json *j, const char *at)
+{
+    return bf_cli_text(c->arena, bf_json_at(j, at));
+}
+
+/* What a script said; of a failure all its lines, the trace of its calls too. */
+static void put_said(struct bf_cli *c, struct bf_buf *b, const char *hook, const struct bf_json *said)
+{
+    if (!said)
+        return;
+    bf_buf_printf(b, "%s script %s: %s\n", hook, text_at(c, said, "/script"),
+                  text_at(c, said, "/said"));
+    bf_cli_put_lines(c, b, bf_json_get(said, "words"), 2);
+}
+
+static void put_scripts(struct bf_cli *c, struct bf_buf *b, const struct bf_json *execution)
+{
+    const struct bf_json *attempts = bf_json_get(execution, "attempt_records");
+
+    put_said(c, b, "filter", bf_json_at(execution, "/hooks/filter"));
+    for (const struct bf_json *a = bf_json_first(attempts); a; a = bf_json_next(attempts, a))
+        put_said(c, b, bf_arena_printf(c->arena, "attempt %s: transform",
+                                       text_at(c, a, "/attempt")),
+                 bf_json_get(a, "transform"));
+}
+
+int bf_cli_execution_show(struct bf_cli *c)
+{
+    struct bf_reply_text reply;
+    struct bf_buf b;
+    int rc;
+    const char *path = bf_cli_path(c, c->verb->path, &rc);
+
+    if (!rc)
+        rc = bf_cli_get(c, path, &reply);
+    if (rc)
+        return rc;
+    if (bf_cli_flag(c, "json"))
+        return bf_cli_print(c, bf_arena_printf(c->arena, "%s\n", reply.text), reply.len + 1);
+    bf_buf_init(&b, TEXT_MAX);
+    bf_cli_put_members(c, &b, reply.json, "hooks");
+    put_scripts(c, &b, reply.json);
+    rc = b.failed ? bf_cli_fail(c, "there is too much to print")
+                  : bf_cli_print(c, bf_buf_text(&b), b.len);
+    bf_buf_fini(&b);
+    return rc;
+}
+
+
+/* ---- many ---- */
 
 /* Many at once, request after request: the hub does so many in each and says where to go on. */
 static int change_many(struct bf_cli *c, const char *verb, const char *done)

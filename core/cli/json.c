@@ -122,17 +122,25 @@ static void put_member(struct bf_cli *c, struct bf_buf *b, const char *name,
     bf_buf_addc(b, '\n');
 }
 
-void bf_cli_show(struct bf_cli *c, const struct bf_json *object)
+void bf_cli_put_members(struct bf_cli *c, struct bf_buf *b, const struct bf_json *object,
+                        const char *without)
 {
     unsigned width = 0;
-    struct bf_buf b;
 
     for (const struct bf_json *k = bf_json_first(object); k; k = bf_json_next(object, k))
         if (strlen(bf_cli_text(c->arena, k)) > width)
             width = (unsigned)strlen(bf_cli_text(c->arena, k));
-    bf_buf_init(&b, TEXT_MAX);
     for (const struct bf_json *k = bf_json_first(object); k; k = bf_json_next(object, k))
-        put_member(c, &b, bf_cli_text(c->arena, k), k + 1, width);
+        if (!without || !bf_json_eq(k, without))
+            put_member(c, b, bf_cli_text(c->arena, k), k + 1, width);
+}
+
+void bf_cli_show(struct bf_cli *c, const struct bf_json *object)
+{
+    struct bf_buf b;
+
+    bf_buf_init(&b, TEXT_MAX);
+    bf_cli_put_members(c, &b, object, NULL);
     bf_cli_print(c, bf_buf_text(&b), b.len);
     bf_buf_fini(&b);
 }

@@ -28,7 +28,7 @@
     " finished, event_received, entity, automation, automation_name, integration,"             \
     " trigger_name, event_type, event_entity, project, collection, run, author, reason,"       \
     " resend_of, resent_as, delayed_by, facts, run_number, firings, last_event, last_received," \
-    " until FROM executions "
+    " until, hooks FROM executions "
 
 /* A row that is given costs more than ten that are not, for all its columns are made; so what can
  * be is decided in SQL. */
@@ -121,6 +121,7 @@ static void read_row(struct bf_query *q, struct bf_history_row *row)
     row->last_event = bf_query_col_null(q, 29) ? row->event : (uint64_t)bf_query_col_int(q, 29);
     row->last_ms = bf_query_col_null(q, 30) ? row->event_ms : bf_query_col_int(q, 30);
     row->until_ms = bf_query_col_int(q, 31);
+    row->hooks = bf_query_col_text(q, 32);
 }
 
 /* A digest may be skipped as well, but only by an attempt. */

@@ -39,10 +39,11 @@ struct bf_history_row {
     const char *collection;
     const char *run;            /* its name, or else its id */
     const char *author;
-    const char *reason;         /* why it was skipped or cancelled */
+    const char *reason;         /* why it was skipped or cancelled, or failed unattempted */
     const char *delayed_by;     /* the limit that put it off */
     const char *facts;          /* JSON of what was measured, */
     size_t facts_len;
+    const char *hooks;          /* JSON of what scripts said when it fired */
     uint64_t run_number;        /* 0: it is about no run */
     /* Of rows that tell of several firings: a digest, or what was suppressed. */
     uint64_t firings;           /* 0: it is none of these */

@@ -101,6 +101,7 @@ const char *const bf_outbox_schema[] = {
     " PRIMARY KEY (automation, run_number, reason))",
     "CREATE INDEX open_skipped_by_number ON open_skipped (number)",
     "ALTER TABLE attempts ADD COLUMN transform TEXT",           /* NULL: no script was asked */
+    "ALTER TABLE executions ADD COLUMN hooks TEXT",             /* NULL: none was asked */
     NULL};
 
 static const char *const status_names[] = {"pending", "running", "finished", "failed",
@@ -145,6 +146,7 @@ void bf_execution_unref(struct bf_execution *e)
     bf_automation_unref(e->automation);
     bf_digest_free(e->digest);
     free(e->facts);
+    free(e->hooks);
     free(e);
 }
 
@@ -160,18 +162,40 @@ void bf_execution_set_facts(struct bf_execution *e, const char *facts, size_t le
     e->facts_len = len;
 }
 
+void bf_execution_set_hooks(struct bf_execution *e, const char *hooks)
+{
+    free(e->hooks);
+    e->hooks = hooks ? bf_strdup(hooks) : NULL;
+}
+
+void bf_execution_set_answer(struct bf_execution *e, const struct bf_answer *filter)
+{
+    struct bf_buf b;
+
+    bf_execution_set_hooks(e, NULL);
+    if (filter->said == BF_SAID_NOTHING)
+        return;
+    bf_buf_init(&b, BF_EVENT_MAX);
+    bf_buf_adds(&b, "{\"filter\":");
+    bf_answer_print(filter, &b);
+    bf_buf_addc(&b, '}');
+    bf_execution_set_hooks(e, b.failed ? NULL : bf_buf_text(&b));
+    bf_buf_fini(&b);
+}
+
 /* What is not bound is NULL. */
 static int insert_execution(struct bf_db *db, const struct bf_execution *e)
 {
     struct bf_query *q = bf_db_query(
         db, "INSERT INTO executions (number, entity, event, automation, revision, action,"
-            " integration, trigger_name, status, attempts, created, due, first_attempt, finished,"
+            " integration, trigger_name, status, attempts, created, due, first_attempt,"
             " automation_name, event_type, event_entity, project, collection, run, author,"
-            " resend_of, event_received, run_number, facts, delayed_by, firings)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-            " ?)");
+            " resend_of, event_received, run_number, facts, delayed_by, firings, hooks, finished,"
+            " reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+            " ?, ?, ?, ?, ?)");
     const struct bf_envelope *ev = e->event;
     bool is_owners = strcmp(ev->entity, e->automation->owner) == 0;
+    bool has_failed = e->status == BF_FAILED;
 
     bf_query_int(q, 1, (int64_t)e->number);
     bf_query_text(q, 2, e->automation->owner);
@@ -201,6 +225,9 @@ static int insert_execution(struct bf_db *db, const struct bf_execution *e)
     bf_query_text(q, 23, e->delayed_by[0] ? e->delayed_by : NULL);
     if (e->is_digest)
         bf_query_int(q, 24, 1);
+    bf_query_text(q, 25, e->hooks);
+    bf_query_int(q, 26, has_failed ? e->created_ms : 0);
+    bf_query_text(q, 27, has_failed ? BF_HOOK_FAILED : NULL);
     return bf_query_run(q);
 }
 

@@ -3,7 +3,8 @@
  * An execution is one action of one automation for one event.  It is added in the transaction that
  * journals the event, and stays for ever what that moment decided: the revision that fired, the
  * integration named there, the facts that were measured.  Rows that still want work are found by
- * integration and due time; one that a limit delays is simply due later.
+ * integration and due time; one that a limit delays is simply due later.  One whose filter script
+ * failed may be added as failed: it is never attempted, unless somebody has it sent again.
  *
  * Two kinds of rows tell of more than one firing: a digest (digest.h), and what limits suppressed
  * (skipped.h).
@@ -37,7 +38,8 @@ const char *bf_status_name(int status);         /* "pending", … */
 bool bf_status_parse(const char *name, int *status);
 
 #define BF_DRY_RUN "dry_run"    /* why an execution was skipped that only says what it would send */
-#define BF_HOOK_FAILED "hook_failed"    /* why one was skipped whose script failed */
+#define BF_HOOK_FAILED "hook_failed"    /* why one was skipped whose script failed, or has failed itself
+                                           without an attempt */
 #define BF_REASON_MAX 32        /* bytes of a limit's name, "fire_limit_24h", with its NUL */
 
 struct bf_digest;
@@ -58,6 +60,8 @@ struct bf_execution {
     uint64_t run;               /* number of the run it is about; 0: none */
     char *facts;                /* a JSON object of what was measured, from malloc(); NULL: nothing */
     size_t facts_len;
+    char *hooks;                /* a JSON object of what scripts said when it fired, {"filter":{…}}, from
+                                   malloc(); NULL: none was asked */
     bool is_digest;             /* others may join until it is due, see digest.h */
     struct bf_digest *digest;   /* of one that is: what joined; NULL until it was closed */
     char id[BF_ID_LEN + 1];
@@ -70,6 +74,9 @@ struct bf_execution *bf_execution_ref(struct bf_execution *e);
 void bf_execution_unref(struct bf_execution *e);        /* NULL is fine */
 /* Keeps a copy of the facts; NULL is none. */
 void bf_execution_set_facts(struct bf_execution *e, const char *facts, size_t len);
+void bf_execution_set_hooks(struct bf_execution *e, const char *hooks);         /* the same */
+/* What its filter's script said; BF_SAID_NOTHING: it has none. */
+void bf_execution_set_answer(struct bf_execution *e, const struct bf_answer *filter);
 static inline const char *bf_execution_integration(const struct bf_execution *e)
 {
     return e->automation->actions[e->action].integration;

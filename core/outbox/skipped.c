@@ -72,6 +72,7 @@ void bf_outbox_suppress(struct bf_suppressions *s, const struct bf_suppressed *o
     bf_envelope_unref(f->newest->event);
     f->newest->event = bf_envelope_ref(one->event);
     bf_execution_set_facts(f->newest, one->facts, one->facts_len);
+    bf_execution_set_answer(f->newest, &one->answer);
     f->until_ms = bf_max64(f->until_ms, one->until_ms);
     f->n++;
 }
@@ -151,7 +152,7 @@ static int count(struct bf_db *db, const struct folded *f, uint64_t number)
     const struct bf_execution *x = f->newest;
     struct bf_query *q = bf_db_query(
         db, "UPDATE executions SET reason = ?1, firings = COALESCE(firings, 0) + ?2,"
-            " last_event = ?3, last_received = ?4, facts = ?6,"
+            " last_event = ?3, last_received = ?4, facts = ?6, hooks = ?8,"
             " until = CASE WHEN until > ?5 THEN until ELSE ?5 END WHERE number = ?7");
 
     bf_query_text(q, 1, f->reason);
@@ -162,6 +163,7 @@ static int count(struct bf_db *db, const struct folded *f, uint64_t number)
         bf_query_int(q, 5, f->until_ms);
     bf_query_textn(q, 6, x->facts, x->facts_len);
     bf_query_int(q, 7, (int64_t)number);
+    bf_query_text(q, 8, x->hooks);
     return bf_query_run(q);
 }
 

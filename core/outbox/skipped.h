@@ -1,8 +1,9 @@
-/* skipped.h - what limits suppressed, as the history tells it: one row for many firings.
+/* skipped.h - what limits suppressed, or the failure of a script, as the history tells it: one row for
+ * many firings.
  *
  * CONCEPT.  A run that matches at every step would leave a row for each; so there is one of status
  * `skipped` per automation, run and reason.  It counts firings, from the first (created) to the
- * last, and shows the event and the facts of the newest.  (Firings that are about no run share one.)
+ * last, and shows the event, the facts and what the script said of the newest.  (Firings that are about no run share one.)
  *
  * A row goes on until the limit that it tells of ends, or the automation fires for that run again,
  * or its scope, event or limits are changed; what is suppressed after that begins another.
@@ -26,6 +27,7 @@ struct bf_suppressed {
     int64_t until_ms;           /* when the limit ends; 0: that is not a question of time */
     const char *facts;          /* or NULL */
     size_t facts_len;
+    struct bf_answer answer;    /* of its filter's script */
 };
 
 struct bf_suppressions *bf_suppressions_new(void);

@@ -114,6 +114,8 @@ struct bf_tree *bf_show_execution(struct bf_db *db, uint16_t hub, struct bf_show
     show_firings(t, hub, row);
     if (row->facts)
         bf_tree_raw(t, "facts", row->facts, row->facts_len);
+    if (row->hooks)
+        bf_tree_raw(t, "hooks", row->hooks, strlen(row->hooks));
     if (row->resend_of)
         bf_tree_str(t, "resend_of", row->resend_of);
     if (row->resent_as)

@@ -370,25 +370,6 @@ static void add_time(struct bf_buf *b, const char *name, int64_t ms)
         bf_buf_printf(b, ",\"%s\":\"%s\"", name, time_text(ms, text));
 }
 
-static void add_answer(struct bf_buf *b, const struct bf_answer *answer)
-{
-    bool known = answer->said != BF_SAID_NOTHING;
-
-    bf_buf_adds(b, ",\"hook\":{");
-    if (known) {
-        bf_buf_adds(b, "\"script\":");
-        bf_buf_json(b, answer->script);
-        bf_buf_addc(b, ',');
-    }
-    bf_buf_adds(b, "\"said\":");
-    bf_buf_json(b, known ? bf_said_name(answer->said) : NULL);
-    if (answer->words) {
-        bf_buf_adds(b, ",\"words\":");
-        bf_buf_json(b, answer->words);
-    }
-    bf_buf_addc(b, '}');
-}
-
 static void print(const struct bf_trace *t, const struct bf_automation *a, struct bf_buf *out)
 {
     const struct finding *f = &t->best;
@@ -404,8 +385,10 @@ static void print(const struct bf_trace *t, const struct bf_automation *a, struc
         bf_buf_adds(out, ",\"dry_run\":true");
     if (f->conditions.len)
         bf_buf_printf(out, ",\"conditions\":[%s]", bf_buf_text(&f->conditions));
-    if (f->was_asked)
-        add_answer(out, &f->answer);
+    if (f->was_asked) {
+        bf_buf_adds(out, ",\"hook\":");
+        bf_answer_print(&f->answer, out);
+    }
     if (f->limit) {
         bf_buf_printf(out, ",\"limit\":{\"name\":\"%s\"", f->limit);
         add_time(out, "until", f->until_ms);

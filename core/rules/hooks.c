@@ -32,6 +32,17 @@ const char *bf_said_name(enum bf_said said)
     return names[said];
 }
 
+void bf_answer_print(const struct bf_answer *answer, struct bf_buf *out)
+{
+    bf_buf_adds(out, "{\"script\":");
+    bf_buf_json(out, answer->script && *answer->script ? answer->script : NULL);
+    bf_buf_adds(out, ",\"said\":");
+    bf_buf_json(out, answer->said == BF_SAID_NOTHING ? NULL : bf_said_name(answer->said));
+    bf_buf_adds(out, ",\"words\":");
+    bf_buf_json(out, answer->words);
+    bf_buf_addc(out, '}');
+}
+
 void bf_hook_hash(const char *code, size_t len, char out[BF_HASH_LEN + 1])
 {
     static const char digits[] = "0123456789abcdef";

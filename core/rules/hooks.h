@@ -17,6 +17,7 @@
 #include <stddef.h>
 
 #include "core/base/arena.h"
+#include "core/base/buf.h"
 #include "core/base/error.h"
 #include "core/base/json.h"
 
@@ -74,6 +75,10 @@ struct bf_answer {
     const char *script;         /* hash of what ran; "" if nothing could */
     const char *words;          /* of a failure: for a person, with file, line and traceback; or NULL */
 };
+
+/* {"script","said","words"}, as histories and verdicts show it: "script" is null if nothing could run,
+ * "said" if that is not known. */
+void bf_answer_print(const struct bf_answer *answer, struct bf_buf *out);
 
 /* How the judge gets at answers about the record at hand.  Texts are good until the record is judged.
  * BF_SAID_NOTHING where there is none; then the judge notes that one was missing. */

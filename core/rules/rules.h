@@ -183,7 +183,7 @@ void bf_rules_settle(struct bf_rules *r);
  *      "values":[oldest first, 20 at most],"more_values", and of changes "current","prior",
  *      "prior_values", of scores "newest","mean","deviation","deviation_of"; "not_finite": values of
  *      this event that entered no window}],
- *    "hook":{"script": hash,"said":"yes"|"no"|"failed"|null,"words": if it failed}, if it was asked,
+ *    "hook": what its script said (bf_answer_print()), if it was asked,
  *    "limit":{"name","until","since": the last firing},
  *    "points":[{"metric","step","value","decision","clause"}], if it watches several of the event's;
  *      the rest is about the one that led furthest; "more_points"}

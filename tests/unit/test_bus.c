@@ -1,4 +1,5 @@
 /* test_bus.c - batches, the journal, keys, numbers, and what happens when a commit fails. */
+#include "core/bus/bus_int.h"
 #include "tests/unit/bus_fixture.h"
 
 #include <unistd.h>
@@ -282,6 +283,81 @@ TEST(a_firing_over_its_limit_is_due_later_or_joins_for_each_action)
         CHECK_INT(emit(&f, DONE, NULL), 0);
     CHECK_INT(count(&f, "SELECT count(*) FROM executions"), 8);
     CHECK_INT(count(&f, "SELECT count(*) FROM executions WHERE firings = 3"), 2);
+    fixture_close(&f);
+}
+
+/* --- scripts ------------------------------------------------------------------- */
+
+#define HOOKED(on_error, limits)                                                              \
+    "{\"name\":\"hooked\",\"scope\":{\"entity\":\"acme\"},\"event\":{\"type\":\"ci.done\"},"       \
+    "\"hooks\":{\"filter\":{\"file\":\"f.lua\",\"on_error\":\"" on_error "\"}}" limits ",\"actions\":" \
+    "[{\"integration\":\"I1\",\"config\":{}},{\"integration\":\"I2\",\"config\":{}}]}"
+
+static void all_fail(void *arg, const struct bf_automation *a, struct bf_answer *out)
+{
+    (void)arg;
+    (void)a;
+    *out = (struct bf_answer){BF_SAID_FAILED, "5c41", "f.lua:1: nil"};
+}
+
+static int apply_with_failure(struct posted *p, struct bf_tx *tx, struct bf_error *err)
+{
+    static const struct bf_answers answers = {all_fail, NULL};
+
+    bf_rules_answers(tx->bus->rules, &answers);
+    return apply_event(p, tx, err);
+}
+
+static int emit_done(struct fixture *f)
+{
+    struct posted p = {.apply = apply_with_failure, .text = DONE};
+
+    return post(f, &p);
+}
+
+#define FAILED "FROM executions WHERE status = 3 AND reason = 'hook_failed' AND attempts = 0"
+
+TEST(what_a_failed_script_lets_fail_is_failed_from_the_start_for_each_action)
+{
+    struct fixture f = {.wall_ms = 1000000};
+
+    fixture_open(&f);
+    CHECK_INT(save(&f, "A1", HOOKED("fail", ",\"limits\":{\"cooldown\":\"1m\",\"over\":\"digest\"}"),
+                   NULL), 0);
+    for (int i = 0; i < 3; i++)
+        CHECK_INT(emit_done(&f), 0);    /* one within the limit, one that opens a digest, one that joins */
+    CHECK_INT(count(&f, "SELECT count(*) FROM executions"), 6);
+    CHECK_INT(count(&f, "SELECT count(*) " FAILED " AND finished = created AND due = created"), 6);
+    CHECK_INT(count(&f, "SELECT count(*) " FAILED " AND hooks LIKE '{\"filter\":{%\"said\":\"failed\",%'"), 6);
+    CHECK_INT(count(&f, "SELECT count(*) FROM executions WHERE delayed_by IS NOT NULL OR firings IS NOT"
+                        " NULL"), 0);
+    CHECK_INT(count(&f, "SELECT count(*) FROM open_digests"), 0);
+    fixture_close(&f);
+}
+
+TEST(what_a_failed_script_skips_is_one_row)
+{
+    struct fixture f = {.wall_ms = 1000000};
+
+    fixture_open(&f);
+    CHECK_INT(save(&f, "A1", HOOKED("skip", ""), NULL), 0);
+    for (int i = 0; i < 3; i++)
+        CHECK_INT(emit_done(&f), 0);
+    CHECK_INT(count(&f, "SELECT count(*) FROM executions"), 1);
+    CHECK_INT(count(&f, "SELECT firings FROM executions WHERE status = 5 AND reason = 'hook_failed' AND"
+                        " hooks LIKE '{\"filter\":{%\"said\":\"failed\",%'"), 3);
+    fixture_close(&f);
+}
+
+TEST(what_a_failed_script_does_not_keep_from_firing_waits_to_be_sent)
+{
+    struct fixture f = {.wall_ms = 1000000};
+
+    fixture_open(&f);
+    CHECK_INT(save(&f, "A1", HOOKED("fire", ""), NULL), 0);
+    CHECK_INT(emit_done(&f), 0);
+    CHECK_INT(count(&f, "SELECT count(*) FROM executions WHERE status = 0 AND reason IS NULL AND"
+                        " hooks LIKE '{\"filter\":{%\"said\":\"failed\",%'"), 2);
     fixture_close(&f);
 }
 

@@ -368,13 +368,13 @@ TEST(what_a_script_said_is_told)
     put(&w, "A", BUILT("fail"));
     CHECK_STR(why_scripted(&w, (struct bf_answer){BF_SAID_YES, "5c41", NULL}, BUILT("fail")),
               TOLD("fired", "matched") "\"the event passes the filter; its script said yes\","
-              "\"hook\":{\"script\":\"5c41\",\"said\":\"yes\"}}");
+              "\"hook\":{\"script\":\"5c41\",\"said\":\"yes\",\"words\":null}}");
     CHECK_STR(why_scripted(&w, (struct bf_answer){BF_SAID_NO, "5c41", NULL}, BUILT("fail")),
               TOLD("no", "hook") "\"its script said no\","
-              "\"hook\":{\"script\":\"5c41\",\"said\":\"no\"}}");
+              "\"hook\":{\"script\":\"5c41\",\"said\":\"no\",\"words\":null}}");
     CHECK_STR(why_scripted(&w, (struct bf_answer){0}, BUILT("fail")),
               TOLD("unknown", "hook") "\"it matches so far, but the script's answer is not recorded\","
-              "\"hook\":{\"said\":null}}");
+              "\"hook\":{\"script\":null,\"said\":null,\"words\":null}}");
     CHECK_STR(why_scripted(&w, failure, BUILT("fail")),
               TOLD("failed", "hook") "\"the event passes the filter; its script failed, so what it does"
               " has failed: f.lua:8: event.data.x is nil\"," TOLD_FAILURE "}");

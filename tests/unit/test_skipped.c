@@ -93,6 +93,41 @@ static int64_t counted(struct scene *s, uint64_t number)
     return field(s, number, "SELECT firings FROM executions WHERE number = ?");
 }
 
+static void note_hooks(void *arg, const struct bf_history_row *row)
+{
+    snprintf(arg, 200, "%s %s", row->reason, row->hooks ? row->hooks : "none");
+}
+
+TEST(a_row_of_failures_has_what_the_script_said_last)
+{
+    static const char text[] = "{\"type\":\"ci.done\",\"entity\":\"acme\"}";
+    struct bf_answer said[] = {{BF_SAID_FAILED, "5c41", "f.lua:1: first"},
+                               {BF_SAID_FAILED, "5c42", "f.lua:2: \"second\"\nat 2"}};
+    struct bf_arena *a = bf_arena_new(1 << 20);
+    struct scene s = open_scene();
+    struct bf_envelope *e;
+    char hooks[200];
+
+    CHECK_INT(bf_envelope_parse(a, text, strlen(text), BF_FROM_OUTSIDE, &e, NULL), 0);
+    for (size_t i = 0; i < BF_COUNT(said); i++) {
+        bf_outbox_suppress(s.s, &(struct bf_suppressed){.automation = s.automation, .trigger = "ci.done",
+                                                        .event = e, .reason = BF_HOOK_FAILED,
+                                                        .answer = said[i]});
+        write_all(&s);
+    }
+    CHECK_INT(counted(&s, 1), 2);
+    CHECK_INT(bf_history_read(s.db, 1, note_hooks, hooks), 0);
+    CHECK_STR(hooks, "hook_failed {\"filter\":{\"script\":\"5c42\",\"said\":\"failed\","
+                     "\"words\":\"f.lua:2: \\\"second\\\"\\nat 2\"}}");
+    suppress(&s, 0, "cooldown", 0);
+    write_all(&s);
+    CHECK_INT(bf_history_read(s.db, 2, note_hooks, hooks), 0);
+    CHECK_STR(hooks, "cooldown none");
+    bf_envelope_unref(e);
+    bf_arena_free(a);
+    close_scene(&s);
+}
+
 TEST(firings_of_a_batch_are_one_row_with_the_newest_event_and_facts)
 {
     struct scene s = open_scene();

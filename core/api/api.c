@@ -19,6 +19,7 @@ static const struct bf_api_route *const tables[] = {
     bf_api_backtest_routes,  bf_api_verdict_routes,
     bf_api_automation_test_routes,
     bf_api_intake_routes,    bf_api_in_routes,
+    bf_api_plan_routes,      bf_api_export_routes,
     bf_api_metrics_routes,
     bf_api_openapi_routes,
 };
@@ -127,6 +128,7 @@ static int register_route(struct bf_api *api, const struct bf_api_route *r, stru
         .admit = admit,
         .arg = api,
         .needs = r->needs,
+        .body_max = r->body_max,
     };
 
     return bf_listener_route(api->listener, &route, err);

@@ -25,6 +25,7 @@ struct bf_api_route {
     const char *path;
     unsigned needs;
     bf_handler_fn *handler;     /* its arg is the struct bf_api */
+    size_t body_max;            /* 0: the listener's */
 };
 extern const struct bf_api_route bf_api_organization_routes[];
 extern const struct bf_api_route bf_api_team_routes[];
@@ -49,6 +50,8 @@ extern const struct bf_api_route bf_api_status_routes[];
 extern const struct bf_api_route bf_api_openapi_routes[];
 extern const struct bf_api_route bf_api_intake_routes[];
 extern const struct bf_api_route bf_api_in_routes[];
+extern const struct bf_api_route bf_api_plan_routes[];
+extern const struct bf_api_route bf_api_export_routes[];
 
 /* 0, or the error filled in and its status: 404 where the caller may not even read, as if there
  * was nothing, else 403. */
@@ -71,10 +74,21 @@ int bf_api_require_filter(struct bf_exchange *x, const char *filter, const char 
 
 /* --- scopes of automations (scopes.c) -------------------------------------------- */
 
+/* What there will be when a draft is saved, though it is not there yet: of a plan. */
+struct bf_api_planned {
+    /* Whether a team will be made by who asks, who is an admin of it then; and the own entity of the
+     * organization that it will be in. */
+    bool (*team)(void *arg, const char *team, char own[BF_ENTITY_NAME_MAX + 1]);
+    /* A reference to an integration as it will be; NULL if nothing is planned of it. */
+    struct bf_integration *(*integration)(void *arg, const char *id);
+    void *arg;
+};
+
 /* Parse an automation and find its scope: a registry's team becomes its organization's own entity,
- * in *spec too.  0 with a reference, or the error filled in and its status. */
-int bf_api_read_automation(struct bf_api *api, struct bf_exchange *x, const char *id,
-                           const char **spec, size_t *len, struct bf_automation **out);
+ * in *spec too.  0 with a reference, or the error filled in and its status.  `planned` may be NULL. */
+int bf_api_read_automation(struct bf_api *api, struct bf_exchange *x,
+                           const struct bf_api_planned *planned, const char *id, const char **spec,
+                           size_t *len, struct bf_automation **out);
 /* 0 if the caller may make and change automations of this scope, or a status. */
 int bf_api_check_scope(struct bf_api *api, struct bf_exchange *x, const char *entity,
                        const char *project);
@@ -221,6 +235,8 @@ struct bf_api_draft {
     const char *owner;          /* of one that is to be changed; NULL: it is a new one */
     const char *before;         /* the spec of that one; NULL: there is none */
     size_t before_len;
+    const struct bf_api_planned *planned;       /* or NULL */
+    bool without_actions;       /* what they are does not matter: nothing is sent or rendered */
     struct bf_warning *warnings;        /* out: what was found to be doubtful, last first */
 };
 /* Check all of it: 0 with a reference, or the error filled in and its status.  [worker] */

@@ -186,11 +186,12 @@ static int read_zone(struct asking *q, const struct bf_json *zone)
 
 static int read_body(struct asking *q)
 {
-    const struct bf_json *automation, *since, *until, *zone;
+    const struct bf_json *automation, *since, *until, *zone, *payloads;
     const struct bf_api_member members[] = {{"automation", BF_JSON_NULL, true, &automation},
                                             {"since", BF_JSON_STRING, true, &since},
                                             {"until", BF_JSON_STRING, false, &until},
-                                            {"time_zone", BF_JSON_STRING, false, &zone}};
+                                            {"time_zone", BF_JSON_STRING, false, &zone},
+                                            {"payloads", BF_JSON_TRUE, false, &payloads}};
     int status = bf_api_body_members(q->x, members, BF_COUNT(members));
 
     /* What is received in this very millisecond may not be all there yet. */
@@ -203,7 +204,11 @@ static int read_body(struct asking *q)
         status = bf_exchange_fail(q->x, 400, "invalid", "until", "until must be later than since");
     if (!status)
         status = read_zone(q, zone);
-    return status ? status : bf_api_read_tried(q->api, q->x, automation, &q->tried);
+    if (!status)
+        status = bf_api_read_tried(q->api, q->x, automation, &q->tried);
+    q->order.without_payloads = bf_json_is(payloads, BF_JSON_FALSE);
+    q->tried.draft.without_actions = q->order.without_payloads;
+    return status;
 }
 
 static int on_make(struct bf_exchange *x, void *arg)

@@ -52,8 +52,8 @@ void bf_api_integration_begin(struct bf_api_integration_change *c, struct bf_api
 void bf_api_integration_end(struct bf_api_integration_change *c);       /* twice is fine */
 /* Its options, by its plugin.  [worker] */
 int bf_api_integration_check(struct bf_api_integration_change *c, struct bf_error *err);
-/* Whether a literal is sealed by it. */
-bool bf_api_integration_seals(const struct bf_api_integration_change *c);
+/* The option of a literal that is sealed by it; NULL: there is none. */
+const char *bf_api_integration_seals(const struct bf_api_integration_change *c);
 /* BF_ENOENT with was_changed if it is not as it was any more.  [engine, inside apply] */
 int bf_api_integration_save(struct bf_api_integration_change *c, struct bf_tx *tx,
                             struct bf_error *err);

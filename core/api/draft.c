@@ -42,14 +42,39 @@ static int check_config(struct checking *c, const struct bf_integration *to,
     return bf_api_invalid(c->x, rc, &err);
 }
 
+/* The one that is there, or will be. */
+static struct bf_integration *find_integration(struct checking *c, const char *id)
+{
+    const struct bf_api_planned *planned = c->draft->planned;
+    struct bf_integration *i = planned ? planned->integration(planned->arg, id) : NULL;
+
+    return i ? i : bf_team_integration(c->api->team, id);
+}
+
+/* Who makes a team is an admin of it. */
+static bool is_planned(struct checking *c, const char *entity)
+{
+    const struct bf_api_planned *planned = c->draft->planned;
+    char own[BF_ENTITY_NAME_MAX + 1];
+
+    return planned && planned->team(planned->arg, entity, own);
+}
+
+static bool may_use(struct checking *c, const struct bf_automation *before,
+                    const struct bf_action *action, const struct bf_integration *to)
+{
+    return bf_api_may_use(c->api, c->x, c->a, to) || bf_api_keeps_action(before, action) ||
+           is_planned(c, to->entity);
+}
+
 static int check_action(struct checking *c, const struct bf_automation *before, uint32_t index)
 {
     const struct bf_action *action = &c->a->actions[index];
-    struct bf_integration *to = bf_team_integration(c->api->team, action->integration);
+    struct bf_integration *to = find_integration(c, action->integration);
     char field[40];
     int status;
 
-    if (to && (bf_api_may_use(c->api, c->x, c->a, to) || bf_api_keeps_action(before, action))) {
+    if (to && may_use(c, before, action, to)) {
         snprintf(field, sizeof(field), "actions[%u]", (unsigned)index);
         status = bf_api_check_grant(c->api, c->x, before, action, to, field);
         if (!status)
@@ -129,15 +154,16 @@ int bf_api_check_draft(struct bf_api *api, struct bf_exchange *x, struct bf_api_
 {
     struct checking c = {.api = api, .x = x, .draft = draft};
     struct bf_automation *a;
-    int status = bf_api_read_automation(api, x, draft->id, &draft->spec, &draft->len, &a);
+    int status = bf_api_read_automation(api, x, draft->planned, draft->id, &draft->spec, &draft->len,
+                                        &a);
 
     if (status)
         return status;
     c.a = a;
     status = check_owner(&c);
-    if (!status)
+    if (!status && !is_planned(&c, a->entity))
         status = bf_api_check_scope(api, x, a->entity, a->project);
-    if (!status)
+    if (!status && !draft->without_actions)
         status = check_actions(&c);
     if (!status) {
         check_patterns(&c);

@@ -95,12 +95,12 @@ int bf_api_integration_check(struct bf_api_integration_change *c, struct bf_erro
     return rc || bf_arena_ok(c->arena) ? rc : bf_error_set(err, BF_EFULL, "no memory");
 }
 
-bool bf_api_integration_seals(const struct bf_api_integration_change *c)
+const char *bf_api_integration_seals(const struct bf_api_integration_change *c)
 {
     for (const struct bf_api_literal *l = c->literals; l; l = l->next)
         if (l->value)
-            return true;
-    return false;
+            return strrchr(l->name, '/') + 1;
+    return NULL;
 }
 
 

@@ -26,26 +26,30 @@ static const char *put_entity(struct bf_arena *a, const char *spec, size_t *len,
 }
 
 /* The own entity of the organization that a registry's team is in; false if it is no such scope. */
-static bool find_registry(struct bf_api *api, struct bf_exchange *x, const struct bf_automation *a,
+static bool find_registry(struct bf_api *api, struct bf_exchange *x,
+                          const struct bf_api_planned *planned, const struct bf_automation *a,
                           char own[BF_ENTITY_NAME_MAX + 1])
 {
     struct bf_entity team;
 
+    if (planned && bf_is_registry(a->project) && planned->team(planned->arg, a->entity, own))
+        return true;
     if (!bf_is_registry(a->project) || !bf_team_entity(api->team, a->entity, &team) ||
         strcmp(team.kind, "team") != 0 || !bf_api_may_read(api, x, a->entity))
         return false;
     return bf_team_organization_entity(api->team, a->entity, own);
 }
 
-int bf_api_read_automation(struct bf_api *api, struct bf_exchange *x, const char *id,
-                           const char **spec, size_t *len, struct bf_automation **out)
+int bf_api_read_automation(struct bf_api *api, struct bf_exchange *x,
+                           const struct bf_api_planned *planned, const char *id, const char **spec,
+                           size_t *len, struct bf_automation **out)
 {
     char own[BF_ENTITY_NAME_MAX + 1];
     struct bf_automation *a;
     struct bf_error err;
     int rc = bf_automation_parse(*spec, *len, id, 0, NULL, &a, &err);
 
-    if (!rc && find_registry(api, x, a, own)) {
+    if (!rc && find_registry(api, x, planned, a, own)) {
         bf_automation_unref(a);
         *spec = put_entity(bf_exchange_arena(x), *spec, len, own);
         if (!*spec)

@@ -167,7 +167,8 @@ static void keep(struct bf_tally *y, struct bf_envelope *e, const struct bf_firi
 {
     struct kept *k = &y->kept[y->n_kept];
 
-    if (y->n_kept == BF_BACKTEST_PAYLOADS || f->ruling != BF_FIRES)
+    if (y->n_kept == BF_BACKTEST_PAYLOADS || f->ruling != BF_FIRES ||
+        y->backtest->without_payloads)
         return;
     *k = (struct kept){.event = bf_envelope_ref(e), .trigger = f->trigger, .run = f->run};
     if (f->facts) {

@@ -125,6 +125,7 @@ int bf_exchange_fail(struct bf_exchange *x, int status, const char *code, const 
     va_start(ap, fmt);
     words = bf_arena_vprintf(x->arena, fmt, ap);
     va_end(ap);
+    x->failure = (struct bf_failure){code, field ? bf_arena_dup(x->arena, field) : NULL, words};
     bf_buf_init(&b, ERROR_BODY_MAX);
     bf_buf_adds(&b, "{\"error\":{\"code\":");
     bf_buf_json(&b, code);
@@ -140,6 +141,8 @@ int bf_exchange_fail(struct bf_exchange *x, int status, const char *code, const 
     bf_buf_fini(&b);
     return status;
 }
+
+const struct bf_failure *bf_exchange_failure(const struct bf_exchange *x) { return &x->failure; }
 
 /* --- what HTTP makes of it ---------------------------------------------------------------- */
 

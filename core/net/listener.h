@@ -124,6 +124,13 @@ int bf_exchange_reply_file(struct bf_exchange *x, const char *type, const char *
 /* {"error":{"code","message","field"}}; returns status, so that failing is one line. */
 int bf_exchange_fail(struct bf_exchange *x, int status, const char *code, const char *field,
                      const char *fmt, ...) BF_FORMAT(5, 6);
+/* What it said last, for who says it in other words; in the exchange's arena. */
+struct bf_failure {
+    const char *code;           /* NULL: nothing was said */
+    const char *field;          /* or NULL */
+    const char *words;
+};
+const struct bf_failure *bf_exchange_failure(const struct bf_exchange *x);
 /* The usual code of a status: "not_found" of 404.  [any] */
 const char *bf_status_code(int status);
 

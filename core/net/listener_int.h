@@ -228,6 +228,7 @@ struct bf_exchange {
     uint64_t file_len;
     struct bf_reply_header reply_headers[BF_REPLY_HEADERS_MAX];
     unsigned n_reply_headers;
+    struct bf_failure failure;
 };
 
 /* A fresh one for a connection, and its end. */

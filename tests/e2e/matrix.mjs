@@ -152,6 +152,15 @@ const THINGS = [
     ["/api/v1/in/{name}", {name: intake}],
 ];
 
+// A document of things that there are not yet.
+function renamed(document) {
+    const hook = fresh("planned");
+    return {...document, manifest: fresh("manifest"),
+        integrations: document.integrations.map(i => ({...i, name: hook})),
+        automations: document.automations.map(a => ({...a, name: fresh("planned"),
+            actions: a.actions.map(x => ({...x, integration: hook}))}))};
+}
+
 // What a body holds that must be there, or must be new.
 async function fitted(body) {
     if (!body || typeof body !== "object" || Array.isArray(body)) return body;
@@ -164,6 +173,9 @@ async function fitted(body) {
     if (body.automation && typeof body.automation === "object")
         body.automation = await fitted(body.automation);
     if (typeof body.event === "string") body.event = await event();
+    if (body.document) body.document = renamed(body.document);
+    if (body.expect)
+        body.expect = (await must("POST", "/api/v1/plans", {document: body.document})).hash;
     return body;
 }
 

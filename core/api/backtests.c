@@ -186,12 +186,12 @@ static int read_zone(struct asking *q, const struct bf_json *zone)
 
 static int read_body(struct asking *q)
 {
-    const struct bf_json *automation, *since, *until, *zone, *payloads;
+    const struct bf_json *automation, *since, *until, *zone, *counts;
     const struct bf_api_member members[] = {{"automation", BF_JSON_NULL, true, &automation},
                                             {"since", BF_JSON_STRING, true, &since},
                                             {"until", BF_JSON_STRING, false, &until},
                                             {"time_zone", BF_JSON_STRING, false, &zone},
-                                            {"payloads", BF_JSON_TRUE, false, &payloads}};
+                                            {"counts_only", BF_JSON_TRUE, false, &counts}};
     int status = bf_api_body_members(q->x, members, BF_COUNT(members));
 
     /* What is received in this very millisecond may not be all there yet. */
@@ -206,8 +206,8 @@ static int read_body(struct asking *q)
         status = read_zone(q, zone);
     if (!status)
         status = bf_api_read_tried(q->api, q->x, automation, &q->tried);
-    q->order.without_payloads = bf_json_is(payloads, BF_JSON_FALSE);
-    q->tried.draft.without_actions = q->order.without_payloads;
+    q->order.counts_only = bf_json_is(counts, BF_JSON_TRUE);
+    q->tried.draft.without_actions = q->order.counts_only;
     return status;
 }
 

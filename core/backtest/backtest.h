@@ -69,7 +69,7 @@ struct bf_backtest_order {
     const char *zone;           /* whose days are counted: "UTC", ... */
     struct bf_tz *tz;           /* ... and what that is; its own reference is taken */
     uint64_t max_clock;         /* 0: BF_BACKTEST_CLOCK_MAX */
-    bool without_payloads;      /* nothing is rendered, so its integrations need not be there */
+    bool counts_only;           /* nothing is listed or rendered; its integrations need not be there */
 };
 /* A reference; BF_EFULL if too many wait.  [any] */
 int bf_backtests_add(struct bf_backtests *b, const struct bf_backtest_order *order,

@@ -22,7 +22,7 @@ struct bf_backtest {
     struct bf_tz *tz;
     int64_t since_ms, until_ms;
     uint64_t max_clock;
-    bool without_payloads;
+    bool counts_only;
     int64_t created_ms;
     atomic_bool ended;          /* nobody wants it any more */
     /* Places in the journal: those to look at, and how many of them were. */

@@ -78,7 +78,7 @@ static struct bf_backtest *new_backtest(struct bf_backtests *b,
     t->tz = bf_tz_ref(order->tz);
     t->since_ms = order->since_ms;
     t->until_ms = order->until_ms;
-    t->without_payloads = order->without_payloads;
+    t->counts_only = order->counts_only;
     t->max_clock = order->max_clock ? order->max_clock : BF_BACKTEST_CLOCK_MAX;
     t->owner = b;
     return t;

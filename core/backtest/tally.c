@@ -152,6 +152,8 @@ static void list(struct bf_tally *y, const struct bf_envelope *e, const struct b
 {
     struct bf_buf one;
 
+    if (y->backtest->counts_only)
+        return;
     bf_buf_init(&one, BF_BACKTEST_BYTES);
     print_firing(&one, e, f);
     if (y->n_listed < BF_BACKTEST_FIRINGS && !one.failed &&
@@ -167,8 +169,7 @@ static void keep(struct bf_tally *y, struct bf_envelope *e, const struct bf_firi
 {
     struct kept *k = &y->kept[y->n_kept];
 
-    if (y->n_kept == BF_BACKTEST_PAYLOADS || f->ruling != BF_FIRES ||
-        y->backtest->without_payloads)
+    if (y->n_kept == BF_BACKTEST_PAYLOADS || f->ruling != BF_FIRES || y->backtest->counts_only)
         return;
     *k = (struct kept){.event = bf_envelope_ref(e), .trigger = f->trigger, .run = f->run};
     if (f->facts) {

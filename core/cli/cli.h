@@ -31,6 +31,7 @@
 #define BF_EXIT_NO_HUB  3       /* no hub answers */
 #define BF_EXIT_DENIED  4       /* no key, or one that may not do it */
 #define BF_EXIT_MISSING 5       /* there is no such thing */
+#define BF_EXIT_CHANGES 6       /* of plan: the hub is not as the file says */
 
 struct bf_cli;
 
@@ -263,6 +264,8 @@ void bf_cli_put_payloads(struct bf_cli *c, struct bf_buf *b, const char *title,
                          const struct bf_json *actions);
 int bf_cli_test_automation(struct bf_cli *c);
 int bf_cli_backtest(struct bf_cli *c);
+int bf_cli_plan(struct bf_cli *c);
+int bf_cli_apply(struct bf_cli *c);
 int bf_cli_secret_set(struct bf_cli *c);
 int bf_cli_test(struct bf_cli *c);
 int bf_cli_user_create(struct bf_cli *c);

@@ -107,7 +107,7 @@ static void put_all(struct bf_buf *b)
                 "belfry help VERB says more, belfry help PLUGIN (as in: belfry help webhook) lists a\n"
                 "plugin's options.  Without a login, programs give BELFRY_URL, BELFRY_API_KEY and\n"
                 "BELFRY_TEAM in the environment.  Exit statuses: 0 done, 1 failed, 2 wrong usage, 3 no\n"
-                "hub answers, 4 no key or not allowed, 5 no such thing.\n");
+                "hub answers, 4 no key or not allowed, 5 no such thing, 6 plan: there are changes.\n");
 }
 
 static int explain_plugin(struct bf_cli *c, const char *name, struct bf_buf *b)

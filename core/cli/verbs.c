@@ -624,6 +624,23 @@ static const struct bf_column plugin_columns[] = {
 };
 
 
+/* --- automations as code ------------------------------------------------------------------------------------------- */
+
+static const struct bf_option_row plan_options[] = {
+    {"since", 0, "TIME", "count firings from then on: a time, or how long ago (default: 7d)"},
+    {"no-backtest", 0, NULL, "do not count what would have fired"},
+    {"adopt", 0, NULL, "take over what has the name of something in the file, and is not the file's"},
+    {"overwrite", 0, NULL, "write over what was changed by hand"},
+    {NULL},
+};
+
+static const struct bf_option_row apply_options[] = {
+    {"adopt", 0, NULL, "take over what has the name of something in the file, and is not the file's"},
+    {"overwrite", 0, NULL, "write over what was changed by hand"},
+    {NULL},
+};
+
+
 /* --- all of them -------------------------------------------------------------------------------------------------- */
 
 const struct bf_verb bf_verbs[] = {
@@ -692,6 +709,26 @@ const struct bf_verb bf_verbs[] = {
      "\n"
      "It runs in the hub, after all that the hub has to do; Ctrl-C ends it there as well.\n",
      bf_cli_backtest, NULL, backtest_options, BF_VERB_REMOTE, "POST", "/api/v1/backtests"},
+    {"plan", "FILE", "say what a file of automations would change, and what would have fired",
+     "FILE describes teams, integrations and automations in Lua, or as a JSON document if its name\n"
+     "ends in .json or is \"-\", standard input.  Nothing is changed.\n"
+     "\n"
+     "What is made is marked +, what is changed ~ with the members that differ, what is deleted -.\n"
+     "Beside each automation stands how often it would have fired in the last 7 days, before and\n"
+     "after, by judging the recorded events again; Ctrl-C ends that.\n"
+     "\n"
+     "What a file has applied belongs to it, by the name of its manifest.  What was changed by hand\n"
+     "since, and what has the name of something in the file but is not the file's, is told of and left\n"
+     "alone; everything else in the same teams is only named.\n"
+     "\n"
+     "Gives 0 if the hub is as the file says, 6 if there is something to change or was left alone, and\n"
+     "another status if something is wrong.\n",
+     bf_cli_plan, NULL, plan_options, BF_VERB_REMOTE, "POST", "/api/v1/plans"},
+    {"apply", "FILE", "make the hub as a file of automations says",
+     "Shows the plan, asks, and does it in one transaction: all of it, or nothing.  What is done is what\n"
+     "was shown; if anything has changed in between, nothing is, and a new plan is needed.\n",
+     bf_cli_apply, NULL, apply_options, BF_VERB_REMOTE | BF_VERB_CONFIRM, "POST",
+     "/api/v1/plans/apply"},
     {"integrations", "", "receivers that automations can reach", .verbs = integration_verbs},
     {"secrets", "", "what receivers want to see, sealed", .verbs = secret_verbs},
     {"intakes", "", "other programs' webhooks as events", .verbs = intake_verbs},

@@ -67,7 +67,7 @@ struct bf_runs *bf_runs_new(void)
     struct bf_runs *r = bf_new(struct bf_runs);
 
     r->by_key = bf_map_new();
-    r->pool = bf_pool_new();
+    r->pool = bf_word_pool_new();
     r->scratch = bf_arena_new(BF_ROW_SCRATCH);
     r->ends.newer = r->ends.older = &r->ends;
     r->batch = 1;
@@ -83,7 +83,7 @@ void bf_runs_free(struct bf_runs *r)
         drop(r, r->ends.older);
     bf_run_forget_frames(r);
     bf_map_free(r->by_key);
-    bf_pool_free(r->pool);
+    bf_word_pool_free(r->pool);
     bf_arena_free(r->scratch);
     free(r->numbers);
     free(r);

@@ -63,7 +63,7 @@ struct bf_frame_text {
 
 struct bf_runs {
     struct bf_map *by_key;
-    struct bf_pool *pool;
+    struct bf_word_pool *pool;
     struct bf_run ends;         /* newer: the newest; older: the oldest */
     uint64_t batch;
     uint64_t last;

@@ -9,19 +9,19 @@
 
 #define FEW 8
 
-struct bf_pool {
+struct bf_word_pool {
     struct bf_map *texts;
 };
 
-struct bf_pool *bf_pool_new(void)
+struct bf_word_pool *bf_word_pool_new(void)
 {
-    struct bf_pool *p = bf_new(struct bf_pool);
+    struct bf_word_pool *p = bf_new(struct bf_word_pool);
 
     p->texts = bf_map_new();
     return p;
 }
 
-void bf_pool_free(struct bf_pool *p)
+void bf_word_pool_free(struct bf_word_pool *p)
 {
     if (!p)
         return;
@@ -30,7 +30,7 @@ void bf_pool_free(struct bf_pool *p)
     free(p);
 }
 
-static struct bf_pooled *take(struct bf_pool *p, const char *text, size_t len)
+static struct bf_pooled *take(struct bf_word_pool *p, const char *text, size_t len)
 {
     struct bf_pooled *t = bf_map_get_len(p->texts, text, len);
 
@@ -47,7 +47,7 @@ static struct bf_pooled *take(struct bf_pool *p, const char *text, size_t len)
     return t;
 }
 
-static void give_back(struct bf_pool *p, struct bf_pooled *t)
+static void give_back(struct bf_word_pool *p, struct bf_pooled *t)
 {
     if (--t->refs)
         return;
@@ -55,7 +55,7 @@ static void give_back(struct bf_pool *p, struct bf_pooled *t)
     free(t);
 }
 
-void bf_vocabulary_fini(struct bf_vocabulary *v, struct bf_pool *p)
+void bf_vocabulary_fini(struct bf_vocabulary *v, struct bf_word_pool *p)
 {
     for (uint32_t i = 0; i < v->n; i++)
         give_back(p, v->texts[i]);
@@ -113,7 +113,7 @@ static void index_last(struct bf_vocabulary *v)
         index_one(v, i);
 }
 
-uint32_t bf_vocabulary_add(struct bf_vocabulary *v, struct bf_pool *p, const char *text,
+uint32_t bf_vocabulary_add(struct bf_vocabulary *v, struct bf_word_pool *p, const char *text,
                            size_t len)
 {
     if ((v->n & (v->n - 1)) == 0)

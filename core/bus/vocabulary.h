@@ -10,10 +10,10 @@
 
 #define BF_NO_WORD UINT32_MAX
 
-struct bf_pool;
+struct bf_word_pool;
 
-struct bf_pool *bf_pool_new(void);
-void bf_pool_free(struct bf_pool *p);           /* once no vocabulary holds any */
+struct bf_word_pool *bf_word_pool_new(void);
+void bf_word_pool_free(struct bf_word_pool *p); /* once no vocabulary holds any */
 
 /* A text, with a NUL behind it. */
 struct bf_pooled {
@@ -32,12 +32,12 @@ struct bf_vocabulary {
     size_t bytes;               /* of the texts */
 };
 
-void bf_vocabulary_fini(struct bf_vocabulary *v, struct bf_pool *p);
+void bf_vocabulary_fini(struct bf_vocabulary *v, struct bf_word_pool *p);
 /* Its number, or BF_NO_WORD.  `guess` is looked at first: the same texts come in the same order again
  * and again. */
 uint32_t bf_vocabulary_find(const struct bf_vocabulary *v, const char *text, size_t len,
                             uint32_t guess);
-uint32_t bf_vocabulary_add(struct bf_vocabulary *v, struct bf_pool *p, const char *text,
+uint32_t bf_vocabulary_add(struct bf_vocabulary *v, struct bf_word_pool *p, const char *text,
                            size_t len);
 /* Bytes that it takes at most: as if nobody else had its texts. */
 size_t bf_vocabulary_size(const struct bf_vocabulary *v);

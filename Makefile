@@ -34,7 +34,12 @@ CLI     := $(wildcard core/cli/*.c)
 PLUGINS := $(patsubst plugins/%/,%,$(wildcard plugins/*/))
 obj      = $(patsubst %.c,$(B)/%.o,$(patsubst %.cc,$(B)/%.o,$(1)))
 
-all: $(B)/belfry $(B)/libbelfry.a $(B)/libbelfry.so $(B)/belfry.pc $(B)/belfry-plugin.pc \
+# A script process has the box, what it says to its hub, and nothing else of a hub.
+CHILD   := $(wildcard core/script/child/*.c)
+BOX     := $(wildcard core/script/box*.c) core/script/wire.c core/rules/hooks.c \
+           $(wildcard core/base/*.c core/base/*.cc)
+
+all: $(B)/belfry $(B)/belfry-script $(B)/libbelfry.a $(B)/libbelfry.so $(B)/belfry.pc $(B)/belfry-plugin.pc \
      $(PLUGINS:%=$(B)/plugins/%.so) $(B)/man/belfry.1
 
 $(B)/%.o: %.c
@@ -57,6 +62,12 @@ $(B)/libcli.a: $(call obj,$(CLI))
 
 $(B)/belfry: $(B)/core/main.o $(B)/libcli.a $(B)/libbelfry.a
 	$(Q)$(LINK) $^ $(LIBS) -o $@
+
+$(B)/libbox.a: $(call obj,$(BOX))
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/belfry-script: $(call obj,$(CHILD)) $(B)/libbox.a
+	$(Q)$(LINK) -Wl,--as-needed $^ $(LIBS) -o $@
 
 # Manual pages and completions are made by the command itself, from its table of verbs.
 $(B)/man/belfry.1: $(B)/belfry
@@ -113,6 +124,8 @@ COMPLETIONS := bash-completion/completions zsh/site-functions fish/vendor_comple
 install: all
 	install -d $(DEST)/bin $(DEST)/include/belfry $(DEST)/lib/pkgconfig $(DEST)/lib/belfry/plugins
 	install -m 755 $(B)/belfry $(DEST)/bin/
+	install -d $(DEST)/libexec/belfry
+	install -m 755 $(B)/belfry-script $(DEST)/libexec/belfry/
 	install -m 644 include/belfry/belfry.h include/belfry/plugin.h $(DEST)/include/belfry/
 	install -m 644 $(B)/libbelfry.a $(DEST)/lib/
 	install -m 755 $(B)/libbelfry.so $(DEST)/lib/libbelfry.so.0
@@ -129,6 +142,7 @@ install: all
 
 uninstall:
 	rm -f $(DEST)/bin/belfry $(DEST)/include/belfry/belfry.h $(DEST)/include/belfry/plugin.h
+	rm -f $(DEST)/libexec/belfry/belfry-script
 	rm -f $(DEST)/lib/libbelfry.a $(DEST)/lib/libbelfry.so $(DEST)/lib/libbelfry.so.0
 	rm -f $(DEST)/lib/pkgconfig/belfry.pc $(DEST)/lib/pkgconfig/belfry-plugin.pc
 	rm -f $(PLUGINS:%=$(DEST)/lib/belfry/plugins/%.so)

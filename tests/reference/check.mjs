@@ -4,6 +4,7 @@ import { average, deviation, sum } from "./numbers.mjs";
 import { Cron } from "./cron.mjs";
 import { matches } from "./filters.mjs";
 import { Reference } from "./evaluator.mjs";
+import { say } from "./scripts.mjs";
 
 let passed = 0, failed = 0;
 
@@ -245,6 +246,28 @@ const change = (amount) => metric("RUN_METRIC_CHANGE", { change_filter: { name: 
                                                             cause: "c" }, START + HOUR));
     is("one cause leads to 1,000 firings an hour", [caused[999], caused[1000]].flatMap(rulings),
        ["fires", "loop"]);
+}
+
+/* ---- scripts ---- */
+
+{
+    const event = { type: "ci.finished", entity: "acme" };
+    const saying = (what) => [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((i) => `filter ${i}`)
+        .find((code) => say(code, event) === what);
+    const times = (what, on_error, n = 2) => {
+        const h = new History({ event: { type: "ci.finished" }, scope: { entity: "acme" },
+            limits: { cooldown: "10s", over: "skip" },
+            hooks: { filter: { code: saying(what), on_error } } });
+        return Array(n).fill(event).flatMap((e) => h.record(e))
+            .map((o) => `${o.reason ?? o.ruling} ${o.said}${o.fails ? " fails" : ""}`);
+    };
+    is("a script that says yes decides nothing", times("yes"), ["fires yes", "cooldown yes"]);
+    is("one that says no lets nothing fire", times("no"), []);
+    is("a failure is one, and limited as a firing", times("failed"),
+       ["fires failed fails", "cooldown failed fails"]);
+    is("or fires all the same", times("failed", "fire"), ["fires failed", "cooldown failed"]);
+    is("or is skipped, and no limit counts it", times("failed", "skip"),
+       ["hook_failed failed", "hook_failed failed"]);
 }
 
 /* ---- alerts ---- */

@@ -58,7 +58,7 @@ function facts(f) {
 
 const show = (f) => JSON.stringify(f.ruling
     ? { seq: f.seq, automation: f.automation, ruling: f.ruling, reason: f.reason, until: f.until,
-        due: f.due, facts: facts(f.facts) } : f);
+        due: f.due, said: f.said, fails: f.fails, facts: facts(f.facts) } : f);
 
 /* What a record is by itself, if the hub made it for a wait or a silence. */
 function own({ seq, event }) {

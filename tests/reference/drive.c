@@ -4,7 +4,7 @@
  * in a child that ends, cleanly or not, where a step says so, and the next child goes on.  What the
  * evaluator says to the engine is overheard (the linker wraps bf_rules_judge) and written to
  * DIRECTORY/live.ndjson:
- *   {"seq","automation","ruling","reason","until","due","facts"}   a firing
+ *   {"seq","automation","ruling","reason","until","due","said","fails","facts"}   a firing
  *   {"again":SEQ}       what was written from this record on is void: its transaction was undone
  * At the end DIRECTORY/journal.ndjson has every record, {"seq","received","hops","event"}, and
  * DIRECTORY/backtests.ndjson what so many backtests made of it, each of an automation while it was in
@@ -80,6 +80,64 @@ size_t __wrap_bf_rules_judge(struct bf_rules *r, const struct bf_record *record,
 int __real_bf_db_commit(struct bf_db *at);
 int __wrap_bf_db_commit(struct bf_db *at);
 
+/* --- scripts ----------------------------------------------------------------------- */
+
+/* Whose script may be asked about the record at hand, as the rules gather them before. */
+static const struct bf_automation *const *gathered;
+static size_t n_gathered;
+
+static unsigned bytes(const char *text)
+{
+    unsigned sum = 0;
+
+    for (; text && *text; text++)
+        sum += (unsigned char)*text;
+    return sum;
+}
+
+static bool is_wait(const char *type)
+{
+    return strcmp(type, "schedule.tick") == 0 || strcmp(type, "clock.advance") == 0;
+}
+
+static bool is_gathered(const struct bf_automation *a)
+{
+    size_t i = 0;
+
+    while (i < n_gathered && gathered[i] != a)
+        i++;
+    return i < n_gathered;
+}
+
+/* As scripts.mjs says it. */
+static void answer(void *arg, const struct bf_automation *a, struct bf_answer *out)
+{
+    const struct bf_envelope *e = arg;
+    unsigned sum = bytes(a->hooks.filter->code) + bytes(e->type) + bytes(e->entity) +
+                   bytes(e->project) + bytes(e->collection) + bytes(e->author) +
+                   bytes(e->run_id) + 7 * (unsigned)e->n_points;
+
+    if (!is_wait(e->type) && !is_gathered(a))
+        die(a->id, "its script is asked, and it was not gathered");
+    *out = (struct bf_answer){.said = sum % 10 < 6   ? BF_SAID_YES
+                                      : sum % 10 < 8 ? BF_SAID_NO
+                                                     : BF_SAID_FAILED,
+                              .script = a->hooks.filter->hash};
+}
+
+static size_t judge_with_answers(struct bf_rules *r, const struct bf_record *record,
+                                 const struct bf_firing **out)
+{
+    struct bf_answers answers = {answer, (void *)(uintptr_t)record->event};
+    size_t n;
+
+    n_gathered = bf_rules_hooked(r, record->event, &gathered);
+    bf_rules_answers(r, &answers);
+    n = __real_bf_rules_judge(r, record, out);
+    bf_rules_answers(r, NULL);
+    return n;
+}
+
 static void write_time(const char *name, int64_t ms)
 {
     fprintf(live, ms ? ",\"%s\":%" PRId64 : ",\"%s\":null", name, ms);
@@ -97,6 +155,9 @@ static void write_firing(uint64_t seq, const struct bf_firing *f)
     fprintf(live, f->reason ? ",\"reason\":\"%s\"" : ",\"reason\":null", f->reason);
     write_time("until", f->until_ms);
     write_time("due", f->ruling == BF_SUPPRESSED ? 0 : f->due_ms);
+    fprintf(live, f->answer.said ? ",\"said\":\"%s\"" : ",\"said\":null",
+            bf_said_name(f->answer.said));
+    fprintf(live, ",\"fails\":%s", bf_firing_failed(f) ? "true" : "false");
     fprintf(live, ",\"facts\":%.*s}\n", f->facts ? (int)f->facts_len : 4,
             f->facts ? f->facts : "null");
 }
@@ -105,7 +166,7 @@ size_t __wrap_bf_rules_judge(struct bf_rules *r, const struct bf_record *record,
                              const struct bf_firing **out)
 {
     static uint64_t last;       /* in this child */
-    size_t n = __real_bf_rules_judge(r, record, out);
+    size_t n = judge_with_answers(r, record, out);
     uint64_t seq = record->event->seq;
 
     if (seq != last + 1 && !is_backtest)

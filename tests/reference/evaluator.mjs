@@ -7,6 +7,7 @@
 import { average, deviation } from "./numbers.mjs";
 import { Cron } from "./cron.mjs";
 import { matches, unwrap } from "./filters.mjs";
+import { say as script } from "./scripts.mjs";
 
 const MINUTE = 60000, HOUR = 60 * MINUTE, DAY = 24 * HOUR;
 const SHOWN = 20;               /* values of a window, in verdicts */
@@ -77,8 +78,9 @@ function readAutomation(id, spec, record, before) {
     const wire = spec.event.type;
     const filter = wire.startsWith("RUN_") || wire === "ABSENCE" || wire === "SCHEDULE"
         ? unwrap(spec.event.filter) ?? {} : null;
-    const same = ({ scope, event, limits, dry_run }) =>
-        JSON.stringify(sorted([scope, event, limits ?? null, dry_run ?? false]));
+    const same = ({ scope, event, limits, hooks, dry_run }) =>
+        JSON.stringify(sorted([scope, event, limits ?? null, dry_run ?? false,
+            hooks?.filter ? { on_error: "fail", ...hooks.filter } : null]));
     const limits = spec.limits ?? {};
     const perRun = limits.per_run ?? (/^RUN_(METRIC|STATE)/.test(wire) ? "24h" : "off");
     const a = {
@@ -95,6 +97,8 @@ function readAutomation(id, spec, record, before) {
         cooldown: limits.cooldown ? duration(limits.cooldown) : 0,
         rate: limits.rate && { count: limits.rate.count, within: duration(limits.rate.within) },
         over: limits.over ?? "delay",
+        script: spec.hooks?.filter?.code ?? null,
+        onError: spec.hooks?.filter?.on_error ?? "fail",
         enough: limits.matches && { count: limits.matches.count,
             within: duration(limits.matches.within),
             per: limits.matches.per ?? (wire.startsWith("RUN_") ? "run" : "automation") },
@@ -255,9 +259,10 @@ export class Reference {
         if (!truth(a.condition))
             return;
         const mine = results[all.findIndex((c) => watches(c.name, point.name))];
-        this.limit(record, run, a, { metric: point.name, values: mine.observed,
-            step: point.step ?? null,
-            conditions: results.map(({ observed, ...shown }) => shown) });
+        if (this.scriptAgrees(record, run, a))
+            this.limit(record, run, a, { metric: point.name, values: mine.observed,
+                step: point.step ?? null,
+                conditions: results.map(({ observed, ...shown }) => shown) });
     }
 
     /* One condition, as of this point of this run, as verdicts show it; `result` is null if it is
@@ -353,12 +358,25 @@ export class Reference {
                 continue;
             if (!isClock(event.type) && !matches(a.filter, event))
                 continue;
+            if (!this.scriptAgrees(record, run, a))
+                continue;
             if (waiting)
                 this.say(record, run, a, "suppressed", { reason: "alert_wait", until: waiting });
             else
                 this.limit(record, run, a, isReport ? { from, to: event.run.state }
                     : isClock(event.type) ? clockFacts(a, event.data) : null);
         }
+    }
+
+    /* ---- scripts ---- */
+
+    /* Asked last; what it says when it fails goes on with the firing, unless it is skipped then. */
+    scriptAgrees(record, run, a) {
+        this.said = a.script === null ? null : script(a.script, record.event);
+        if (this.said !== "failed" || a.onError !== "skip")
+            return this.said !== "no";
+        this.say(record, run, a, "suppressed", { reason: "hook_failed" });
+        return false;
     }
 
     /* ---- limits ---- */
@@ -447,7 +465,8 @@ export class Reference {
     say(record, run, a, ruling, { reason = null, until = null, due = null, facts = null }) {
         const { seq, received, event } = record;
 
-        this.out.push({ seq, automation: a.id, ruling, reason, until, due, facts });
+        this.out.push({ seq, automation: a.id, ruling, reason, until, due, said: this.said,
+                        fails: this.said === "failed" && a.onError === "fail", facts });
         if (ruling === "suppressed")
             return;
         this.firings(a).push({ ruling, received, due, run: run?.key, state: event.run?.state });

@@ -306,9 +306,10 @@ export class History {
                                         : this.artifactTrigger();
         const isRun = type.startsWith("RUN_"), isMetric = type.startsWith("RUN_METRIC");
         const limits = this.limits(isRun, isMetric || type === "RUN_STATE", type);
+        const hooks = c.is(.4) ? this.hooks() : null;
         return { name: id, scope: this.scope(owner),
                  event: { type, filter: c.is(.1) ? JSON.stringify(filter) : filter },
-                 ...(limits && { limits }), ...(c.is(.05) && { dry_run: true }),
+                 ...(limits && { limits }), ...(hooks && { hooks }), ...(c.is(.05) && { dry_run: true }),
                  actions: [{ integration: "I1", config: {} }] };
     }
 
@@ -404,6 +405,14 @@ export class History {
             ["ci.finished", { "data.n": { $lt: 2 } }], ["ci.finished", {}],
             ["disk.full", { "data.tags": "x" }],
         ]);
+    }
+
+    /* Its script is no Lua: scripts.mjs and drive.c both know what it says. */
+    hooks() {
+        const c = this.chance;
+        return { ...(c.is(.9) && { filter: { code: `filter ${c.below(10)}`,
+                     ...(c.is(.75) && { on_error: c.one(["fail", "fire", "skip"]) }) } }),
+                 ...(c.is(.2) && { transform: { file: c.one(["a.lua", "b.lua"]) } }) };
     }
 
     limits(isRun, perRun, type) {

@@ -159,6 +159,7 @@ void bf_box_free(struct bf_box *b)
         lua_close(b->L);
     while (b->sources)
         bf_box_drop(b, b->sources);
+    bf_box_drop_patterns(b);
     bf_buf_fini(&b->json);
     bf_arena_free(b->texts);
     bf_arena_free(b->arena);
@@ -329,28 +330,25 @@ struct call {
     enum bf_said said;
 };
 
-/* What was returned, for an error: a string ("yes"). */
-static const char *shown(lua_State *L, int index)       /* +1 */
+/* What was returned, for an error: a string ("yes"); +1. */
+static const char *shown(lua_State *L)
 {
+    int type = lua_type(L, -1), value = lua_gettop(L);
+    const char *name = type == LUA_TNIL ? "nothing" : bf_box_type_name(L, -1), *text;
     size_t len;
-    const char *text;
 
-    if (lua_type(L, index) != LUA_TSTRING && lua_type(L, index) != LUA_TNUMBER)
-        return lua_pushstring(L, lua_isnil(L, index) ? "nothing" : bf_box_type_name(L, index));
-    lua_pushvalue(L, index);                            /* +1: converting changes it in place */
-    text = lua_tolstring(L, -1, &len);
-    lua_pushfstring(L, lua_type(L, index) == LUA_TSTRING ? "%s (\"%s%s\")" : "%s (%s%s)",
-                    bf_box_type_name(L, index),
-                    lua_pushlstring(L, text, bf_utf8_cut(text, len, 40)), len > 40 ? "..." : "");
-    lua_replace(L, -3);                                 /* in place of the copy */
-    lua_pop(L, 1);
-    return lua_tostring(L, -1);
+    if (type != LUA_TSTRING && type != LUA_TNUMBER && type != LUA_TBOOLEAN)
+        return lua_pushstring(L, name);
+    text = bf_box_tostring(L, value, &len);             /* +1 */
+    lua_pushlstring(L, text, bf_utf8_cut(text, len, 40));       /* +1 */
+    return lua_pushfstring(L, type == LUA_TSTRING ? "%s (\"%s%s\")" : "%s (%s%s)", name,
+                           lua_tostring(L, -1), len > 40 ? "..." : "");
 }
 
 static void judge_filter(lua_State *L, struct call *c)
 {
     if (!lua_isboolean(L, -1))
-        luaL_error(L, "filter must return true or false, not %s", shown(L, -1));
+        luaL_error(L, "filter must return true or false, not %s", shown(L));
     c->said = lua_toboolean(L, -1) ? BF_SAID_YES : BF_SAID_NO;
 }
 
@@ -379,7 +377,7 @@ static void judge_event(lua_State *L, struct call *c, const struct bf_lazy *was)
         return;
     }
     if (!lua_istable(L, -1) && !bf_lazy_is(L, -1))
-        luaL_error(L, "on_event must return the event, or false to drop it, not %s", shown(L, -1));
+        luaL_error(L, "on_event must return the event, or false to drop it, not %s", shown(L));
     if (is_same(L, was)) {
         c->said = BF_SAID_YES;
         return;

@@ -209,6 +209,8 @@ void bf_box_open_belfry(lua_State *L)
     open_part(L, "json", json);
     open_part(L, "log", log_functions);
     open_part(L, "hash", hash);
+    open_part(L, "re", bf_box_re);
+    open_part(L, "time", bf_box_time);
     bf_box_protect(L, "belfry");
     lua_setfield(L, -2, "belfry");                      /* -1 */
 }

@@ -17,6 +17,7 @@
 
 #define BOX_WORDS_MAX  4096     /* bytes of what is said of a failure */
 #define BOX_NAME_MAX   56       /* bytes of a script's name in messages; Lua itself has room for 60 */
+#define BOX_PATTERNS   16       /* that a box keeps compiled */
 #define BOX_FRAMES_MAX 8        /* of a traceback */
 #define BOX_STACK_MAX  16000    /* functions that may be on their way at a time */
 
@@ -41,8 +42,13 @@ struct bf_box_source {
     size_t len;
 };
 
+struct bf_box_pattern {
+    struct bf_regex *regex;
+    size_t len;                 /* of its text */
+};
+
 /* What stands in Lua's registry. */
-enum bf_box_slot { BOX_GLOBALS, BOX_HANDLE, BOX_CHANGES, BOX_ARRAY, BOX_PATTERNS, BOX_SLOTS };
+enum bf_box_slot { BOX_GLOBALS, BOX_HANDLE, BOX_CHANGES, BOX_ARRAY, BOX_SLOTS };
 
 struct bf_box {
     lua_State *L;
@@ -60,6 +66,7 @@ struct bf_box {
     void *arg;
     unsigned logged;            /* lines of this call */
     uint64_t changes_call;      /* whose changes are in BOX_CHANGES */
+    struct bf_box_pattern patterns[BOX_PATTERNS];       /* the last that was used first */
     struct bf_box_trace trace;
     struct bf_box_source *sources;
 };
@@ -121,6 +128,8 @@ extern const struct bf_box_function bf_box_base[], bf_box_string[], bf_box_table
     bf_box_utf8[];
 /* Into the table at the top; the one below has Lua's own. */
 void bf_box_register(lua_State *L, const struct bf_box_function *f);
+extern const struct bf_box_function bf_box_re[], bf_box_time[];
+void bf_box_drop_patterns(struct bf_box *b);
 void bf_box_open_belfry(lua_State *L);          /* into the globals at the top */
 
 int bf_box_pairs(lua_State *L);

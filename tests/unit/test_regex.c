@@ -104,6 +104,60 @@ TEST(a_text_beyond_the_reach_does_not_match)
     bf_regex_free(r);
 }
 
+/* --- where it is -------------------------------------------------------------- */
+
+static struct bf_regex *compile_capturing(const char *pattern)
+{
+    struct bf_regex *r = NULL;
+
+    if (bf_regex_new_capturing(pattern, strlen(pattern), &r, &err))
+        test_failed(__FILE__, __LINE__, "%s: %s", pattern, err.words);
+    return r;
+}
+
+static void check_span(const struct bf_regex_span *s, const char *text)
+{
+    if (!text) {
+        CHECK(s->text == NULL);
+        return;
+    }
+    CHECK(s->text != NULL);
+    CHECK_INT(s->len, strlen(text));
+    CHECK(memcmp(s->text, text, s->len) == 0);
+}
+
+TEST(a_place_and_its_groups_are_found_one_after_the_other)
+{
+    struct bf_regex *r = compile_capturing("v([0-9]+)(?:\\.([0-9]+))?");
+    const char *text = "v1 and v22.3";
+    struct bf_regex_span spans[3];
+
+    CHECK_INT(bf_regex_groups(r), 2);
+    CHECK(bf_regex_find(r, text, strlen(text), 0, spans, 3));
+    check_span(&spans[0], "v1");
+    check_span(&spans[1], "1");
+    check_span(&spans[2], NULL);
+    CHECK(bf_regex_find(r, text, strlen(text), 2, spans, 3));
+    check_span(&spans[0], "v22.3");
+    check_span(&spans[2], "3");
+    CHECK(!bf_regex_find(r, text, strlen(text), 8, spans, 3));
+    bf_regex_free(r);
+}
+
+/* What stands before the place where a search begins is seen by it: ^ and \\b. */
+TEST(a_later_search_does_not_take_its_place_for_the_beginning)
+{
+    struct bf_regex *r = compile_capturing("^a|\\bb");
+    struct bf_regex_span span;
+
+    CHECK(bf_regex_find(r, "aab b", 5, 0, &span, 1));
+    CHECK(!bf_regex_find(r, "aab", 3, 1, &span, 1));
+    CHECK(bf_regex_find(r, "aab b", 5, 1, &span, 1));
+    check_span(&span, "b");
+    CHECK_STR(span.text, "b");
+    bf_regex_free(r);
+}
+
 /* --- time ---------------------------------------------------------------------- */
 
 static double now_ms(void)
@@ -166,6 +220,35 @@ TEST(no_pattern_takes_long_on_64_kib)
             /* Sanitizers and a busy machine are slower; what this must catch is seconds. */
             if (ms > 50)
                 test_failed(__FILE__, __LINE__, "%s took %.1f ms", slow[i], ms);
+        }
+        bf_regex_free(r);
+    }
+    free(text);
+}
+
+static const char *const slow_with_groups[] = {
+    "([a-z]+)[bc]", "((a+)+)$", "((a|b)*)a((a|b){100})", "([ab]{500})z", "(((a|b)*)(a|b)*)*",
+    "(?:(a)|(b)|(c)|(d)|(.))*", "((((((((((.*)*)*)*)*)*)*)*)*)*)",
+};
+
+TEST(groups_take_no_longer)
+{
+    char *text = malloc(LONG);
+    struct bf_regex_span spans[BF_REGEX_GROUPS_MAX + 1];
+
+    for (size_t i = 0; i < BF_COUNT(slow_with_groups); i++) {
+        struct bf_regex *r = compile_capturing(slow_with_groups[i]);
+        size_t len = LONG < bf_regex_reach(r) ? LONG : bf_regex_reach(r);
+
+        for (int kind = 0; kind < 4; kind++) {
+            double start, ms;
+
+            fill(text, kind);
+            start = now_ms();
+            bf_regex_find(r, text, len, 0, spans, bf_regex_groups(r) + 1);
+            ms = now_ms() - start;
+            if (ms > 50)
+                test_failed(__FILE__, __LINE__, "%s took %.1f ms", slow_with_groups[i], ms);
         }
         bf_regex_free(r);
     }

@@ -66,6 +66,8 @@ static int apply_change(struct bf_work *work, struct bf_tx *tx, struct bf_error 
                      : bf_team_check_there(tx->db, c->what.owner, err);
 
     c->checked.write.now_ms = tx->now_ms;
+    bf_automation_unref(c->saved);      /* of a first time, which was undone */
+    c->saved = NULL;
     if (!rc)
         rc = bf_bus_save_automation(tx, &c->what, &c->saved, err);
     if (rc == BF_EEXIST)

@@ -22,6 +22,12 @@
     (BF_STATUS_BIT(BF_FAILED) | BF_STATUS_BIT(BF_UNKNOWN_OUTCOME) | BF_STATUS_BIT(BF_CANCELLED))
 #define OVER (MISSED | BF_STATUS_BIT(BF_FINISHED) | BF_STATUS_BIT(BF_SKIPPED))
 
+/* Which execution an item is before it becomes another one. */
+struct first {
+    uint64_t number;
+    int64_t created_ms;
+};
+
 /* What is to be changed; in the exchange's arena. */
 struct change {
     struct bf_api_write write;  /* of sending again */
@@ -33,6 +39,7 @@ struct change {
     bool many;
     unsigned statuses;          /* that allow it */
     struct bf_execution **items;        /* references */
+    struct first *firsts;
     size_t n;
     size_t most;
     size_t n_gone;              /* whose event or revision is not there any more */
@@ -60,6 +67,7 @@ static struct change *new_change(struct bf_api *api, struct bf_exchange *x, bool
     c->many = most > 1;
     c->most = most;
     c->items = bf_arena_alloc(a, most * sizeof(*c->items));
+    c->firsts = bf_arena_alloc(a, most * sizeof(*c->firsts));
     c->cancel.cancelled = bf_arena_alloc(a, most * sizeof(bool));
     c->cancel.under_way = bf_arena_alloc(a, most * sizeof(bool));
     return bf_arena_ok(a) ? c : NULL;
@@ -134,6 +142,7 @@ static int load(struct change *c, const struct bf_history_row *row)
     bf_execution_set_facts(x, row->facts, row->facts_len);
     bf_execution_set_hooks(x, row->hooks);
     bf_id_number(x->id, row->created_ms, bf_bus_hub(c->api->bus), row->number);
+    c->firsts[c->n] = (struct first){row->number, row->created_ms};
     c->items[c->n++] = x;
     c->bytes += event->text_len;
     return BF_OK;
@@ -210,14 +219,27 @@ static int record_all(struct change *c, struct bf_tx *tx, struct bf_error *err)
     return rc;
 }
 
+/* As it was read, though it may have been made another one already, which was undone. */
+static void begin_again(struct change *c, size_t i)
+{
+    struct bf_execution *x = c->items[i];
+
+    x->number = c->firsts[i].number;
+    x->resend_of[0] = '\0';
+    bf_id_number(x->id, c->firsts[i].created_ms, bf_bus_hub(c->api->bus), x->number);
+}
+
 static int apply_resend(struct bf_work *work, struct bf_tx *tx, struct bf_error *err)
 {
     struct change *c = bf_container_of(work, struct change, write.work);
 
+    c->n_done = 0;
     for (size_t i = 0; i < c->n; i++) {
         bool resent;
-        int rc = bf_bus_resend(tx, c->items[i], c->statuses, c->many, &resent, err);
+        int rc;
 
+        begin_again(c, i);
+        rc = bf_bus_resend(tx, c->items[i], c->statuses, c->many, &resent, err);
         if (rc)
             return rc;
         if (!resent)

@@ -349,8 +349,11 @@ static bool on_user(void *arg, const char *id, const char *name, const char *ent
 
 static int look_for_users(struct deleting *d, struct bf_tx *tx, struct bf_error *err)
 {
-    int rc = bf_uses_list(tx->db, d->i->id, "", on_user, d);
+    int rc;
 
+    d->n_users = d->n_named = 0;
+    bf_buf_clear(&d->names);
+    rc = bf_uses_list(tx->db, d->i->id, "", on_user, d);
     if (rc)
         return bf_error_set(err, rc, "cannot read the automations: %s", bf_db_words(tx->db));
     d->in_use = d->n_users > 0 && !d->force;

@@ -21,11 +21,15 @@ static int64_t timeout_of(struct bf_bus *bus)
 
 static int remember_deaf(struct bf_bus *bus)
 {
-    struct bf_query *q = bf_db_query(
-        bus->db, "INSERT INTO hub (name, value) VALUES ('deaf_until', ?1)"
-                 " ON CONFLICT (name) DO UPDATE SET value = ?1");
+    struct bf_crash *c = &bus->crash;
+    struct bf_query *q;
 
-    bf_query_int(q, 1, bus->crash.deaf_until_ms);
+    if (c->deaf_written_ms == c->deaf_until_ms)
+        return BF_OK;
+    q = bf_db_query(bus->db, "INSERT INTO hub (name, value) VALUES ('deaf_until', ?1)"
+                             " ON CONFLICT (name) DO UPDATE SET value = ?1");
+    bf_query_int(q, 1, c->deaf_until_ms);
+    c->deaf_written_ms = c->deaf_until_ms;
     return bf_query_run(q);
 }
 
@@ -38,7 +42,7 @@ int bf_crash_open(struct bf_bus *bus, struct bf_error *err)
 
     if (rc < 0)
         return bf_error_set(err, rc, "cannot read the runs: %s", bf_db_words(bus->db));
-    c->deaf_until_ms = rc == 1 ? bf_query_col_int(q, 0) : 0;
+    c->deaf_until_ms = c->deaf_written_ms = rc == 1 ? bf_query_col_int(q, 0) : 0;
     bf_query_end(q);
     c->first_ms = UNKNOWN;
     c->at_once = AT_ONCE;
@@ -107,7 +111,11 @@ void bf_crash_watch(struct bf_bus *bus, int64_t now_ms)
         bus->crash.first_ms = now_ms;
 }
 
-void bf_crash_undo(struct bf_bus *bus) { bus->crash.first_ms = UNKNOWN; }
+void bf_crash_undo(struct bf_bus *bus)
+{
+    bus->crash.first_ms = UNKNOWN;
+    bus->crash.deaf_written_ms = UNKNOWN;
+}
 
 
 /* --- events of the hub's own ---------------------------------------------------------------- */
@@ -258,6 +266,8 @@ static int apply(struct bf_work *w, struct bf_tx *tx, struct bf_error *err)
     (void)w;
     if (!rc)
         rc = mind_jumps(tx);
+    if (!rc)
+        rc = remember_deaf(tx->bus);    /* what it came to before, perhaps in vain */
     if (!rc && tx->bus->crash.deaf_until_ms + timeout_of(tx->bus) <= tx->now_ms)
         rc = find_due(tx, due, &n);
     if (rc)

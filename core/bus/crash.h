@@ -20,6 +20,7 @@
 struct bf_crash {
     _Atomic int64_t timeout_ms; /* 0: nothing is looked for.  [any]; the rest is the engine's */
     int64_t deaf_until_ms;
+    int64_t deaf_written_ms;    /* as the table has it; -1: what was written may be undone */
     int64_t first_ms;           /* the least `watched`; 0: none, -1: it has to be looked up */
     int64_t start_ms;           /* of the hub, */
     int64_t away_ms;            /* which was not there for so long before; 0 once that is minded */

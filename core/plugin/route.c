@@ -35,7 +35,9 @@ struct bf_route_call {
     int place;
     bool go_on;
     bool parked;
-    bool engine_next;           /* the work is to run fn as well */
+    bool engine_next;           /* the work is to run fn as well, which is: */
+    bf_route_fn engine_fn;
+    void *engine_arg;
     bool refused;               /* by fn on the engine: `status` says how */
     bool receipt;               /* the body is to be the receipt */
     int status;
@@ -254,6 +256,8 @@ static int apply(struct bf_work *w, struct bf_tx *tx, struct bf_error *err)
     /* The ABI allows that a transaction is run again; so begin as at the first time. */
     rc->n_receipts = rc->n_before;
     rc->refused = false;
+    rc->fn = rc->engine_fn;
+    rc->arg = rc->engine_arg;
     for (size_t i = 0; i < rc->n_events; i++) {
         struct bf_receipt receipt;
 
@@ -301,6 +305,8 @@ static int to_engine(struct bf_route_call *rc, int status, bool with_fn)
 
     rc->status = status;
     rc->engine_next = with_fn;
+    rc->engine_fn = rc->fn;
+    rc->engine_arg = rc->arg;
     rc->work = (struct bf_work){
         .source = rc->instance->name, .apply = apply, .done = done,
         .may_fail = with_fn ||

@@ -89,7 +89,8 @@ int bf_team_add_key(struct bf_team *t, struct bf_db *db, const char *text, struc
     int rc;
 
     bf_key_hash(t, text, strlen(text), hash);
-    bf_id_random(key->id, key->created_ms);
+    if (!*key->id)
+        bf_id_random(key->id, key->created_ms);
     bf_query_text(q, 1, key->id);
     bf_query_text(q, 2, hash);
     bf_query_text(q, 3, key->user);

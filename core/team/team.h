@@ -149,7 +149,8 @@ struct bf_key {
 void bf_key_make(char out[BF_KEY_TEXT_SIZE]);
 /* Whether the wandb client takes it for a key; words say what one looks like. */
 int bf_key_check(const char *key, struct bf_error *err);
-/* Fills in the id.  BF_EEXIST if there is, or was, the same key, whosever. */
+/* Fills in the id, unless the key has one, of a transaction that was undone.  BF_EEXIST if there is, or
+ * was, the same key, whosever. */
 int bf_team_add_key(struct bf_team *t, struct bf_db *db, const char *text, struct bf_key *key,
                     struct bf_error *err);
 int bf_team_read_key(struct bf_db *db, const char *id, struct bf_key *out, struct bf_error *err);

@@ -48,24 +48,31 @@ void bf_queue_free(struct bf_queue *q)
     free(q);
 }
 
+/* Under the lock; gives whether somebody has to be woken. */
+static bool hang(struct bf_queue *q, struct bf_link *item)
+{
+    bool wake = q->waiting;
+
+    item->next = NULL;
+    *q->end = item;
+    q->end = &item->next;
+    q->len++;
+    q->waiting = false;         /* one signal is enough */
+    return wake;
+}
+
 static int push(struct bf_queue *q, struct bf_link *item, size_t limit)
 {
     int rc = BF_OK;
     bool wake = false;
 
     pthread_mutex_lock(&q->lock);
-    if (q->closed) {
+    if (q->closed)
         rc = BF_ECANCELED;
-    } else if (q->len >= limit) {
+    else if (q->len >= limit)
         rc = BF_EFULL;
-    } else {
-        item->next = NULL;
-        *q->end = item;
-        q->end = &item->next;
-        q->len++;
-        wake = q->waiting;
-        q->waiting = false;     /* one signal is enough */
-    }
+    else
+        wake = hang(q, item);
     pthread_mutex_unlock(&q->lock);
     if (wake)
         pthread_cond_signal(&q->filled);
@@ -77,6 +84,17 @@ int bf_queue_push(struct bf_queue *q, struct bf_link *item) { return push(q, ite
 int bf_queue_push_always(struct bf_queue *q, struct bf_link *item)
 {
     return push(q, item, SIZE_MAX);
+}
+
+void bf_queue_push_awaited(struct bf_queue *q, struct bf_link *item)
+{
+    bool wake;
+
+    pthread_mutex_lock(&q->lock);
+    wake = hang(q, item);
+    pthread_mutex_unlock(&q->lock);
+    if (wake)
+        pthread_cond_signal(&q->filled);
 }
 
 static struct timespec from_now(int64_t ms)
@@ -93,15 +111,16 @@ static struct timespec from_now(int64_t ms)
     return ts;
 }
 
-/* Under the lock: until there is an item, or the queue is closed, or the time is up. */
-static void wait_for_item(struct bf_queue *q, int64_t wait_ms)
+/* Under the lock: until there is an item, or the queue is closed (if that matters), or the time is
+ * up. */
+static void wait_for_item(struct bf_queue *q, bool until_closed, int64_t wait_ms)
 {
     struct timespec until = {0};
     int rc = 0;
 
     if (wait_ms > 0)
         until = from_now(wait_ms);
-    while (!q->first && !q->closed && rc != ETIMEDOUT) {
+    while (!q->first && !(until_closed && q->closed) && rc != ETIMEDOUT) {
         q->waiting = true;
         rc = wait_ms < 0 ? pthread_cond_wait(&q->filled, &q->lock)
                          : pthread_cond_timedwait(&q->filled, &q->lock, &until);
@@ -109,19 +128,29 @@ static void wait_for_item(struct bf_queue *q, int64_t wait_ms)
     q->waiting = false;
 }
 
-struct bf_link *bf_queue_pop_all(struct bf_queue *q, int64_t wait_ms)
+static struct bf_link *pop_all(struct bf_queue *q, bool until_closed, int64_t wait_ms)
 {
     struct bf_link *list;
 
     pthread_mutex_lock(&q->lock);
     if (!q->first && wait_ms != 0)
-        wait_for_item(q, wait_ms);
+        wait_for_item(q, until_closed, wait_ms);
     list = q->first;
     q->first = NULL;
     q->end = &q->first;
     q->len = 0;
     pthread_mutex_unlock(&q->lock);
     return list;
+}
+
+struct bf_link *bf_queue_pop_all(struct bf_queue *q, int64_t wait_ms)
+{
+    return pop_all(q, true, wait_ms);
+}
+
+struct bf_link *bf_queue_await(struct bf_queue *q, int64_t wait_ms)
+{
+    return pop_all(q, false, wait_ms);
 }
 
 void bf_queue_close(struct bf_queue *q)

@@ -22,10 +22,14 @@ void bf_queue_free(struct bf_queue *q);         /* empty and unused; NULL is fin
 int bf_queue_push(struct bf_queue *q, struct bf_link *item);
 /* Past the limit as well, for what must not be refused; only BF_ECANCELED.  [any] */
 int bf_queue_push_always(struct bf_queue *q, struct bf_link *item);
+/* Even once it is closed, for what the consumer awaits.  [any] */
+void bf_queue_push_awaited(struct bf_queue *q, struct bf_link *item);
 
 /* Everything queued, oldest first, as a list ending in NULL.  Waits up to wait_ms for the first
  * item (-1: until closed); NULL if none came.  [consumer] */
 struct bf_link *bf_queue_pop_all(struct bf_queue *q, int64_t wait_ms);
+/* The same once it is closed, waiting for what is awaited.  [consumer] */
+struct bf_link *bf_queue_await(struct bf_queue *q, int64_t wait_ms);
 
 /* Wake the consumer and refuse new items; what is queued can still be taken.  [any] */
 void bf_queue_close(struct bf_queue *q);

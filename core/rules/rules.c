@@ -429,6 +429,19 @@ size_t bf_rules_due(struct bf_rules *r, int64_t now_ms, const struct bf_due **ou
     return bf_timers_due(r->timers, now_ms, out);
 }
 
+void bf_rules_hold(struct bf_rules *r, const struct bf_due *d) { bf_timers_hold(r->timers, d); }
+
+bool bf_rules_held(struct bf_rules *r, const char *automation, uint64_t run, int64_t now_ms,
+                   struct bf_due *out)
+{
+    return bf_timers_held(r->timers, automation, run, now_ms, out);
+}
+
+void bf_rules_let_go(struct bf_rules *r, const char *automation, uint64_t run)
+{
+    bf_timers_let_go(r->timers, automation, run);
+}
+
 void bf_rules_give_up(struct bf_rules *r, const struct bf_due *d)
 {
     bf_timers_over(r->timers, d->automation, d->run, d->due_ms);

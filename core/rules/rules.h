@@ -131,6 +131,14 @@ int64_t bf_rules_next(const struct bf_rules *r);
  * each record is judged, with its `received`, and the record may follow only once none is over. */
 size_t bf_rules_due(struct bf_rules *r, int64_t now_ms, const struct bf_due **out);
 
+/* One of these whose filter has to be asked: it is not listed until it is let go of, or another event
+ * has begun the wait anew.  It may follow others then that came later. */
+void bf_rules_hold(struct bf_rules *r, const struct bf_due *d);
+/* As it would be listed now; false if it is held no more. */
+bool bf_rules_held(struct bf_rules *r, const char *automation, uint64_t run, int64_t now_ms,
+                   struct bf_due *out);
+void bf_rules_let_go(struct bf_rules *r, const char *automation, uint64_t run);
+
 /* One of these that is about a run nobody knows any more: the wait ends without a record. */
 void bf_rules_give_up(struct bf_rules *r, const struct bf_due *d);
 

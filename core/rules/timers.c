@@ -712,6 +712,40 @@ size_t bf_timers_due(struct bf_timers *t, int64_t now_ms, const struct bf_due **
     return n;
 }
 
+static struct bf_wait *find_wait(const struct bf_timers *t, const char *id, uint64_t run)
+{
+    const struct waiter *w = bf_map_get(t->by_id, id);
+
+    return w ? bf_waits_find(&t->waits, &w->base, run) : NULL;
+}
+
+void bf_timers_hold(struct bf_timers *t, const struct bf_due *d)
+{
+    struct bf_wait *w = find_wait(t, d->automation->id, d->run);
+
+    if (w)
+        bf_waits_hold(&t->waits, w);
+}
+
+bool bf_timers_held(struct bf_timers *t, const char *id, uint64_t run, int64_t now_ms,
+                    struct bf_due *out)
+{
+    const struct bf_wait *w = find_wait(t, id, run);
+
+    if (!w || !bf_waits_held(w))
+        return false;
+    describe(w, now_ms, out);
+    return true;
+}
+
+void bf_timers_let_go(struct bf_timers *t, const char *id, uint64_t run)
+{
+    struct bf_wait *w = find_wait(t, id, run);
+
+    if (w && bf_waits_held(w))
+        bf_waits_set(&t->waits, w, w->due_ms);
+}
+
 bool bf_timers_over(struct bf_timers *t, const struct bf_automation *a, uint64_t run,
                     int64_t due_ms)
 {

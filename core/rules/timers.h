@@ -58,6 +58,12 @@ void bf_timers_see(struct bf_timers *t, const struct bf_record *record, const ch
 /* See rules.h. */
 void bf_due_print(const struct bf_due *d, const struct bf_due_run *run, struct bf_buf *out);
 
+/* See rules.h. */
+void bf_timers_hold(struct bf_timers *t, const struct bf_due *d);
+bool bf_timers_held(struct bf_timers *t, const char *id, uint64_t run, int64_t now_ms,
+                    struct bf_due *out);
+void bf_timers_let_go(struct bf_timers *t, const char *id, uint64_t run);
+
 /* A record of a wait: whether that wait is on and over, which ends it. */
 bool bf_timers_over(struct bf_timers *t, const struct bf_automation *a, uint64_t run,
                     int64_t due_ms);

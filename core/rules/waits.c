@@ -177,6 +177,14 @@ void bf_waits_set(struct bf_waits *ws, struct bf_wait *w, int64_t due_ms)
     }
 }
 
+void bf_waits_hold(struct bf_waits *ws, struct bf_wait *w)
+{
+    if (w->place)
+        take_out(ws, w);
+}
+
+bool bf_waits_held(const struct bf_wait *w) { return w->due_ms && !w->place; }
+
 int64_t bf_waits_next(const struct bf_waits *ws) { return ws->n_heap ? ws->heap[0]->at_ms : 0; }
 
 struct bf_wait *bf_waits_pop(struct bf_waits *ws, int64_t now_ms)

@@ -48,6 +48,10 @@ struct bf_wait *bf_waits_add(struct bf_waits *ws, struct bf_waiter *of, uint64_t
 void bf_waits_remove(struct bf_waits *ws, struct bf_wait *w);
 void bf_waits_set(struct bf_waits *ws, struct bf_wait *w, int64_t due_ms);
 
+/* It is on, but not listed until it is set again; and whether it is so. */
+void bf_waits_hold(struct bf_waits *ws, struct bf_wait *w);
+bool bf_waits_held(const struct bf_wait *w);
+
 /* Not after the first wait is over, perhaps before; 0: none is on. */
 int64_t bf_waits_next(const struct bf_waits *ws);
 /* The first that is over by now_ms, by due time, automation and run, or NULL; it is out of the heap

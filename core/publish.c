@@ -74,6 +74,8 @@ int bf_hub_publish(struct bf_hub *hub, const char *json, size_t len, bf_publish_
         rc = check_entities(hub, p, err);
     if (!rc) {
         p->work.may_fail = bf_bus_may_refuse(hub->bus, p->events, p->n);
+        p->work.events = p->events;
+        p->work.n_events = p->n;
         p->receipts = bf_arena_alloc(a, p->n * sizeof(*p->receipts));
         rc = bf_bus_post(hub->bus, &p->work);
         if (rc)

@@ -162,6 +162,8 @@ static int on_arrival(struct bf_exchange *x, void *arg)
         return status;
     }
     in->write.work.apply = apply;
+    in->write.work.events = &in->event;
+    in->write.work.n_events = 1;
     in->write.work.source = "intake";
     in->write.work.weight = (uint32_t)in->event->text_len;
     in->write.answer = answer;

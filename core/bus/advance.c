@@ -7,8 +7,10 @@
  *
  * A wait ends with the commit of its record and not before: if that fails, it is over still and is
  * told of again. */
-#include "core/bus/bus_int.h"
+#include "core/bus/asking.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/base.h"
@@ -142,6 +144,85 @@ static int journal_due(struct bf_tx *tx, const struct bf_due *d, struct bf_error
     return rc;
 }
 
+/* ---- what scripts are asked about ---- */
+
+/* A wait that is over, and waits for a script. */
+struct held {
+    struct bf_work work;
+    struct bf_bus *bus;
+    struct bf_envelope *event;  /* as it would be now; a reference */
+    uint64_t run;
+    char automation[BF_ID_LEN + 1];
+};
+
+/* It may have been begun anew meanwhile.  Its record says what is so now; if that is something else,
+ * the script is asked about it anew. */
+static int apply_held(struct bf_work *w, struct bf_tx *tx, struct bf_error *err)
+{
+    struct held *h = bf_container_of(w, struct held, work);
+    struct bf_due due;
+    int rc;
+
+    if (!bf_rules_held(tx->bus->rules, h->automation, h->run, tx->now_ms, &due))
+        return BF_OK;
+    tx->may_fail = false;       /* of what it leads to nothing is too much */
+    tx->advances = true;
+    rc = journal_due(tx, &due, err);
+    tx->advances = false;
+    return rc;
+}
+
+static void held_done(struct bf_work *w, int rc, const struct bf_error *err)
+{
+    struct held *h = bf_container_of(w, struct held, work);
+    struct bf_bus *bus = h->bus;
+
+    (void)err;          /* the engine says it */
+    bf_rules_let_go(bus->rules, h->automation, h->run);
+    if (rc && rc != BF_ECANCELED)
+        bus->retry_mono_ms = bf_mono_ms(bus->clock) + BF_ADVANCE_RETRY_MS;
+    bf_envelope_unref(h->event);
+    free(h);
+}
+
+static int hold(struct bf_tx *tx, const struct bf_due *d, const struct bf_buf *text,
+                struct bf_error *err)
+{
+    struct bf_envelope *e;
+    struct held *h;
+    int rc = bf_envelope_parse(tx->bus->scratch, text->data, text->len, BF_FROM_HUB, &e, err);
+
+    if (rc)
+        return rc;
+    h = bf_new(struct held);
+    *h = (struct held){.bus = tx->bus, .event = e, .run = d->run};
+    snprintf(h->automation, sizeof(h->automation), "%s", d->automation->id);
+    h->work = (struct bf_work){.always = true, .may_fail = true, .apply = apply_held,
+                               .done = held_done, .events = &h->event, .n_events = 1};
+    bf_rules_hold(tx->bus->rules, d);
+    bf_asking_add(tx->bus, &h->work, e, d->automation);
+    return BF_OK;
+}
+
+/* The wait is over: there is a record of it, or a script is asked about that. */
+static int take_due(struct bf_tx *tx, const struct bf_due *d, struct bf_error *err)
+{
+    struct bf_buf text;
+    int rc;
+
+    if (!d->automation->hooks.filter || !bf_asking_is_on(tx->bus))
+        return journal_due(tx, d, err);
+    bf_arena_reset(tx->bus->scratch);
+    bf_buf_init(&text, BF_EVENT_MAX);
+    rc = bf_due_text(tx->db, d, BF_NOW, &text);
+    if (rc || text.failed)
+        rc = journal_due(tx, d, err);
+    else
+        rc = hold(tx, d, &text, err);
+    bf_buf_fini(&text);
+    return rc;
+}
+
 int bf_bus_advance(struct bf_tx *tx, struct bf_error *err)
 {
     int64_t until = bf_mono_ms(tx->bus->clock) + SLICE_MS;
@@ -151,7 +232,7 @@ int bf_bus_advance(struct bf_tx *tx, struct bf_error *err)
 
     tx->source = NULL;
     for (size_t i = 0; i < n && !rc; i++) {
-        rc = journal_due(tx, &due[i], err);
+        rc = take_due(tx, &due[i], err);
         if (bf_mono_ms(tx->bus->clock) >= until)
             break;
     }

@@ -6,7 +6,7 @@
  * name in `automations_deleted`, for the history; its revisions stay, for what they have fired is
  * still delivered.  So whoever replays the journal meets every change at its place between the
  * events. */
-#include "core/bus/bus_int.h"
+#include "core/bus/asking.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -209,12 +209,14 @@ int bf_bus_delete_automation(struct bf_tx *tx, const char *id, const char *autho
 void bf_bus_file_automation(struct bf_bus *bus, const struct bf_automation *a)
 {
     bf_rules_put(bus->rules, a);
+    bf_asking_forget(bus, a->id);
     atomic_store(&bus->n_automations, bf_rules_count(bus->rules));
 }
 
 void bf_bus_unfile_automation(struct bf_bus *bus, const char *id)
 {
     bf_rules_remove(bus->rules, id);
+    bf_asking_forget(bus, id);
     atomic_store(&bus->n_automations, bf_rules_count(bus->rules));
 }
 

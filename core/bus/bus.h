@@ -28,6 +28,7 @@
 #include "core/event/envelope.h"
 #include "core/outbox/outbox.h"
 #include "core/rules/rules.h"
+#include "core/script/scripts.h"
 #include "core/store/store.h"
 
 #define BF_BUS_QUEUE_MAX  16384                 /* pieces of work waiting for the engine */
@@ -41,6 +42,8 @@
 #define BF_BUS_BATCH_MS   100                   /* after which no more are taken into it */
 
 struct bf_bus;
+struct bf_met;
+struct bf_parked;
 
 /* What a piece of work sees of the transaction.  [engine] */
 struct bf_tx {
@@ -51,10 +54,20 @@ struct bf_tx {
     const char *source;         /* the engine's, too: of the work */
     bool may_fail;              /* so */
     bool advances;              /* and: what is over is journaled by it */
+    struct bf_work *work;       /* from here on it is about hooks, see asking.h; only if `asks` */
+    struct bf_met *met;         /* what they said of the event at hand */
+    bool asks;
+    bool is_hubs;               /* the event at hand is the hub's own word */
+    bool may_miss;              /* the work can be undone, and applied again with what it missed */
+    bool missed;
 };
 
 /* Embed one of these, keep it until done.  apply may run in a transaction that fails later, and
- * must change nothing but through tx; after done the engine touches it no more. */
+ * must change nothing but through tx; after done the engine touches it no more.
+ *
+ * apply may run more than once before done: a script may have to be asked about something that it
+ * emits, and until the answer is there the work is undone and waits.  So each time it begins as at
+ * the first time, and what it gives out (a reference, a count) is let go of or set anew. */
 struct bf_work {
     struct bf_link link;
     bool alters_rules;          /* ends the batch, see above */
@@ -64,10 +77,19 @@ struct bf_work {
     uint32_t weight;            /* bytes of events it carries, about */
     const char *source;         /* whose events it carries, to count them by: one of few names;
                                    NULL: the hub's own */
+    struct bf_envelope **events;        /* those that apply will emit, in this order, and that are known
+                                           now: scripts are asked about them before.  Whoever emits
+                                           others has to have may_fail */
+    size_t n_events;
     /* 0, or a negative enum bf_err to undo this piece.  [engine] */
     int (*apply)(struct bf_work *w, struct bf_tx *tx, struct bf_error *err);
     /* After the commit, or once it will never be.  rc 0 means durable.  [engine] */
     void (*done)(struct bf_work *w, int rc, const struct bf_error *err);
+    /* The engine's, see asking.h; zero when it is posted. */
+    struct bf_parked *parked;
+    uint64_t order;
+    uint64_t met_at;
+    bool is_of_clock;
 };
 
 /* What became of an event. */
@@ -87,6 +109,13 @@ struct bf_bus_hooks {
     void *arg;
 };
 
+/* How scripts are asked; filled in hub.c with the functions of script/scripts.h of the same names. */
+struct bf_asker {
+    int (*ask)(void *arg, struct bf_ask *ask);                  /* [engine] */
+    void (*forget)(void *arg, const char *automation);          /* NULL: nobody has to be told  [engine] */
+    void *arg;
+};
+
 /* Opens the tables, takes the last number and time from them, and loads the automations. The
  * database is the engine's from now on. */
 int bf_bus_open(struct bf_db *db, const struct bf_clock *clock, struct bf_log *log,
@@ -95,6 +124,13 @@ int bf_bus_start(struct bf_bus *bus, struct bf_error *err);     /* makes the eng
 /* Works that are queued are still done; later posts are refused with BF_ECANCELED. */
 void bf_bus_stop(struct bf_bus *bus);
 void bf_bus_close(struct bf_bus *bus);
+
+/* Before the start.  Without, as in a program that only writes its database, every hook that has to be
+ * asked has failed.  Whoever is asked must have answered everything before the bus is closed. */
+void bf_bus_ask_with(struct bf_bus *bus, const struct bf_asker *asker);
+/* The hook that meets every event before the rules do, from the next event on; NULL: there is none.
+ * Of `hook` a copy is kept; it names a file.  [main] */
+void bf_bus_on_event(struct bf_bus *bus, const struct bf_hook *hook);
 
 /* A run that says it is running, and of which nothing was heard for so long, has crashed (crash.h);
  * 0: nothing is looked for, as it is at first.  [main] */

@@ -11,6 +11,8 @@
 #include "core/bus/runs.h"
 #include "core/outbox/skipped.h"
 
+struct bf_asking;
+
 /* Executions that one batch has added, told to the courier after the commit. */
 struct executions {
     struct bf_execution **items;        /* references */
@@ -32,6 +34,7 @@ struct bf_bus {
     struct bf_rules *rules;
     struct bf_live_memory *memory;      /* of the rules */
     struct bf_runs *runs;
+    struct bf_asking *asking;           /* which hooks are asked, and who waits for that */
     struct bf_crash crash;
     atomic_size_t n_automations;
     struct bf_arena *scratch;
@@ -49,6 +52,7 @@ struct bf_bus {
     uint64_t refused_waits;     /* told of */
     int64_t refused_again_mono_ms;      /* when to tell again */
     int64_t retry_mono_ms;      /* what is over could not be journaled, and is tried again then; 0 */
+    int64_t stop_mono_ms;       /* until then what is parked is waited for; 0: the bus is not stopping */
     atomic_size_t queued_bytes; /* weights of the works that were posted and are not done */
     pthread_mutex_t time_lock;
     int64_t time_ms;            /* under time_lock: the hub's time ... */
@@ -79,6 +83,8 @@ bool bf_journal_has_key(struct bf_tx *tx, const struct bf_envelope *e);
 int bf_journal_append(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt *out);
 
 /* advance.c: what waits on the clock */
+
+#define BF_ADVANCE_RETRY_MS 1000        /* after what is over could not be journaled */
 
 /* The one place that knows when the engine must wake up next, in the hub's time, or earlier; 0: for
  * nothing. */

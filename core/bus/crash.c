@@ -98,6 +98,8 @@ int64_t bf_crash_next(struct bf_bus *bus)
     struct bf_crash *c = &bus->crash;
     int64_t timeout = timeout_of(bus);
 
+    if (c->queued)
+        return 0;               /* scripts are asked about those that have crashed */
     if (timeout && c->first_ms == UNKNOWN)
         look_up_first(bus);
     if (!timeout || c->first_ms <= 0)
@@ -307,12 +309,18 @@ struct bf_work *bf_crash_work(struct bf_bus *bus, int64_t now_ms)
 
 /* --- coming back ---------------------------------------------------------------------------- */
 
+/* What tells of a run, and not itself of its state. */
+static bool is_sign_of_life(const struct bf_envelope *e)
+{
+    return strncmp(e->type, "run.", 4) == 0 && strcmp(e->type, "run.state") != 0;
+}
+
 int bf_crash_resume(struct bf_tx *tx, const struct bf_envelope *e, struct bf_error *err)
 {
     uint64_t run;
     int rc;
 
-    if (strncmp(e->type, "run.", 4) != 0 || strcmp(e->type, "run.state") == 0)
+    if (!is_sign_of_life(e))
         return BF_OK;
     rc = bf_runs_crashed(tx, e, &run);
     if (rc)
@@ -320,4 +328,11 @@ int bf_crash_resume(struct bf_tx *tx, const struct bf_envelope *e, struct bf_err
     if (!run || bf_journal_has_key(tx, e))
         return BF_OK;
     return emit_state(tx, run, e->entity, e->project, e->run_id, "RUNNING", err);
+}
+
+bool bf_crash_may_resume(struct bf_tx *tx, const struct bf_envelope *e)
+{
+    uint64_t run;
+
+    return is_sign_of_life(e) && bf_runs_crashed(tx, e, &run) == BF_OK && run;
 }

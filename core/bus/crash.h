@@ -46,5 +46,6 @@ void bf_crash_watch(struct bf_bus *bus, int64_t now_ms);
 void bf_crash_undo(struct bf_bus *bus);
 /* Before an event is journaled: it may end a crash. */
 int bf_crash_resume(struct bf_tx *tx, const struct bf_envelope *e, struct bf_error *err);
+bool bf_crash_may_resume(struct bf_tx *tx, const struct bf_envelope *e);        /* whether it will */
 
 #endif

@@ -1,6 +1,6 @@
 /* emit.c - what follows from an event: its place in the journal, who fires, and the executions that
  * are added for it, all in the transaction at hand. */
-#include "core/bus/bus_int.h"
+#include "core/bus/asking.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -137,7 +137,28 @@ void bf_bus_count_anew(struct bf_tx *tx)
     bf_rules_bound(tx->bus->rules, tx->may_fail ? BF_BUS_EFFORT_MAX : 0);
 }
 
-static int decide(struct bf_tx *tx, struct bf_envelope *e)
+/* What scripts said is known, or noted as missed. */
+static int judge(struct bf_tx *tx, const struct bf_record *record, struct bf_met *met,
+                 const struct bf_firing **firings, size_t *n)
+{
+    struct bf_rules *rules = tx->bus->rules;
+    const struct bf_automation *const *missed;
+    struct bf_answers answers;
+    size_t n_missed;
+
+    if (!met) {
+        *n = bf_rules_judge(rules, record, firings);
+        return BF_OK;
+    }
+    bf_asking_answers(tx, met, &answers);
+    bf_rules_answers(rules, &answers);
+    *n = bf_rules_judge(rules, record, firings);
+    bf_rules_answers(rules, NULL);
+    bf_rules_missed(rules, &missed, &n_missed);
+    return bf_asking_note(tx, met, missed, n_missed);
+}
+
+static int decide(struct bf_tx *tx, struct bf_envelope *e, struct bf_met *met)
 {
     struct bf_record record = {
         .event = e, .run = e->run, .points = e->points, .n_points = e->n_points};
@@ -146,8 +167,9 @@ static int decide(struct bf_tx *tx, struct bf_envelope *e)
     int rc;
 
     bf_live_memory_at(tx->bus->memory, e->seq);
-    n = bf_rules_judge(tx->bus->rules, &record, &firings);
-    rc = bf_live_memory_failed(tx->bus->memory);
+    rc = judge(tx, &record, met, &firings, &n);
+    if (bf_live_memory_failed(tx->bus->memory))
+        return BF_EIO;
     if (rc)
         return rc;
     if (tx->may_fail &&
@@ -162,9 +184,47 @@ static int decide(struct bf_tx *tx, struct bf_envelope *e)
     return rc;
 }
 
+static int journal_and_decide(struct bf_tx *tx, struct bf_envelope *e, struct bf_met *met,
+                              struct bf_receipt *out)
+{
+    int rc = bf_journal_append(tx, e, out);
+
+    if (!rc)
+        bf_bus_tally(tx, out->duplicate);
+    if (!rc && !out->duplicate)
+        rc = decide(tx, e, met);
+    return rc;
+}
+
+/* One whose key was there before needs no answer. */
+static int meet(struct bf_tx *tx, struct bf_envelope *e, struct bf_met **out)
+{
+    *out = NULL;
+    if (!tx->asks || bf_journal_has_key(tx, e))
+        return BF_OK;
+    *out = bf_asking_meet(tx, e);
+    return *out ? BF_OK : BF_ETOOBIG;
+}
+
+/* The words for what was not done. */
+static int fail(struct bf_tx *tx, int rc, struct bf_error *err)
+{
+    if (rc == BF_ETOOBIG && bf_rules_gave_up(tx->bus->rules))
+        return bf_error_set(err, rc, "too many automations would have to be asked about these events;"
+                            " send fewer of them, or of their points, at once");
+    if (rc == BF_ETOOBIG && tx->asks && bf_asking_is_too_much(tx))
+        return bf_error_set(err, rc, "more than %d scripts would have to be asked about these events;"
+                            " send fewer at once", BF_ASKING_MAX);
+    if (rc == BF_ETOOBIG)
+        return bf_error_set(err, rc, "these events would fire more than %d actions; send fewer at"
+                            " once", BF_BUS_FIRINGS_MAX);
+    return bf_error_set(err, rc, "the event could not be stored: %s", bf_db_words(tx->db));
+}
+
 int bf_bus_emit(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt *out,
                 struct bf_error *err)
 {
+    struct bf_met *met;
     int rc;
 
     if (tx->bus->retry_mono_ms && !tx->advances)
@@ -173,20 +233,10 @@ int bf_bus_emit(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt *out,
     rc = bf_crash_resume(tx, e, err);
     if (rc)
         return rc;
-    rc = bf_journal_append(tx, e, out);
+    rc = meet(tx, e, &met);
     if (!rc)
-        bf_bus_tally(tx, out->duplicate);
-    if (!rc && !out->duplicate)
-        rc = decide(tx, e);
-    if (rc == BF_ETOOBIG && bf_rules_gave_up(tx->bus->rules))
-        return bf_error_set(err, rc, "too many automations would have to be asked about these events;"
-                            " send fewer of them, or of their points, at once");
-    if (rc == BF_ETOOBIG)
-        return bf_error_set(err, rc, "these events would fire more than %d actions; send fewer at"
-                            " once", BF_BUS_FIRINGS_MAX);
-    if (rc)
-        return bf_error_set(err, rc, "the event could not be stored: %s", bf_db_words(tx->db));
-    return BF_OK;
+        rc = journal_and_decide(tx, met ? met->event : e, met, out);
+    return rc ? fail(tx, rc, err) : BF_OK;
 }
 
 bool bf_bus_may_refuse(const struct bf_bus *bus, struct bf_envelope *const *events, size_t n)

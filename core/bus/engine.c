@@ -3,7 +3,7 @@
  * The invariant: nobody is told of anything that is not on disk, and what is on disk was told or
  * will be found by whoever asks.  So numbers, times and the list of new executions are kept aside
  * while a batch is open (struct mark), and put back if it fails. */
-#include "core/bus/bus_int.h"
+#include "core/bus/asking.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@
 #define SCRATCH_MAX (64 * 1024 * 1024)
 
 #define ADDED_MAX   4096        /* new executions after which a batch is closed */
-#define RETRY_MS    1000        /* after what is over could not be journaled */
+#define PARKED      1           /* of a work that waits for scripts: it is neither done nor refused */
 
 struct mark {
     uint64_t seq;
@@ -95,10 +95,10 @@ static void count_batch(struct bf_bus *bus, size_t n_works, bool committed)
 {
     struct bf_bus_stats *s = &bus->stats;
 
-    if (committed)
-        bf_histogram_add(&s->batch, n_works);
-    else
+    if (!committed)
         bf_count(&s->failed_batches, 1);
+    else if (n_works || !bf_asking_is_on(bus))
+        bf_histogram_add(&s->batch, n_works);
     for (unsigned i = 0; i < atomic_load_explicit(&s->n_sources, memory_order_relaxed); i++) {
         if (committed && bus->tally[i].events) {
             bf_count(&s->sources[i].events, bus->tally[i].events);
@@ -153,12 +153,36 @@ static int flush_rules(struct bf_bus *bus)
     return bf_live_memory_failed(bus->memory);
 }
 
+static void refuse(struct bf_work *w, int rc, const struct bf_error *err,
+                   struct refusal **refusals)
+{
+    struct refusal *r = bf_new(struct refusal);
+
+    *r = (struct refusal){.next = *refusals, .work = w, .rc = rc, .err = *err};
+    *refusals = r;
+}
+
+/* Of a work that said no, or that missed what scripts say: the first is told so with its batch, the
+ * other is the batch's no more. */
+static int undo_alone(struct bf_work *w, struct bf_tx *tx, struct mark before, int rc,
+                      struct refusal **refusals, struct bf_error *err)
+{
+    bf_db_undo(tx->db);
+    back_to(tx->bus, before);
+    bf_rules_undo_part(tx->bus->rules);
+    if (tx->missed && bf_asking_park_missed(w))
+        return PARKED;
+    if (tx->missed)
+        rc = bf_error_set(err, BF_ECANCELED, "scripts have to be asked about something else");
+    refuse(w, rc, err, refusals);
+    return BF_OK;
+}
+
 static int apply_alone(struct bf_work *w, struct bf_tx *tx, struct refusal **refusals,
                        struct bf_error *err)
 {
     int rc = bf_bus_write_suppressed(tx);
     struct mark before = mark_of(tx->bus);
-    struct refusal *r;
 
     if (!rc)
         rc = flush_rules(tx->bus);
@@ -166,33 +190,44 @@ static int apply_alone(struct bf_work *w, struct bf_tx *tx, struct refusal **ref
         rc = bf_db_mark(tx->db);
     if (!rc)
         rc = w->apply(w, tx, err);
-    if (!rc)
+    if (!rc && !tx->missed)
         rc = bf_db_keep(tx->db);
-    if (!rc || is_store_failure(rc))
-        return rc;
-    bf_db_undo(tx->db);
-    back_to(tx->bus, before);
-    bf_rules_undo_part(tx->bus->rules);
-    r = bf_new(struct refusal);
-    *r = (struct refusal){.next = *refusals, .work = w, .rc = rc, .err = *err};
-    *refusals = r;
-    return BF_OK;
+    else if (!is_store_failure(rc))
+        rc = undo_alone(w, tx, before, rc, refusals, err);
+    return rc;
 }
 
 static int apply(struct bf_work *w, struct bf_tx *tx, struct refusal **refusals,
                  struct bf_error *err)
 {
+    bool alone = w->may_fail;
+
     tx->source = w->source;
     tx->may_fail = w->may_fail;
     bf_bus_count_anew(tx);
-    return w->may_fail ? apply_alone(w, tx, refusals, err) : w->apply(w, tx, err);
+    if (tx->asks) {
+        bf_asking_begin(tx, w);
+        alone = tx->may_miss = bf_asking_may_miss(tx, w);
+    }
+    return alone ? apply_alone(w, tx, refusals, err) : w->apply(w, tx, err);
 }
 
 static bool is_full(const struct bf_bus *bus, const struct batch *b)
 {
     return b->n >= BF_BUS_BATCH_MAX || b->bytes >= BF_BUS_BATCH_BYTES ||
-           bus->added.n >= ADDED_MAX || b->last->alters_rules ||
+           bus->added.n >= ADDED_MAX || (b->last && b->last->alters_rules) ||
            bf_mono_ms(bus->clock) - atomic_load(&bus->busy_since_mono) >= BF_BUS_BATCH_MS;
+}
+
+static void add(struct batch *b, struct bf_work *w)
+{
+    if (b->last)
+        b->last->link.next = &w->link;
+    else
+        b->first = w;
+    b->last = w;
+    b->n++;
+    b->bytes += w->weight;
 }
 
 /* Apply works from *rest until the batch is full; what is left stays in *rest.  On an error the
@@ -207,14 +242,13 @@ static int fill(struct batch *b, struct bf_link **rest, struct bf_tx *tx,
 
         *rest = w->link.next;
         w->link.next = NULL;
-        if (b->last)
-            b->last->link.next = &w->link;
-        else
-            b->first = w;
-        b->last = w;
-        b->n++;
-        b->bytes += w->weight;
+        if (tx->asks && !bf_asking_may_apply(tx->bus, w))
+            continue;
         rc = apply(w, tx, refusals, err);
+        if (rc == PARKED)
+            rc = BF_OK;
+        else
+            add(b, w);
     } while (!rc && *rest && !is_full(tx->bus, b));
     return rc;
 }
@@ -229,7 +263,7 @@ static const struct refusal *refusal_of(const struct refusal *r, const struct bf
 static void tell(struct bf_bus *bus, struct batch *b, const struct refusal *refusals, int rc,
                  const struct bf_error *err)
 {
-    struct bf_link *l = &b->first->link;
+    struct bf_link *l = b->first ? &b->first->link : NULL;
 
     if (bus->hooks.batch)
         bus->hooks.batch(bus->hooks.arg, true);
@@ -239,6 +273,7 @@ static void tell(struct bf_bus *bus, struct batch *b, const struct refusal *refu
 
         l = l->next;    /* done() may free the work */
         atomic_fetch_sub(&bus->queued_bytes, w->weight);
+        bf_asking_end(w);
         if (r)
             w->done(w, r->rc, &r->err);
         else
@@ -337,7 +372,8 @@ static int begin_transaction(struct bf_bus *bus, struct bf_error *err)
 /* One transaction of works from *rest. */
 static void run_batch(struct bf_bus *bus, struct bf_link **rest, int64_t now_ms)
 {
-    struct bf_tx tx = {.bus = bus, .db = bus->db, .now_ms = now_ms};
+    struct bf_tx tx = {.bus = bus, .db = bus->db, .now_ms = now_ms,
+                       .asks = bf_asking_is_on(bus)};
     struct mark before = mark_of(bus);
     struct refusal *refusals = NULL;
     struct bf_error err = {0};
@@ -375,7 +411,7 @@ static int advance(struct bf_bus *bus, int64_t now_ms)
     count_batch(bus, 0, rc == BF_OK);
     report_health(bus, rc, &err);
     bf_arena_reset(bus->scratch);
-    bus->retry_mono_ms = rc ? bf_mono_ms(bus->clock) + RETRY_MS : 0;
+    bus->retry_mono_ms = rc ? bf_mono_ms(bus->clock) + BF_ADVANCE_RETRY_MS : 0;
     return rc;
 }
 
@@ -419,15 +455,53 @@ static int64_t sleep_ms(struct bf_bus *bus)
     return ms;
 }
 
+/* Works that are told so without a transaction. */
+static void give_up_parked(struct bf_bus *bus)
+{
+    struct bf_error err;
+    struct batch b = {0};
+
+    bf_error_set(&err, BF_ECANCELED, "the hub is stopping, and scripts have not answered");
+    for (struct bf_link *l = bf_asking_give_up(bus), *next; l; l = next) {
+        next = l->next;
+        l->next = NULL;
+        add(&b, work_of(l));
+    }
+    tell(bus, &b, NULL, BF_ECANCELED, &err);
+}
+
+/* What was posted, or answered; once the queue is closed only what is parked is waited for, and not
+ * for ever.  False if nothing more will come. */
+static bool next_works(struct bf_bus *bus, struct bf_link **out)
+{
+    int64_t ms = bf_asking_sleep_ms(bus, sleep_ms(bus)), left;
+
+    *out = bf_queue_pop_all(bus->queue, ms);
+    if (*out || !bf_queue_is_closed(bus->queue))
+        return true;
+    if (!bf_asking_parked(bus))
+        return false;
+    if (!bus->stop_mono_ms)
+        bus->stop_mono_ms = bf_mono_ms(bus->clock) + BF_ASKING_STOP_MS;
+    left = bus->stop_mono_ms - bf_mono_ms(bus->clock);
+    if (left <= 0) {
+        give_up_parked(bus);
+        return false;
+    }
+    *out = bf_queue_await(bus->queue, ms < 0 ? left : bf_min64(ms, left));
+    return true;
+}
+
 static void *engine_main(void *arg)
 {
     struct bf_bus *bus = arg;
     struct bf_link *rest;
 
-    while ((rest = bf_queue_pop_all(bus->queue, sleep_ms(bus))) ||
-           !bf_queue_is_closed(bus->queue)) {
+    while (next_works(bus, &rest)) {
         int64_t now_ms = catch_up(bus, rest != NULL);
 
+        if (bf_asking_is_on(bus))
+            rest = bf_asking_take(bus, rest);
         rest = with_crashes(bus, rest, now_ms);
         while (rest) {
             run_batch(bus, &rest, now_ms);
@@ -463,6 +537,7 @@ int bf_bus_open(struct bf_db *db, const struct bf_clock *clock, struct bf_log *l
     bf_rules_remember(bus->rules, bf_live_memory_rules(bus->memory));
     bus->suppressed = bf_suppressions_new();
     bus->runs = bf_runs_new();
+    bus->asking = bf_asking_new();
     bus->scratch = bf_arena_new(SCRATCH_MAX);
     rc = bf_db_migrate(db, "bus", bf_bus_schema, err);
     if (!rc)
@@ -541,6 +616,8 @@ void bf_bus_close(struct bf_bus *bus)
     if (!bus)
         return;
     bf_bus_stop(bus);
+    bf_asking_drain(bus);
+    bf_asking_free(bus->asking);
     forget_added(bus, 0);
     free(bus->added.items);
     bf_queue_free(bus->queue);
@@ -553,6 +630,14 @@ void bf_bus_close(struct bf_bus *bus)
     free(bus);
 }
 
+/* Works that scripts are asked about are in the queue no more, and wait all the same. */
+static bool is_crowded(struct bf_bus *bus)
+{
+    size_t parked = bf_asking_parked(bus);
+
+    return parked && parked + bf_queue_len(bus->queue) >= BF_BUS_QUEUE_MAX;
+}
+
 int bf_bus_post(struct bf_bus *bus, struct bf_work *w)
 {
     uint32_t weight = w->weight;        /* once it is queued, the work is not ours to read */
@@ -561,7 +646,7 @@ int bf_bus_post(struct bf_bus *bus, struct bf_work *w)
 
     if (w->always)
         rc = bf_queue_push_always(bus->queue, &w->link);
-    else if (before && before + weight > BF_BUS_QUEUE_BYTES)
+    else if ((before && before + weight > BF_BUS_QUEUE_BYTES) || is_crowded(bus))
         rc = BF_EFULL;
     else
         rc = bf_queue_push(bus->queue, &w->link);
@@ -570,6 +655,55 @@ int bf_bus_post(struct bf_bus *bus, struct bf_work *w)
     if (rc == BF_EFULL)
         bf_count(&bus->stats.refused_works, 1);
     return rc;
+}
+
+void bf_bus_ask_with(struct bf_bus *bus, const struct bf_asker *asker)
+{
+    bf_asking_set_asker(bus, asker);
+}
+
+/* on_event is another one, from the next batch on. */
+struct setting {
+    struct bf_work work;
+    struct bf_bus *bus;
+    struct bf_on_event *on_event;       /* a reference; NULL: there is none any more */
+};
+
+static int on_setting(struct bf_work *w, struct bf_tx *tx, struct bf_error *err)
+{
+    (void)w;
+    (void)tx;
+    (void)err;
+    return BF_OK;
+}
+
+static void setting_done(struct bf_work *w, int rc, const struct bf_error *err)
+{
+    struct setting *s = bf_container_of(w, struct setting, work);
+
+    (void)rc;           /* nothing of it is on disk */
+    (void)err;
+    bf_asking_set_on_event(s->bus, s->on_event);
+    free(s);
+}
+
+void bf_bus_on_event(struct bf_bus *bus, const struct bf_hook *hook)
+{
+    struct bf_on_event *o = hook ? bf_on_event_new(hook) : NULL;
+    struct setting *s;
+
+    if (!bus->started) {
+        bf_asking_set_on_event(bus, o);
+        return;
+    }
+    s = bf_new(struct setting);
+    *s = (struct setting){.bus = bus, .on_event = o};
+    s->work = (struct bf_work){
+        .always = true, .alters_rules = true, .apply = on_setting, .done = setting_done};
+    if (bf_bus_post(bus, &s->work)) {   /* it is stopping */
+        bf_on_event_unref(o);
+        free(s);
+    }
 }
 
 void bf_bus_heartbeats(struct bf_bus *bus, int64_t timeout_ms)
@@ -605,7 +739,12 @@ int64_t bf_bus_busy_ms(const struct bf_bus *bus)
     return since ? bf_max64(bf_mono_ms(bus->clock) - since, 0) : 0;
 }
 
-size_t bf_bus_waiting(struct bf_bus *bus) { return bf_queue_len(bus->queue); }
+size_t bf_bus_waiting(struct bf_bus *bus)
+{
+    return bf_queue_len(bus->queue) + bf_asking_parked(bus);
+}
+
+
 uint16_t bf_bus_hub(const struct bf_bus *bus) { return bus->hub; }
 size_t bf_bus_automations(const struct bf_bus *bus) { return atomic_load(&bus->n_automations); }
 struct bf_db *bf_bus_db(struct bf_bus *bus) { return bus->db; }

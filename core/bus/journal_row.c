@@ -22,8 +22,9 @@ void bf_row_place(struct bf_envelope *e, uint16_t hub, uint64_t seq, int64_t rec
 {
     e->seq = seq;
     e->received_ms = received_ms;
-    if (e->time_ms == 0)
-        e->time_ms = received_ms;
+    e->is_untimed = e->is_untimed || e->time_ms == 0;
+    if (e->is_untimed)
+        e->time_ms = received_ms;       /* its place may be another than it had before */
     bf_id_number(e->id, received_ms, hub, seq);
 }
 

@@ -38,8 +38,13 @@ int bf_bus_emit_text(struct bf_tx *tx, struct bf_arena *scratch, const struct bf
         return bf_error_set(err, BF_ETOOBIG, "a record of the hub's may have %d bytes",
                             BF_EVENT_MAX);
     rc = bf_envelope_parse(scratch, text->data, text->len, BF_FROM_HUB, &e, err);
-    if (!rc)
+    if (!rc) {
+        bool was = tx->is_hubs;
+
+        tx->is_hubs = true;
         rc = bf_bus_emit(tx, e, &receipt, err);
+        tx->is_hubs = was;
+    }
     bf_envelope_unref(e);
     return rc;
 }

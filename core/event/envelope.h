@@ -59,6 +59,7 @@ struct bf_envelope {
     struct bf_point *points;
     size_t n_points;
     int64_t time_ms;            /* the event's own time; `received` if it gave none, 0 until then */
+    bool is_untimed;            /* it gave none; known once it has its place */
     /* Given by the engine when it is appended to the journal, 0 and "" before. */
     uint64_t seq;
     uint64_t run;               /* number of its run in this hub; 0: it has none, or an unknown one */

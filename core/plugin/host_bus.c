@@ -164,6 +164,8 @@ static int emit_posted(struct bf_ctx *ctx, enum bf_where where, struct bf_envelo
     bf_assert(j->events && j->receipts);
     memcpy(j->events, events, n * sizeof(*events));
     j->n = n;
+    j->work.events = j->events;
+    j->work.n_events = n;
     j->work.may_fail = bf_bus_may_refuse(hub_of(ctx)->rooms.bus, events, n);
     for (size_t i = 0; i < n; i++)
         j->work.weight += (uint32_t)events[i]->text_len;

@@ -309,6 +309,7 @@ static int to_engine(struct bf_route_call *rc, int status, bool with_fn)
     rc->engine_arg = rc->arg;
     rc->work = (struct bf_work){
         .source = rc->instance->name, .apply = apply, .done = done,
+        .events = rc->events, .n_events = rc->n_events,
         .may_fail = with_fn ||
                     bf_bus_may_refuse(hub_of(rc)->rooms.bus, rc->events, rc->n_events)};
     for (size_t i = 0; i < rc->n_events; i++)

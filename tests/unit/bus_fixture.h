@@ -23,6 +23,8 @@ struct fixture {
     char last_execution[BF_ID_LEN + 1];
     bool healthy;
     uint32_t hops;              /* a header said so many */
+    const struct bf_asker *asker;       /* NULL: nobody can be asked */
+    const struct bf_hook *on_event;
 };
 
 static inline int64_t fixture_wall(void *arg) { return ((struct fixture *)arg)->wall_ms; }
@@ -51,8 +53,13 @@ static inline void fixture_open(struct fixture *f)
     f->healthy = true;
     CHECK_INT(bf_crypto_init(&err), 0);
     if (bf_db_open(f->path, BF_DB_WRITE, &f->db, &err) ||
-        bf_bus_open(f->db, &f->clock, NULL, &hooks, &f->bus, &err) ||
-        bf_bus_start(f->bus, &err))
+        bf_bus_open(f->db, &f->clock, NULL, &hooks, &f->bus, &err))
+        test_failed(__FILE__, __LINE__, "%s", err.words);
+    if (f->asker)
+        bf_bus_ask_with(f->bus, f->asker);
+    if (f->on_event)
+        bf_bus_on_event(f->bus, f->on_event);
+    if (bf_bus_start(f->bus, &err))
         test_failed(__FILE__, __LINE__, "%s", err.words);
 }
 

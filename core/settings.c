@@ -7,6 +7,7 @@
 
 #include "core/base/base.h"
 #include "core/base/clock.h"
+#include "core/base/closest.h"
 #include "core/base/crypto.h"
 #include "core/script/config.h"
 
@@ -87,14 +88,22 @@ static bool is_choice(const char *choices, const char *value)
 
 static int list_names(struct bf_error *err, const char *name)
 {
+    const char *list[BF_COUNT(table) + 1] = {NULL}, *closest;
     struct bf_buf names;
     int rc;
 
     bf_buf_init(&names, 1024);
-    for (size_t i = 0; i < BF_COUNT(table); i++)
+    for (size_t i = 0; i < BF_COUNT(table); i++) {
         bf_buf_printf(&names, "%s%s", i ? ", " : "", table[i].name);
-    rc = bf_error_field(err, BF_ECONFIG, name, "there is no setting \"%s\"; there are: %s", name,
-                        bf_buf_text(&names));
+        list[i] = table[i].name;
+    }
+    closest = bf_closest(name, list);
+    if (closest)
+        rc = bf_error_field(err, BF_ECONFIG, name, "there is no setting \"%s\"; did you mean"
+                            " \"%s\"?", name, closest);
+    else
+        rc = bf_error_field(err, BF_ECONFIG, name, "there is no setting \"%s\"; there are: %s",
+                            name, bf_buf_text(&names));
     bf_buf_fini(&names);
     return rc;
 }
@@ -104,6 +113,7 @@ struct filling {
     struct bf_settings *settings;
     enum bf_setting_from from;
     const char *file;           /* being read, for words; or NULL */
+    int lines[BF_COUNT(table)]; /* of it that set each */
     bf_problem_fn *fn;
     void *arg;
     int n_problems;
@@ -139,17 +149,23 @@ static int set(struct filling *f, const char *name, const char *value, struct bf
     return BF_OK;
 }
 
-static int on_file(void *arg, const char *name, const char *value, struct bf_error *err)
+/* What is wrong stands in this line. */
+static int blame(struct filling *f, int line, int rc, struct bf_error *err)
+{
+    struct bf_error why = *err;
+
+    return bf_error_field(err, rc, why.field, "%s:%d: %s", f->file, line, why.words);
+}
+
+static int on_file(void *arg, const char *name, const char *value, int line, struct bf_error *err)
 {
     struct filling *f = arg;
+    const struct setting *t = find(name);
     int rc = set(f, name, value, err);
 
-    if (rc) {
-        struct bf_error why = *err;
-
-        bf_error_field(err, rc, why.field, "%s: %s", f->file, why.words);
-    }
-    return problem(f, rc, err);
+    if (t)
+        f->lines[t - table] = line;
+    return problem(f, rc ? blame(f, line, rc, err) : BF_OK, err);
 }
 
 static int check_threads(struct bf_settings *s, struct bf_error *err)
@@ -238,6 +254,17 @@ static int (*const checks[])(struct bf_settings *, struct bf_error *) = {
     check_retention,
 };
 
+static int check(struct filling *f, int (*fn)(struct bf_settings *, struct bf_error *),
+                 struct bf_error *err)
+{
+    int rc = fn(f->settings, err);
+    const struct setting *t = rc ? find(err->field) : NULL;
+
+    if (t && f->settings->from[t - table] == BF_FROM_FILE)
+        rc = blame(f, f->lines[t - table], rc, err);
+    return problem(f, rc, err);
+}
+
 static int set_all(struct filling *f, const struct bf_setting *given, struct bf_error *err)
 {
     int rc = BF_OK;
@@ -264,7 +291,7 @@ static int fill(struct filling *f, const struct bf_hub_options *o, struct bf_err
     if (!rc)
         rc = set_all(f, o->settings, err);
     for (size_t i = 0; !rc && i < BF_COUNT(checks); i++)
-        rc = problem(f, checks[i](s, err), err);
+        rc = check(f, checks[i], err);
     return rc;
 }
 

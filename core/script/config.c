@@ -1,12 +1,15 @@
 /* config.c - runs the configuration file and hands out what it set.
  *
  * The file belongs to the operator, who is trusted; the limits are against mistakes.  It is run in
- * a protected call with an environment table of its own, so that no library can be reached and
- * everything it assigns can be walked afterwards. */
+ * a protected call in a state without libraries.  Its environment stays empty: what it assigns is
+ * kept beside it, with the line, so that a setting that does not exist can be found. */
 #include "core/script/config.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -17,6 +20,7 @@
 #define MEMORY_MAX       (4 * 1024 * 1024)
 #define INSTRUCTIONS_MAX 10000000
 #define VALUE_MAX        65536
+#define NAME_MAX_LEN     64
 
 struct reader {
     size_t used;
@@ -46,8 +50,9 @@ static void *allocate(void *ud, void *ptr, size_t old, size_t len)
 
 static void on_count(lua_State *L, lua_Debug *ar)
 {
-    (void)ar;
-    luaL_error(L, "the file runs too long");
+    lua_getinfo(L, "Sl", ar);
+    lua_pushfstring(L, "%s:%d: the file runs too long", ar->short_src, ar->currentline);
+    lua_error(L);
 }
 
 static int put_list(lua_State *L, struct bf_buf *b)     /* list at the top */
@@ -88,35 +93,112 @@ static bool put_value(lua_State *L, struct bf_buf *b)
     }
 }
 
+/* A name that could be one; anything else is not shown. */
+static const char *name_at(lua_State *L, int index)
+{
+    const char *name = lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : "?";
+
+    for (size_t i = 0; name[i]; i++)
+        if (i == NAME_MAX_LEN || (unsigned char)name[i] <= ' ' || name[i] == 0x7f)
+            return "?";
+    return name;
+}
+
+/* The name and its value are at the top; the lines stand at index 2. */
 static int hand_out_one(lua_State *L, struct reader *r)
 {
-    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
-    int top = lua_gettop(L);
+    const char *name = name_at(L, -2);
+    int top = lua_gettop(L), line;
     struct bf_buf b;
     int rc;
 
+    lua_pushvalue(L, -2);                               /* +1: name */
+    lua_rawget(L, 2);                                   /* name becomes line */
+    line = (int)lua_tointeger(L, -1);
+    lua_pop(L, 1);
     bf_buf_init(&b, VALUE_MAX);
-    rc = r->fn(r->arg, name, put_value(L, &b) && !b.failed ? bf_buf_text(&b) : NULL, r->err);
+    rc = r->fn(r->arg, name, put_value(L, &b) && !b.failed ? bf_buf_text(&b) : NULL, line, r->err);
     bf_buf_fini(&b);
     lua_settop(L, top);
     return rc;
 }
 
-static int run(lua_State *L, struct reader *r, const char *path)
+/* A global is set: table, name, value. */
+static int on_set(lua_State *L)
 {
-    if (luaL_loadfilex(L, path, "t"))                   /* +1: chunk, or message */
-        return bf_error_set(r->err, BF_ECONFIG, "%s", lua_tostring(L, -1));
-    lua_newtable(L);                                    /* +1: environment */
-    lua_pushvalue(L, -1);                               /* +1 */
-    lua_setupvalue(L, -3, 1);                           /* -1: _ENV of the chunk */
-    lua_insert(L, -2);                                  /* environment, chunk */
-    lua_sethook(L, on_count, LUA_MASKCOUNT, INSTRUCTIONS_MAX);
-    if (lua_pcall(L, 0, 0, 0))                          /* -1; or message */
-        return bf_error_set(r->err, BF_ECONFIG, "%s", lua_tostring(L, -1));
-    lua_pushnil(L);                                     /* +1: first key */
-    while (lua_next(L, -2)) {                           /* +1: value */
-        int rc = hand_out_one(L, r);
+    lua_Debug ar;
+    int line = 0;
 
+    if (lua_getstack(L, 1, &ar) && lua_getinfo(L, "l", &ar))
+        line = ar.currentline;
+    lua_pushvalue(L, 2);                                /* +1: name */
+    lua_pushinteger(L, line);                           /* +1 */
+    lua_rawset(L, lua_upvalueindex(2));                 /* -2 */
+    lua_rawset(L, lua_upvalueindex(1));                 /* -2: name, value */
+    return 0;
+}
+
+/* Values at index 1, lines at 2, and the environment at 3, which stays empty. */
+static void make_environment(lua_State *L)
+{
+    lua_newtable(L);                                    /* 1: values */
+    lua_newtable(L);                                    /* 2: lines */
+    lua_newtable(L);                                    /* 3: environment */
+    lua_newtable(L);                                    /* +1: its metatable */
+    lua_pushvalue(L, 1);
+    lua_setfield(L, -2, "__index");
+    lua_pushvalue(L, 1);
+    lua_pushvalue(L, 2);
+    lua_pushcclosure(L, on_set, 2);
+    lua_setfield(L, -2, "__newindex");
+    lua_setmetatable(L, 3);                             /* -1 */
+}
+
+/* The file at the top of the stack as text. */
+struct source {
+    const char *name;           /* "@PATH" */
+    const char *text;
+    size_t len;
+};
+
+/* Runs protected, as all of it may have no memory left. */
+static int run(lua_State *L)
+{
+    const struct source *s = lua_touserdata(L, 1);
+
+    lua_settop(L, 0);
+    make_environment(L);
+    if (luaL_loadbufferx(L, s->text, s->len, s->name, "t"))     /* +1: chunk, or message */
+        return lua_error(L);
+    lua_pushvalue(L, 3);                                /* +1 */
+    lua_setupvalue(L, -2, 1);                           /* -1: _ENV of the chunk */
+    lua_sethook(L, on_count, LUA_MASKCOUNT, INSTRUCTIONS_MAX);
+    lua_call(L, 0, 0);                                  /* -1 */
+    lua_settop(L, 2);
+    return 2;                                           /* values, lines */
+}
+
+static const char *message(lua_State *L)
+{
+    return lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "the file cannot be run";
+}
+
+static int evaluate(lua_State *L, struct reader *r, const struct source *s)
+{
+    int rc;
+
+    lua_pushcfunction(L, run);                          /* +1 */
+    lua_pushlightuserdata(L, (void *)s);                /* +1 */
+    rc = lua_pcall(L, 1, 2, 0);                         /* values, lines; or message */
+    if (rc == LUA_ERRMEM)
+        return bf_error_set(r->err, BF_ECONFIG, "%s takes more than %d MiB of memory", s->name + 1,
+                            MEMORY_MAX >> 20);
+    if (rc)
+        return bf_error_set(r->err, BF_ECONFIG, "%s", message(L));
+    lua_sethook(L, NULL, 0, 0);
+    lua_pushnil(L);                                     /* +1: first name */
+    while (lua_next(L, 1)) {                            /* +1: value */
+        rc = hand_out_one(L, r);
         if (rc)
             return rc;
         lua_pop(L, 1);
@@ -124,15 +206,42 @@ static int run(lua_State *L, struct reader *r, const char *path)
     return BF_OK;
 }
 
+/* All of the file, up to what it may have. */
+static int read_file(const char *path, struct bf_buf *b, struct bf_error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char piece[65536];
+    ssize_t n = 0;
+
+    while (fd >= 0 && !b->failed && (n = read(fd, piece, sizeof(piece))) > 0)
+        bf_buf_add(b, piece, (size_t)n);
+    if (fd < 0 || n < 0)
+        bf_error_set(err, BF_ECONFIG, "cannot read %s: %s", path, strerror(errno));
+    else if (b->failed)
+        bf_error_set(err, BF_ECONFIG, "%s has more than %d bytes", path, BF_CONFIG_MAX);
+    if (fd >= 0)
+        close(fd);
+    return fd < 0 || n < 0 || b->failed ? BF_ECONFIG : BF_OK;
+}
+
 int bf_config_read(const char *path, bf_config_fn *fn, void *arg, struct bf_error *err)
 {
     struct reader r = {.fn = fn, .arg = arg, .err = err};
-    lua_State *L = lua_newstate(allocate, &r);
+    struct bf_buf text, name;
+    lua_State *L = NULL;
     int rc;
 
-    if (!L)
-        return bf_error_set(err, BF_ENOMEM, "no memory to read %s", path);
-    rc = run(L, &r, path);
-    lua_close(L);
+    bf_buf_init(&text, BF_CONFIG_MAX);
+    bf_buf_init(&name, PATH_MAX + 2);
+    bf_buf_printf(&name, "@%s", path);
+    rc = read_file(path, &text, err);
+    if (!rc && !(L = lua_newstate(allocate, &r)))
+        rc = bf_error_set(err, BF_ENOMEM, "no memory to read %s", path);
+    if (!rc)
+        rc = evaluate(L, &r, &(struct source){bf_buf_text(&name), bf_buf_text(&text), text.len});
+    if (L)
+        lua_close(L);
+    bf_buf_fini(&text);
+    bf_buf_fini(&name);
     return rc;
 }

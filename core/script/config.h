@@ -1,4 +1,5 @@
-/* config.h - the configuration file: Lua, evaluated in an empty environment.
+/* config.h - the configuration file: Lua, evaluated in an empty environment: there is no library, and
+ * no global but those that the file sets.
  *
  *   listen = "0.0.0.0:8320"
  *   allow_addresses = { "10.1.0.0/16", "127.0.0.0/8" }
@@ -10,9 +11,12 @@
 
 #include "core/base/error.h"
 
-/* Called for each setting, in no order; a negative return stops the reading.  `value` is NULL for
- * what is none of the above. */
-typedef int bf_config_fn(void *arg, const char *name, const char *value, struct bf_error *err);
+#define BF_CONFIG_MAX (1024 * 1024)     /* bytes of the file */
+
+/* Called for each setting, in no order, with the line that set it last; a negative return stops the
+ * reading.  `value` is NULL for what is none of the above. */
+typedef int bf_config_fn(void *arg, const char *name, const char *value, int line,
+                         struct bf_error *err);
 
 /* BF_ECONFIG naming the file, the line and the cause.  Bounded in memory and instructions: a file
  * that loops is an error, not a hang. */

@@ -280,7 +280,8 @@ TEST(a_check_says_everything_that_is_wrong)
     CHECK_HAS(p.text, "[ca_file] ");
     CHECK_HAS(p.text, "nonesuch.so");
     CHECK_HAS(p.text, "nonesuch2.so");
-    CHECK_HAS(p.text, "belfry.lua: there is no setting \"lisen\"");
+    CHECK_HAS(p.text, "belfry.lua:7: there is no setting \"lisen\"; did you mean \"listen\"?");
+    CHECK_HAS(p.text, "belfry.lua:2: threads must be a number");
     CHECK_HAS(p.text, "[admin_key] ");
     CHECK_HAS(p.text, "[listen] ");
 }

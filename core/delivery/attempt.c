@@ -3,10 +3,12 @@
  *
  * The way of an item, always on the loop's thread except where the sink works:
  *
- *   attempt_begin → [the engine records the beginning] → prepare → send → judge → settled
- *                                                               ↘ later: bf_courier_settle
+ *   attempt_begin → [the engine closes the digest] → [transform.c: the script] →
+ *       [the engine records the beginning] → prepare → send → judge → settled
+ *                                                   ↘ later: bf_courier_settle
  *
- * The engine is asked where a sink is BF_ONCE, and by digests, which it closes.
+ * The beginning is recorded where a sink is BF_ONCE, and after the script: one that fails leaves no
+ * doubt whether anything was sent.
  *
  * A quick sink's prepare and judge run right here; others on a worker, and come back as a task. */
 #include "core/delivery/courier_int.h"
@@ -17,11 +19,9 @@
 #include "core/base/crypto.h"
 #include "core/outbox/digest.h"
 
-static void after_prepare(struct item *i);
-
 static struct bf_courier *courier_of(struct item *i) { return i->dest->courier; }
 
-static void settle(struct item *i, int outcome, int64_t after_ms, const char *words)
+void attempt_settle(struct item *i, int outcome, int64_t after_ms, const char *words)
 {
     i->at.verdict = (struct bf_verdict){outcome, after_ms, words};
     attempt_settled(i);
@@ -33,6 +33,40 @@ static void back_to_loop(struct item *i, void (*fn)(struct bf_task *t))
 {
     i->task.fn = fn;
     bf_loop_post(courier_of(i)->loop, &i->task);
+}
+
+static void on_back(struct bf_task *t)
+{
+    struct item *i = bf_container_of(t, struct item, task);
+
+    i->after(i);
+}
+
+void attempt_back(struct item *i, void (*after)(struct item *i))
+{
+    i->after = after;
+    back_to_loop(i, on_back);
+}
+
+static void on_worker(struct bf_job *j)
+{
+    struct item *i = bf_container_of(j, struct item, job);
+
+    i->work(i);
+    back_to_loop(i, on_back);
+}
+
+int attempt_work(struct item *i, void (*work)(struct item *i), void (*after)(struct item *i))
+{
+    if (i->dest->info.quick) {
+        work(i);
+        after(i);
+        return BF_OK;
+    }
+    i->work = work;
+    i->after = after;
+    i->job.fn = on_worker;
+    return bf_workers_add(courier_of(i)->workers, &i->job);
 }
 
 
@@ -92,22 +126,18 @@ static void on_answer(void *arg, const struct bf_fetch_result *r)
     i->job.fn = judge_on_worker;
     i->answer = copy_answer(i->at.arena, r);
     if (!i->answer || bf_workers_add(courier_of(i)->workers, &i->job))
-        settle(i, r->err && !r->sent ? BF_RETRY : BF_UNKNOWN, -1,
-               "there was no room to read the answer");
+        attempt_settle(i, r->err && !r->sent ? BF_RETRY : BF_UNKNOWN, -1,
+                       "there was no room to read the answer");
 }
 
 
 /* --- preparing --------------------------------------------------------------- */
 
-static void on_prepared(struct bf_task *t) { after_prepare(bf_container_of(t, struct item, task)); }
-
-static void prepare_on_worker(struct bf_job *j)
+static void let_sink_prepare(struct item *i)
 {
-    struct item *i = bf_container_of(j, struct item, job);
     struct bf_courier *c = courier_of(i);
 
     i->step = c->ops.prepare(c->ops.arg, &i->at);
-    back_to_loop(i, on_prepared);
 }
 
 static int64_t deadline_ms(const struct item *i)
@@ -125,7 +155,7 @@ static void on_deadline(struct bf_timer *t)
     mine = list_remove(&c->later, i);
     pthread_mutex_unlock(&c->lock);
     if (mine)
-        settle(i, BF_UNKNOWN, -1, "the sink gave no outcome in time");
+        attempt_settle(i, BF_UNKNOWN, -1, "the sink gave no outcome in time");
 }
 
 /* The sink may have called already, while its prepare was still on its way back to us. */
@@ -157,13 +187,13 @@ static void after_prepare(struct item *i)
 {
     struct bf_courier *c = courier_of(i);
 
-    destination_prepared(i->dest, i);
+    destination_weigh(i);
     if (i->dest->info.settles && i->step != BF_STEP_LATER)
         withdraw(i);
     switch (i->step) {
     case BF_STEP_SEND:
         if (is_dry(i)) {
-            settle(i, BF_DRY, -1, "dry run: this would have been sent");
+            attempt_settle(i, BF_DRY, -1, "dry run: this would have been sent");
             break;
         }
         if (i->dest->timeout_ms)
@@ -190,15 +220,9 @@ static void prepare(struct item *i)
         list_add(&c->later, i);
         pthread_mutex_unlock(&c->lock);
     }
-    if (i->dest->info.quick) {
-        i->step = c->ops.prepare(c->ops.arg, &i->at);
-        after_prepare(i);
-        return;
-    }
-    i->job.fn = prepare_on_worker;
-    if (bf_workers_add(c->workers, &i->job)) {
+    if (attempt_work(i, let_sink_prepare, after_prepare)) {
         withdraw(i);
-        settle(i, BF_RETRY, -1, "all workers are busy");
+        attempt_settle(i, BF_RETRY, -1, "all workers are busy");
     }
 }
 
@@ -207,6 +231,13 @@ static void prepare(struct item *i)
 
 /* Whether an attempt that was begun, and nothing more is known of, must not be repeated. */
 static bool marks_beginning(const struct item *i) { return i->dest->info.once && !is_dry(i); }
+
+static bool is_script_next(const struct item *i) { return has_transform(i) && !i->transformed; }
+
+static bool is_to_be_marked(const struct item *i)
+{
+    return marks_beginning(i) && !i->marked && !is_script_next(i);
+}
 
 static bool is_to_be_closed(const struct item *i)
 {
@@ -218,23 +249,24 @@ static int apply_begin(struct bf_work *w, struct bf_tx *tx, struct bf_error *err
     struct item *i = bf_container_of(w, struct item, begin);
     int rc = BF_OK;
 
-    if (marks_beginning(i))
+    if (is_to_be_marked(i))
         rc = bf_outbox_begin(tx->db, i->execution->number, i->at.started_ms);
-    if (!rc && i->execution->is_digest)
+    if (!rc && is_to_be_closed(i))
         rc = bf_digest_close(tx->db, i->execution);
     return rc ? bf_error_set(err, rc, "cannot begin an attempt: %s", bf_db_words(tx->db)) : BF_OK;
 }
 
-static void on_begun(struct bf_task *t)
-{
-    struct item *i = bf_container_of(t, struct item, task);
+static void go_on(struct item *i);
 
+static void begun(struct item *i)
+{
+    i->marked |= is_to_be_marked(i);
     if (i->step != BF_STEP_SEND)
-        settle(i, BF_RETRY, -1, "the store could not record the beginning");
+        attempt_settle(i, BF_RETRY, -1, "the store could not record the beginning");
     else if (is_to_be_closed(i) && digest_read(i))
-        settle(i, BF_RETRY, -1, "the store could not be read");
+        attempt_settle(i, BF_RETRY, -1, "the store could not be read");
     else
-        prepare(i);
+        go_on(i);
 }
 
 static void begin_done(struct bf_work *w, int rc, const struct bf_error *err)
@@ -243,14 +275,32 @@ static void begin_done(struct bf_work *w, int rc, const struct bf_error *err)
 
     (void)err;
     i->step = rc ? BF_STEP_SETTLED : BF_STEP_SEND;
-    back_to_loop(i, on_begun);
+    attempt_back(i, begun);
 }
 
 static void record_beginning(struct item *i)
 {
     i->begin = (struct bf_work){.always = true, .apply = apply_begin, .done = begin_done};
     if (bf_bus_post(courier_of(i)->bus, &i->begin))
-        settle(i, BF_RETRY, -1, "the hub is stopping");
+        attempt_settle(i, BF_RETRY, -1, "the hub is stopping");
+}
+
+/* To what has to be next, until the sink can prepare. */
+static void go_on(struct item *i)
+{
+    if (is_to_be_marked(i) || is_to_be_closed(i))
+        record_beginning(i);
+    else if (is_script_next(i))
+        transform_begin(i);
+    else
+        prepare(i);
+}
+
+void attempt_transformed(struct item *i)
+{
+    i->transformed = true;
+    i->at.deadline_ms = bf_bus_now(courier_of(i)->bus) + deadline_ms(i);
+    go_on(i);
 }
 
 static struct bf_arena *take_arena(struct bf_courier *c)
@@ -273,10 +323,7 @@ void attempt_begin(struct item *i)
     i->at.deadline_ms = i->at.started_ms + deadline_ms(i);
     destination_begun(i->dest, i);
     atomic_fetch_add(&c->n_unrecorded, 1);
-    if (marks_beginning(i) || is_to_be_closed(i))
-        record_beginning(i);
-    else
-        prepare(i);
+    go_on(i);
 }
 
 
@@ -331,6 +378,16 @@ static void plan(struct item *i)
         r->status = i->at.verdict.outcome == BF_UNKNOWN ? BF_UNKNOWN_OUTCOME : BF_FAILED;
 }
 
+/* Whose script failed, and had it be skipped for that. */
+static void skip_refused(const struct item *i, struct bf_attempt_record *r)
+{
+    if (!i->refused || r->status != BF_FAILED ||
+        i->at.transform.question.hook->on_error != BF_FAILURE_SKIPS)
+        return;
+    r->status = BF_SKIPPED;
+    r->reason = BF_HOOK_FAILED;
+}
+
 /* Of a dry run, whatever ended it: nothing was sent. */
 static void skip_dry(const struct item *i, struct bf_attempt_record *r)
 {
@@ -374,6 +431,7 @@ void attempt_settled(struct item *i)
     r->words = v->words;
     r->sent = i->at.out.sent;
     plan(i);
+    skip_refused(i, r);
     skip_dry(i, r);
     log_outcome(i);
     if (!is_dry(i)) {

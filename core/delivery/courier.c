@@ -127,8 +127,7 @@ void courier_forget(struct item *i)
     i->dest->n_memory--;
     c->n_memory--;
     c->memory_bytes -= size_of(i);
-    i->dest->flight_bytes -= i->bytes;
-    c->flight_bytes -= i->bytes;
+    destination_forgets(i);
     atomic_store(&c->in_memory_now, c->n_memory);
     if (i->at.arena) {
         c->ops.forget(c->ops.arg, &i->at);

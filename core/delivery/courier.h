@@ -17,9 +17,15 @@
  * same way up to the moment of sending: then what would leave is recorded, and the execution is
  * skipped.  It spends no pace, and says nothing of how the destination stands.
  *
+ * If the automation has a transform, its script is asked at each attempt what to send.  Meanwhile
+ * the attempt keeps no slot, so others go on.  A script that fails has the execution skipped, failed,
+ * or sent as it was, as the automation chose.
+ *
  * SAFETY.  At least once: after a crash everything not recorded is sent again, with the same id.
- * For a sink that must not repeat (BF_ONCE) the beginning of an attempt is recorded first, and
- * what was begun when the hub died has an unknown outcome. */
+ * For a sink that must not repeat (BF_ONCE) the beginning of an attempt is recorded first (but
+ * behind its script), and what was begun when the hub died has an unknown outcome.
+ *
+ * Scripts must have stopped before the courier is freed: what they are asked about is its own. */
 #ifndef BF_COURIER_H
 #define BF_COURIER_H
 
@@ -27,6 +33,7 @@
 #include <stdint.h>
 
 #include "core/base/arena.h"
+#include "core/base/buf.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/bus/bus.h"
@@ -34,6 +41,7 @@
 #include "core/delivery/standing.h"
 #include "core/delivery/workers.h"
 #include "core/net/client.h"
+#include "core/script/scripts.h"
 
 struct bf_courier;
 struct bf_destination_info;
@@ -51,6 +59,13 @@ struct bf_verdict {
     const char *words;          /* lives in the attempt's arena */
 };
 
+/* An automation's transform, as it is asked about one attempt.  All in the attempt's arena. */
+struct bf_transform {
+    struct bf_ask ask;
+    struct bf_box_event event;
+    struct bf_question question;        /* its hook is NULL if there is no transform */
+};
+
 /* One try.  Made by the courier; a sink's side may hang its own state on `data`. */
 struct bf_attempt {
     struct bf_execution *execution;
@@ -59,6 +74,8 @@ struct bf_attempt {
     uint32_t number;            /* 1 for the first */
     int64_t started_ms;
     int64_t deadline_ms;
+    struct bf_transform transform;      /* filled by render; when prepare is called, its answer says
+                                           whether to send what it made, or what there was */
     struct bf_outgoing out;
     struct bf_verdict verdict;
     void *data;
@@ -76,6 +93,13 @@ struct bf_courier_ops {
      * again.  [loop] */
     bool (*destination)(void *arg, const char *integration, struct bf_destination_info *out,
                         struct bf_error *err);
+    /* Before prepare, if the automation has a transform: the question for it, in at->transform.
+     * False: there is none to ask, and the verdict is filled.  [as prepare] */
+    bool (*render)(void *arg, struct bf_attempt *at);
+    /* As bf_scripts_ask(). */
+    int (*ask)(void *arg, struct bf_ask *ask);
+    /* It is answered.  What the sink could not work with is made a failure.  [as prepare] */
+    void (*accept)(void *arg, struct bf_attempt *at);
     /* [loop] if the destination is quick, else [worker] */
     enum bf_step (*prepare)(void *arg, struct bf_attempt *at);
     /* Fills the verdict from a complete or failed transfer.  May point `body` elsewhere: what it
@@ -187,6 +211,11 @@ struct bf_courier_counts {
     uint64_t failed;            /* attempts that did not deliver */
 };
 void bf_courier_count(struct bf_courier *c, struct bf_courier_counts *out);
+
+/* What a transform said, as people see it: {"script":HASH,"said":"changed","words":null}; of a failure
+ * in short, why nothing was sent. */
+void bf_transform_print(const struct bf_answer *a, struct bf_buf *out);
+const char *bf_transform_reason(struct bf_arena *a, const struct bf_answer *answer);
 
 /* What the default judgement says of an answer: semantics in judge.c.  `retry_after_ms` < 0: the
  * answer named none. */

@@ -3,6 +3,7 @@
  * courier.c      life; what comes in from the engine and goes out to it
  * destination.c  one integration's queue: what fits in memory, what is claimed from disk, rest
  * attempt.c      one try, from its beginning to its verdict
+ * transform.c    the script that has a say in what is sent
  * digest.c       what joined an execution, read before its first try
  * cancel.c       taking back what was not begun
  *
@@ -24,6 +25,9 @@
 #define FLIGHT_BYTES_MAX   (64 * 1024 * 1024)   /* of what they send: once reached, none begins */
 #define FLIGHT_BYTES_PER_DEST (FLIGHT_BYTES_MAX / 4)
 #define FLIGHT_BYTES_RESERVE  (FLIGHT_BYTES_MAX / 4)    /* kept for destinations that are well */
+#define ASKED_MAX          1024         /* attempts that wait for their script, in all; ... */
+#define ASKED_PER_DEST     16           /* ... to one destination; ... */
+#define ASKED_BYTES_MAX    (16 * 1024 * 1024)   /* ... and of what they hold: then none is asked */
 #define MEMORY_MAX         4096         /* executions in memory, in all */
 #define MEMORY_PER_DEST    256
 #define MEMORY_MIN         4            /* what a destination may have when memory is full */
@@ -54,6 +58,12 @@ struct item {
     struct bf_attempt at;
     struct bf_attempt_record record;
     enum bf_step step;
+    bool marked;                        /* BF_ONCE: its beginning is recorded */
+    bool rendered;                      /* render has left a question for its script */
+    bool transformed;                   /* the script has had its say */
+    bool refused;                       /* by that: it was not sent, and its sink was not asked */
+    bool asked;                         /* it waits for the script, or for a slot since, and counts
+                                           there, and not among those in flight */
     bool probe;                         /* its destination was failing when it began */
     bool with_sink;                     /* prepare has returned BF_STEP_LATER */
     bool called;                        /* and before that, the sink has settled it */
@@ -61,6 +71,8 @@ struct item {
     struct bf_timer deadline;           /* while a sink has it */
     struct bf_task task;                /* back to the loop */
     struct bf_job job;                  /* to a worker */
+    void (*work)(struct item *i);       /* what the sink does now, and what comes after it */
+    void (*after)(struct item *i);
     struct bf_work begin;               /* BF_ONCE: the beginning is recorded first */
     struct bf_verdict given;            /* by bf_courier_settle(); its words end with the item */
     char *own_words;
@@ -98,6 +110,7 @@ struct destination {
     unsigned n_memory;                  /* queued, under way, or being recorded */
     unsigned n_flight;
     size_t flight_bytes;                /* of those prepared, until they are recorded */
+    unsigned n_asked;                   /* attempts that wait for a script */
     unsigned failures;                  /* in a row */
     int64_t rest_ms;                    /* the length of the last rest; 0: none */
     int64_t rest_until_mono;
@@ -150,6 +163,7 @@ struct bf_courier {
     struct destination *ready;          /* ring of those that may have something to begin: last */
     struct line failing;                /* those that fail, and wait for their turn to be tried */
     struct line unproven;               /* those that have not answered */
+    struct line asking;                 /* those whose scripts wait until fewer are asked */
     struct destination *unsaved;
     unsigned n_unsaved;
     unsigned n_probes;                  /* under way */
@@ -164,6 +178,9 @@ struct bf_courier {
     size_t memory_bytes;
     unsigned n_flight;
     size_t flight_bytes;
+    unsigned n_asked;
+    size_t asked_bytes;
+    struct list answered;               /* by their scripts: they wait for a slot */
     void (*on_change)(void *arg, const struct bf_execution *e);
     void *on_change_arg;
     struct bf_courier_stats stats;
@@ -189,6 +206,12 @@ struct bf_courier {
 /* Nothing of it may leave. */
 static inline bool is_dry(const struct item *i) { return i->execution->automation->dry_run; }
 
+/* A script has a say in what is sent. */
+static inline bool has_transform(const struct item *i)
+{
+    return i->execution->automation->hooks.transform != NULL;
+}
+
 /* list */
 void list_add(struct list *l, struct item *i);
 struct item *list_take(struct list *l);
@@ -210,8 +233,11 @@ void destination_look_on_disk(struct destination *d);   /* from the front of its
 void destination_wait(struct destination *d, int64_t due_ms);   /* a row on disk will be due */
 void destinations_pump(struct bf_courier *c);   /* begin what can be begun */
 void destination_begun(struct destination *d, struct item *i);
-void destination_prepared(struct destination *d, struct item *i);
+void destination_weigh(struct item *i);         /* what it holds now; its arena is ours */
+void destination_asks(struct item *i);          /* it waits for a script: it gives its slot back ... */
+void destination_goes_on(struct item *i);       /* ... and takes one, whether there is one or not */
 void destination_ended(struct destination *d, const struct item *i);
+void destination_forgets(struct item *i);       /* what it held */
 void destination_unsaved(struct destination *d);        /* its standing is to be stored */
 bool destinations_look(struct bf_courier *c);   /* for rows that no destination knows of */
 
@@ -224,7 +250,16 @@ size_t digest_bytes(const struct item *i);      /* that it takes in memory; 0 if
 
 /* attempt.c */
 void attempt_begin(struct item *i);
+void attempt_transformed(struct item *i);       /* goes on, once the script has had its say */
+void attempt_settle(struct item *i, int outcome, int64_t after_ms, const char *words);
 void attempt_settled(struct item *i);           /* the verdict is there */
 void attempt_called(struct item *i);            /* the sink gave it, and prepare has returned */
+/* Run `work` where its sink's prepare may run, and then `after` on the loop.  BF_EFULL: not. */
+int attempt_work(struct item *i, void (*work)(struct item *i), void (*after)(struct item *i));
+/* From another thread: come back to the loop, at `after`. */
+void attempt_back(struct item *i, void (*after)(struct item *i));
+
+/* transform.c */
+void transform_begin(struct item *i);           /* ends in attempt_transformed() or _settled() */
 
 #endif

@@ -14,7 +14,11 @@
  * SHARES.  Slots (attempts under way) are what destinations compete for.  One that has not answered
  * rightly since its last failure, or ever, gets few; those that fail share a part among themselves;
  * and the last ones are for those that have few.  So neither receivers that are dead nor ones that
- * are slow keep a slot from one that is well. */
+ * are slow keep a slot from one that is well.
+ *
+ * SCRIPTS.  An attempt that waits for its automation's script has no slot.  It counts by itself, a
+ * destination may have few of them, and what needs no script is begun before those that would have
+ * to wait.  So a script that is slow holds up what it is asked about, and little else. */
 #include "core/delivery/courier_int.h"
 
 #include <stdio.h>
@@ -390,6 +394,11 @@ static bool is_slot_for_unproven(const struct bf_courier *c)
     return FLIGHT_MAX - c->n_flight > FLIGHT_RESERVE && is_room_for_others(c);
 }
 
+static bool is_room_to_ask(const struct bf_courier *c)
+{
+    return c->n_asked < ASKED_MAX && c->asked_bytes < ASKED_BYTES_MAX;
+}
+
 static bool may_take_slot(struct destination *d)
 {
     struct bf_courier *c = d->courier;
@@ -418,15 +427,14 @@ static bool wake_waiting(struct bf_courier *c)
 {
     bool woken = is_slot_for_failing(c) && next_in(&c->failing);
 
-    return (is_slot_for_unproven(c) && next_in(&c->unproven)) || woken;
+    woken |= is_slot_for_unproven(c) && next_in(&c->unproven);
+    return (is_room_to_ask(c) && next_in(&c->asking)) || woken;
 }
 
-void destination_begun(struct destination *d, struct item *i)
+static void take_slot(struct destination *d, struct item *i)
 {
     struct bf_courier *c = d->courier;
 
-    if (!is_dry(i))
-        bf_pace_take(&d->pace, bf_mono_ms(c->clock));
     i->probe = is_failing(d);
     c->n_probes += i->probe;
     d->n_flight++;
@@ -434,12 +442,76 @@ void destination_begun(struct destination *d, struct item *i)
     atomic_store(&c->in_flight_now, c->n_flight);
 }
 
-/* How much it takes is known only now, so the last one to begin may go beyond the maximum. */
-void destination_prepared(struct destination *d, struct item *i)
+static void give_slot(struct destination *d, const struct item *i)
 {
-    i->bytes = bf_arena_used(i->at.arena) + digest_bytes(i);
-    d->flight_bytes += i->bytes;
-    d->courier->flight_bytes += i->bytes;
+    struct bf_courier *c = d->courier;
+
+    c->n_probes -= i->probe;
+    d->n_flight--;
+    c->n_flight--;
+    atomic_store(&c->in_flight_now, c->n_flight);
+}
+
+void destination_begun(struct destination *d, struct item *i)
+{
+    if (!is_dry(i))
+        bf_pace_take(&d->pace, bf_mono_ms(d->courier->clock));
+    take_slot(d, i);
+}
+
+static void add_bytes(struct item *i, size_t bytes)
+{
+    struct bf_courier *c = i->dest->courier;
+
+    i->bytes += bytes;
+    if (i->asked) {
+        c->asked_bytes += bytes;
+        return;
+    }
+    i->dest->flight_bytes += bytes;
+    c->flight_bytes += bytes;
+}
+
+/* How much it takes is known only now, so the last one to begin may go beyond the maximum. */
+void destination_weigh(struct item *i)
+{
+    add_bytes(i, bf_arena_used(i->at.arena) + digest_bytes(i) - i->bytes);
+}
+
+static void ask_no_more(struct item *i)
+{
+    i->asked = false;
+    i->dest->n_asked--;
+    i->dest->courier->n_asked--;
+    destination_ready(i->dest);         /* another may be asked */
+}
+
+void destination_asks(struct item *i)
+{
+    struct destination *d = i->dest;
+
+    add_bytes(i, 0 - i->bytes);
+    give_slot(d, i);
+    i->asked = true;
+    d->n_asked++;
+    d->courier->n_asked++;
+    destination_weigh(i);
+    destination_ready(d);
+}
+
+void destination_goes_on(struct item *i)
+{
+    add_bytes(i, 0 - i->bytes);
+    ask_no_more(i);
+    destination_weigh(i);
+    take_slot(i->dest, i);
+}
+
+void destination_forgets(struct item *i)
+{
+    add_bytes(i, 0 - i->bytes);
+    if (i->asked)
+        ask_no_more(i);
 }
 
 /* An integration's own pace and parallel go before its sink's. */
@@ -529,7 +601,25 @@ static bool may_begin(struct destination *d)
     }
     if (d->n_flight >= parallel(d) || d->flight_bytes >= FLIGHT_BYTES_PER_DEST || is_paced(d))
         return false;
+    if (is_failing(d) && d->n_asked)
+        return false;           /* it is tried with that one */
     return may_take_slot(d);
+}
+
+/* The next to begin.  While enough are with scripts, it is the first that needs none. */
+static struct item *take_next(struct destination *d)
+{
+    struct item *i = d->queue.first;
+
+    if (i && has_transform(i) && !is_room_to_ask(d->courier))
+        wait_in(&d->courier->asking, d);
+    else if (i && (!has_transform(i) || d->n_asked < ASKED_PER_DEST))
+        return list_take(&d->queue);
+    while (i && has_transform(i))
+        i = i->next;
+    if (i)
+        list_remove(&d->queue, i);
+    return i;
 }
 
 /* Begin one attempt if there is one and it may.  False: nothing more to do now. */
@@ -541,9 +631,9 @@ static bool begin_one(struct destination *d)
         return false;
     if (d->n_queued == 0 && d->on_disk && !claim_rows(d))
         return false;
-    i = list_take(&d->queue);
-    if (!i)
-        return d->on_disk && destination_has_room(d);   /* all were known already: look further */
+    i = take_next(d);
+    if (!i)             /* all were known already: look further */
+        return !d->queue.first && d->on_disk && destination_has_room(d);
     d->n_queued--;
     attempt_begin(i);
     return true;
@@ -577,11 +667,50 @@ static void show(struct destination *d)
     pthread_mutex_unlock(&d->courier->show_lock);
 }
 
+
+/* --- behind a script ---------------------------------------------------------- */
+
+static bool is_open(struct destination *d)
+{
+    return look_up(d) && !d->info.disabled && !d->disabling && !is_resting(d);
+}
+
+/* It was not sent, and nothing is recorded: it waits on disk, and is asked about again. */
+static void give_back(struct item *i)
+{
+    struct destination *d = i->dest;
+
+    atomic_fetch_sub(&d->courier->n_unrecorded, 1);
+    courier_forget(i);
+    destination_look_on_disk(d);
+}
+
+/* What was answered needs a slot again.  It has been begun, so neither the pace nor its bytes are in
+ * its way, nor that the hub is stopping. */
+static void go_on_answered(struct bf_courier *c)
+{
+    struct list answered = c->answered;
+    struct item *i;
+
+    c->answered = (struct list){0};
+    while ((i = list_take(&answered))) {
+        if (!is_open(i->dest)) {
+            give_back(i);
+        } else if (c->n_flight < FLIGHT_MAX && i->dest->n_flight < parallel(i->dest)) {
+            destination_goes_on(i);
+            attempt_transformed(i);
+        } else {
+            list_add(&c->answered, i);
+        }
+    }
+}
+
 /* One attempt of each destination in turn, until none can begin more. */
 void destinations_pump(struct bf_courier *c)
 {
     if (c->record_again.slot)
         return;         /* first the outcomes that are here */
+    go_on_answered(c);
     while (c->n_flight < FLIGHT_MAX && c->flight_bytes < FLIGHT_BYTES_MAX &&
            !atomic_load(&c->draining) && (c->ready || wake_waiting(c))) {
         struct destination *d = c->ready->next_ready;
@@ -707,11 +836,8 @@ void destination_ended(struct destination *d, const struct item *i)
     int outcome = i->at.verdict.outcome;
     int64_t now_ms = bf_bus_now(c->bus);
 
-    d->n_flight--;
-    c->n_flight--;
-    atomic_store(&c->in_flight_now, c->n_flight);
-    c->n_probes -= i->probe;
-    if (is_dry(i))
+    give_slot(d, i);
+    if (is_dry(i) || i->refused)
         return;
     d->proven = outcome != BF_RETRY && outcome != BF_UNKNOWN;
     if (outcome == BF_DELIVERED || outcome == BF_ACCEPTED)

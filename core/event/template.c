@@ -288,17 +288,23 @@ void bf_buf_url_chars(struct bf_buf *out, const char *text)
     }
 }
 
+void bf_template_add_value(struct bf_buf *out, enum bf_template_escape escape, const char *value)
+{
+    if (escape == BF_TEMPLATE_XML)
+        add_xml(out, value);
+    else if (escape == BF_TEMPLATE_URL)
+        bf_buf_url_chars(out, value);
+    else
+        bf_buf_adds(out, value);
+}
+
 static void add_value(const struct bf_template *t, const struct piece *p,
                       enum bf_template_escape escape, const char *value, struct bf_buf *out)
 {
     if (t->json && !p->typed)
         bf_buf_json_chars(out, value, strlen(value));
-    else if (t->json || escape == BF_TEMPLATE_PLAIN)
-        bf_buf_adds(out, value);
-    else if (escape == BF_TEMPLATE_XML)
-        add_xml(out, value);
     else
-        bf_buf_url_chars(out, value);
+        bf_template_add_value(out, t->json ? BF_TEMPLATE_PLAIN : escape, value);
 }
 
 static bool add_rendered(const struct bf_template *t, const struct piece *p,

@@ -40,6 +40,8 @@ int bf_template_compile_json(struct bf_arena *a, const char *json, size_t len,
                              struct bf_error *err);
 
 enum bf_template_escape { BF_TEMPLATE_PLAIN, BF_TEMPLATE_XML, BF_TEMPLATE_URL };
+/* A text as it would be put in for a name. */
+void bf_template_add_value(struct bf_buf *out, enum bf_template_escape escape, const char *value);
 
 /* Gives the value of `name`, as text or (typed) as JSON; NULL fails the rendering. */
 typedef const char *bf_template_value_fn(void *arg, const char *name, bool typed);

@@ -10,73 +10,6 @@
 
 #define SHOWN_MAX (2 * BF_RENDERED_MAX)
 
-static void show_text(struct bf_try *t, const struct bf_option *o, const char *text,
-                      struct bf_buf *b)
-{
-    bool is_template = o->flags & BF_TEMPLATE;
-
-    bf_buf_json(b, is_template && text ? bf_sink_expand(&t->delivery, text, BF_ESC_NONE) : text);
-}
-
-/* A list, or the keys and values of a map. */
-static void show_texts(struct bf_try *t, const struct bf_option *o, const char *const *texts,
-                       struct bf_buf *b)
-{
-    bool map = o->type == BF_T_MAP;
-
-    bf_buf_addc(b, map ? '{' : '[');
-    for (size_t i = 0; texts && texts[i]; i++) {
-        if (i)
-            bf_buf_addc(b, map && i % 2 ? ':' : ',');
-        if (map && i % 2 == 0)
-            bf_buf_json(b, texts[i]);
-        else
-            show_text(t, o, texts[i], b);
-    }
-    bf_buf_addc(b, map ? '}' : ']');
-}
-
-static void show_option(struct bf_try *t, const struct bf_option *o, struct bf_buf *b)
-{
-    const void *at = bf_option_place(o, t->filled->options);
-
-    switch (o->type) {
-    case BF_T_INT:
-    case BF_T_DURATION:
-        bf_buf_addi(b, *(const int64_t *)at);
-        break;
-    case BF_T_BOOL:
-        bf_buf_adds(b, *(const bool *)at ? "true" : "false");
-        break;
-    case BF_T_LIST:
-    case BF_T_MAP:
-        show_texts(t, o, *(const char *const *const *)at, b);
-        break;
-    case BF_T_JSON:
-        bf_buf_adds(b, *(const char *const *)at ? bf_sink_render(&t->delivery,
-                                                                 *(const char *const *)at)
-                                                : "null");
-        break;
-    default:
-        show_text(t, o, *(const char *const *)at, b);
-    }
-}
-
-static void show_options(struct bf_try *t, struct bf_buf *b)
-{
-    const char *before = "";
-
-    bf_buf_addc(b, '{');
-    for (const struct bf_option *o = t->instance->sink->action; o && o->name; o++) {
-        bf_buf_adds(b, before);
-        bf_buf_json(b, o->name);
-        bf_buf_addc(b, ':');
-        show_option(t, o, b);
-        before = ",";
-    }
-    bf_buf_addc(b, '}');
-}
-
 static enum bf_step settled(struct bf_attempt *at, int outcome, const char *words)
 {
     at->verdict = (struct bf_verdict){outcome, -1, words};
@@ -94,7 +27,7 @@ enum bf_step bf_try_dry(struct bf_try *t)
     bool failed;
 
     bf_buf_init(&b, SHOWN_MAX);
-    show_options(t, &b);
+    bf_rendered_print(t, false, &b);
     len = b.len;
     body = bf_arena_ndup(a, bf_buf_text(&b), b.len);
     failed = b.failed;

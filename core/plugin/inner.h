@@ -247,6 +247,7 @@ int bf_filled_new(struct bf_instance *i, const char *config, const char *granted
                   struct bf_filled **out, struct bf_error *err);
 int bf_filled_of(struct bf_instance *i, const struct bf_execution *e, struct bf_filled **out,
                  struct bf_error *err);
+struct bf_filled *bf_filled_ref(struct bf_filled *f);
 void bf_filled_unref(struct bf_filled *f);
 /* The names that a template may use: of the instance, and of an action unless it is NULL. */
 struct bf_namespace {
@@ -301,6 +302,8 @@ int bf_complain_words(struct bf_ctx *ctx, int err, const char *field, const char
 
 /* --- sink.c ---------------------------------------------------------------------- */
 
+#define BF_STANDINS_MAX 64      /* secrets named in the templates of one attempt */
+
 /* One attempt, as this room sees it: hangs on bf_attempt.data. */
 struct bf_try {
     struct bf_delivery delivery;        /* first: verdict() and expand() come back with it */
@@ -309,6 +312,7 @@ struct bf_try {
     struct bf_instance *instance;
     struct bf_filled *filled;
     struct bf_standins standins;        /* those its templates asked for */
+    const struct bf_rendered *rendered; /* what a script made of the action's options, or NULL */
     struct bf_vars vars;
     const char *facts;          /* JSON, not parsed yet; or NULL */
     size_t facts_len;
@@ -327,8 +331,37 @@ void bf_try_enter(struct bf_try *t, struct bf_call *c, struct bf_error *why);
 enum bf_step bf_try_request(struct bf_try *t);
 /* For any other sink: what it would deliver with, in attempt->out.sent, and a verdict.  (dry.c) */
 enum bf_step bf_try_dry(struct bf_try *t);
+/* The question for its automation's transform; t->error tells why there is none. */
+int bf_try_ask(struct bf_try *t, const struct bf_automation *automation, struct bf_transform *q);
+/* It is answered: the action is what it made, or the answer becomes a failure. */
+void bf_try_accept(struct bf_try *t, struct bf_transform *q);
+/* Tell in another arena what another attempt was answered. */
+int bf_try_take_over(struct bf_try *t, const struct bf_try *asked, const struct bf_transform *q,
+                     struct bf_error *err);
 /* Take the secrets out of an answer, and out of its headers if asked for. */
 void bf_try_scrub(struct bf_try *t, struct bf_fetch_result *r, bool headers);
+
+/* rendered.c: the option that is the payload, if the sink has one: else all options are. */
+const struct bf_option *bf_payload_option(const struct bf_sink *sink);
+/* An action's option with its variables filled in, as JSON; and all of them as an object, or all
+ * that are set. */
+void bf_rendered_print_one(struct bf_try *t, const struct bf_option *o, struct bf_buf *out);
+void bf_rendered_print(struct bf_try *t, bool only_set, struct bf_buf *out);
+/* Options of an action that a script made. */
+struct bf_rendered {
+    void *options;
+    const char **texts;         /* that are to be taken as they are, by their addresses */
+    size_t n;
+};
+/* From what it was given and gave: the payload, or an object of options. */
+struct bf_answered {
+    const struct bf_json *given;
+    const struct bf_json *got;
+    struct bf_arena *scratch;
+};
+int bf_rendered_read(const struct bf_try *t, struct bf_arena *a, const struct bf_answered *w,
+                     const struct bf_rendered **out, struct bf_error *err);
+bool bf_rendered_has(const struct bf_rendered *r, const char *text);
 
 /* sample.c: a made-up event of a trigger's kind, a reference; and what was measured of it, or NULL. */
 int bf_sample_event(const char *trigger, const char *entity, struct bf_envelope **out,

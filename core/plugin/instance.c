@@ -349,6 +349,12 @@ void bf_plugins_integration_changed(struct bf_plugins *p, const char *id)
 
 /* --- actions -------------------------------------------------------------------------- */
 
+struct bf_filled *bf_filled_ref(struct bf_filled *f)
+{
+    atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
+    return f;
+}
+
 void bf_filled_unref(struct bf_filled *f)
 {
     if (!f || atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1)
@@ -403,7 +409,7 @@ static struct bf_filled *cached(struct bf_instance *i, uint64_t automation, uint
     pthread_mutex_lock(&p->lock);
     f = p->actions[place_of(automation, index)];
     if (f && f->automation == automation && f->index == index && f->integration == i->revision)
-        atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
+        bf_filled_ref(f);
     else
         f = NULL;
     pthread_mutex_unlock(&p->lock);
@@ -422,9 +428,8 @@ static void cache(struct bf_plugins *p, struct bf_filled *f)
     if (old)
         p->action_bytes -= bf_arena_used(old->arena);
     if (p->action_bytes + bytes <= ACTION_CACHE_BYTES) {
-        atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
         p->action_bytes += bytes;
-        *place = f;
+        *place = bf_filled_ref(f);
     }
     pthread_mutex_unlock(&p->lock);
     bf_filled_unref(old);

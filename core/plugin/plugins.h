@@ -8,6 +8,7 @@
  * instance.c  a source or an integration of a sink with its options, counted; filled actions
  * sink.c      what the courier asks of a sink; check.c: the same before anything is saved;
  *             trial.c: one delivery to look at
+ * transform.c the script that has a say in what an action sends; rendered.c: options it changed
  * request.c   the requests of plugins: swapped, measured, signed
  * route.c     a source's routes on the listener; parking, the engine, workers
  * show.c      executions and automations as REST and notes show them
@@ -48,6 +49,10 @@ struct bf_plugins_rooms {
     struct bf_loop *loop;
     struct bf_workers *workers;
     const struct bf_guard *guard;
+    /* bf_scripts_ask() and bf_scripts_ask_wait(). */
+    int (*ask)(void *scripts, struct bf_ask *ask);
+    int (*ask_wait)(void *scripts, struct bf_ask *ask);
+    void *scripts;
 };
 
 struct bf_plugins *bf_plugins_new(const struct bf_plugins_rooms *rooms);
@@ -174,9 +179,10 @@ void bf_trial_end(struct bf_trial *t);
 
 /* What would be sent for an execution that nobody has enqueued, as the history shows it: secrets
  * stand there as ${NAME}.  Nothing is sent.  Good as long as the arena, which is used up by it.
- * BF_EINVAL if nothing would be, with the sink's words.  [worker] */
+ * BF_EINVAL if nothing would be, with the sink's words, or of the automation's transform, which is
+ * asked; *said is what that said, if there is one.  Waits.  [worker, threads of backtests] */
 int bf_plugins_preview(struct bf_plugins *p, struct bf_execution *x, struct bf_arena *a,
-                       struct bf_sent *out, struct bf_error *err);
+                       struct bf_sent *out, struct bf_answer *said, struct bf_error *err);
 
 /* An integration was saved: later attempts use the new options.  [any] */
 void bf_plugins_integration_changed(struct bf_plugins *p, const char *id);

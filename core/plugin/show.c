@@ -232,7 +232,15 @@ static void print_request(const struct bf_sent *sent, size_t max, struct bf_buf 
     bf_buf_json(out, sent->url);
     bf_buf_adds(out, ",\"payload\":\"");
     bf_buf_json_chars(out, sent->body, len);
-    bf_buf_printf(out, "\",\"payload_bytes\":%zu},\"reason\":null}", sent->body_len);
+    bf_buf_printf(out, "\",\"payload_bytes\":%zu},\"reason\":null", sent->body_len);
+}
+
+static void print_transform(const struct bf_answer *said, struct bf_buf *out)
+{
+    if (said->said == BF_SAID_NOTHING)
+        return;
+    bf_buf_adds(out, ",\"transform\":");
+    bf_transform_print(said, out);
 }
 
 void bf_show_previews(struct bf_plugins *p, struct bf_envelope *e, const struct bf_firing *f,
@@ -243,17 +251,19 @@ void bf_show_previews(struct bf_plugins *p, struct bf_envelope *e, const struct 
         struct bf_execution *x = imagine(e, f, i);
         struct bf_arena *a = bf_arena_new(PREVIEW_MAX);
         struct bf_error err = {0};
+        struct bf_answer said;
         struct bf_sent sent;
 
         bf_buf_printf(out, "%s{\"action\":%u,\"integration\":", i ? "," : "", (unsigned)i);
         bf_buf_json(out, bf_execution_integration(x));
-        if (bf_plugins_preview(p, x, a, &sent, &err) == BF_OK) {
+        if (bf_plugins_preview(p, x, a, &sent, &said, &err) == BF_OK) {
             print_request(&sent, max, out);
         } else {
             bf_buf_adds(out, ",\"request\":null,\"reason\":");
             bf_buf_json(out, err.words);
-            bf_buf_addc(out, '}');
         }
+        print_transform(&said, out);
+        bf_buf_addc(out, '}');
         bf_arena_free(a);
         bf_execution_unref(x);
     }

@@ -28,9 +28,10 @@ void bf_show_automation(struct bf_buf *b, struct bf_db *db, uint16_t hub,
                         const struct bf_automation_row *row);
 /* {"id","name","deleted":"2026-…"} */
 void bf_show_deleted(struct bf_buf *b, const struct bf_automation_row *row);
-/* [{"action","integration","request":{"method","url","payload"}, or null with a "reason"}, …]: what
- * an automation's actions would send for an event, were it to fire so.  A payload is shown up to
- * `max` bytes.  [worker] */
+/* [{"action","integration","request":{"method","url","payload"}, or null with a "reason",
+ * "transform"}, …]: what an automation's actions would send for an event, were it to fire so, and
+ * what its transform said, if it has one.  A payload is shown up to `max` bytes.  Waits for the
+ * script.  [worker, threads of backtests] */
 void bf_show_previews(struct bf_plugins *p, struct bf_envelope *e, const struct bf_firing *f,
                       size_t max, struct bf_buf *out);
 /* "created": "2026-...", or null for 0. */

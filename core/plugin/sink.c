@@ -13,7 +13,6 @@
 #include "core/outbox/digest.h"
 #include "core/plugin/host.h"
 
-#define STANDINS_MAX 64         /* secrets named in the templates of one attempt */
 #define LATER_BYTES_MAX (64u * 1024 * 1024)
 #define PREVIEW_MS   15000
 #define SYSTEM_AUTHOR "belfry-system"           /* of what the hub does by itself */
@@ -132,14 +131,15 @@ static void merge(struct bf_try *t, struct bf_attempt *at, const struct bf_diges
         t->delivery.merged = list;
 }
 
+/* With `as_one`, merged firings are told of as by a sink that cannot merge: by the newest. */
 static struct bf_try *new_try(struct bf_attempt *at, struct bf_instance *i, struct bf_filled *f,
-                              struct bf_arena *a)
+                              struct bf_arena *a, bool as_one)
 {
     const struct bf_execution *x = at->execution;
     const struct bf_digest *d = x->digest;
     struct bf_told own = {.event = x->event, .facts = x->facts, .facts_len = x->facts_len};
     const struct bf_told *newest = d && d->n_later ? &d->later[d->n_later - 1] : &own;
-    bool merges = i->sink->max_merged > 1;
+    bool merges = i->sink->max_merged > 1 && !as_one;
     struct bf_try *t = tell(at, i, f, a, merges || !newest->event ? &own : newest);
 
     if (!t)
@@ -163,6 +163,12 @@ void bf_try_enter(struct bf_try *t, struct bf_call *c, struct bf_error *why)
     bf_call_enter(c, t->instance, bf_loop_is_current(loop) ? BF_AT_LOOP : BF_AT_WORKER,
                   t->delivery.arena, why);
     c->attempt = t;
+}
+
+/* Whether a script has changed what is sent. */
+static bool is_transformed(const struct bf_attempt *at)
+{
+    return at->transform.question.answer.said == BF_SAID_CHANGED;
 }
 
 /* What a callback returned, as a verdict.  0 is BF_DELIVERED. */
@@ -199,10 +205,10 @@ static const struct bf_standin *granted(struct bf_try *t, const char *name)
     for (size_t i = 0; from && i < mine->n; i++)
         if (mine->items[i].like == from)
             return &mine->items[i];
-    if (!from || mine->n == STANDINS_MAX)
+    if (!from || mine->n == BF_STANDINS_MAX)
         return NULL;
     if (!mine->items)
-        mine->items = bf_arena_alloc(t->delivery.arena, STANDINS_MAX * sizeof(*mine->items));
+        mine->items = bf_arena_alloc(t->delivery.arena, BF_STANDINS_MAX * sizeof(*mine->items));
     if (!mine->items)
         return NULL;
     bf_standin_again(from, &mine->items[mine->n]);
@@ -256,14 +262,36 @@ static const struct bf_template *template_of(struct bf_try *t, const char *text,
     return made;
 }
 
+/* A text that a script made is a value, and no template. */
+static const char *as_it_is(struct bf_try *t, const char *text, enum bf_template_escape escape)
+{
+    const char *out = "";
+    struct bf_buf b;
+
+    if (escape == BF_TEMPLATE_PLAIN)
+        return text;
+    bf_buf_init(&b, BF_RENDERED_MAX);
+    bf_template_add_value(&b, escape, text);
+    if (b.failed)
+        bf_error_set(&t->whole->error, BF_ETOOBIG, "what the script made is, once it is escaped, more"
+                     " than %d bytes long", BF_RENDERED_MAX);
+    else
+        out = bf_arena_ndup(t->delivery.arena, bf_buf_text(&b), b.len);
+    bf_buf_fini(&b);
+    return out;
+}
+
 static const char *render(const struct bf_delivery *d, const char *text, bool json,
                           enum bf_template_escape escape)
 {
     struct bf_try *t = (struct bf_try *)d;
-    const struct bf_template *tmpl = text ? template_of(t, text, json) : NULL;
+    const struct bf_template *tmpl;
     const char *out = "";
     struct bf_buf b;
 
+    if (bf_rendered_has(t->whole->rendered, text))
+        return as_it_is(t, text, escape);
+    tmpl = text ? template_of(t, text, json) : NULL;
     if (!tmpl)
         return "";
     bf_buf_init(&b, BF_RENDERED_MAX + 1);
@@ -447,19 +475,32 @@ static struct bf_later *take_later(struct bf_plugins *p, uint64_t ticket)
     return l;
 }
 
-static enum bf_step prepare_later(struct bf_attempt *at, struct bf_instance *i,
+static struct bf_later *new_later(struct bf_attempt *at, struct bf_instance *i,
                                   struct bf_filled *f)
 {
-    struct bf_plugins *p = i->plugins;
     struct bf_later *l = bf_new(struct bf_later);
-    struct bf_error why;
-    struct bf_call c;
 
     l->arena = bf_arena_new(LATER_BYTES_MAX);
     l->execution = bf_execution_ref(at->execution);
     l->ticket = at->ticket;
-    l->attempt = new_try(at, i, f, l->arena);
+    l->attempt = new_try(at, i, f, l->arena, is_transformed(at));
     l->attempt->attempt = NULL;
+    return l;
+}
+
+/* Takes the references to the instance and the action. */
+static enum bf_step prepare_later(struct bf_attempt *at, struct bf_instance *i,
+                                  struct bf_filled *f)
+{
+    struct bf_plugins *p = i->plugins;
+    struct bf_later *l = new_later(at, i, f);
+    struct bf_error why;
+    struct bf_call c;
+
+    if (is_transformed(at) && bf_try_take_over(l->attempt, at->data, &at->transform, &why)) {
+        free_later(l);
+        return failed(at, &why);
+    }
     bf_instance_ref(i);         /* the plugin may settle, and end both, before it returns */
     pthread_mutex_lock(&p->lock);
     l->next = p->later;
@@ -560,35 +601,6 @@ static bool destination(void *arg, const char *integration, struct bf_destinatio
     return true;
 }
 
-static enum bf_step prepare(void *arg, struct bf_attempt *at)
-{
-    struct bf_error err = {0};
-    struct bf_instance *i;
-    struct bf_filled *f;
-    struct bf_try *t;
-    bool dry;
-
-    if (bf_instance_of(arg, bf_execution_integration(at->execution), &i, &err))
-        return failed(at, &err);
-    if (bf_filled_of(i, at->execution, &f, &err)) {
-        bf_instance_unref(i);
-        return failed(at, &err);
-    }
-    dry = at->execution->automation->dry_run && !i->sink->request;
-    if (i->sink->deliver && !dry)
-        return prepare_later(at, i, f);
-    t = new_try(at, i, f, at->arena);
-    if (!t) {
-        bf_filled_unref(f);
-        bf_instance_unref(i);
-        return settled(at, BF_RETRY, -1, "the attempt has used up its memory");
-    }
-    at->data = t;
-    if (dry)
-        return bf_try_dry(t);
-    return i->sink->request ? bf_try_request(t) : prepare_blocking(t);
-}
-
 static void forget(void *arg, struct bf_attempt *at)
 {
     struct bf_try *t = at->data;
@@ -600,6 +612,102 @@ static void forget(void *arg, struct bf_attempt *at)
     bf_filled_unref(t->filled);
     bf_instance_unref(t->instance);
     at->data = NULL;
+}
+
+/* References to what it goes by: of an attempt that was rendered for a script, the same as then. */
+static int find(struct bf_plugins *p, struct bf_attempt *at, struct bf_instance **i,
+                struct bf_filled **f, struct bf_error *err)
+{
+    const struct bf_try *asked = at->data;
+    int rc;
+
+    if (asked) {
+        *i = bf_instance_ref(asked->instance);
+        *f = bf_filled_ref(asked->filled);
+        return BF_OK;
+    }
+    rc = bf_instance_of(p, bf_execution_integration(at->execution), i, err);
+    if (!rc) {
+        rc = bf_filled_of(*i, at->execution, f, err);
+        if (rc)
+            bf_instance_unref(*i);
+    }
+    return rc;
+}
+
+/* The attempt in its own arena, in place of the one that was rendered.  Takes the references. */
+static struct bf_try *begin(struct bf_attempt *at, struct bf_instance *i, struct bf_filled *f,
+                            bool as_one)
+{
+    struct bf_try *t = new_try(at, i, f, at->arena, as_one);
+
+    forget(NULL, at);
+    at->data = t;
+    if (t)
+        return t;
+    bf_filled_unref(f);
+    bf_instance_unref(i);
+    settled(at, BF_RETRY, -1, "the attempt has used up its memory");
+    return NULL;
+}
+
+static bool render_for_script(void *arg, struct bf_attempt *at)
+{
+    struct bf_error err = {0};
+    struct bf_instance *i;
+    struct bf_filled *f;
+    struct bf_try *t;
+
+    if (find(arg, at, &i, &f, &err)) {
+        failed(at, &err);
+        return false;
+    }
+    t = begin(at, i, f, true);
+    if (t && bf_try_ask(t, at->execution->automation, &at->transform)) {
+        failed(at, &t->error);
+        return false;
+    }
+    return t != NULL;
+}
+
+static int ask(void *arg, struct bf_ask *ask)
+{
+    const struct bf_plugins_rooms *rooms = &((struct bf_plugins *)arg)->rooms;
+
+    return rooms->ask ? rooms->ask(rooms->scripts, ask) : BF_ECANCELED;
+}
+
+static void accept_answer(void *arg, struct bf_attempt *at)
+{
+    (void)arg;
+    bf_try_accept(at->data, &at->transform);
+}
+
+static enum bf_step prepare(void *arg, struct bf_attempt *at)
+{
+    struct bf_error err = {0};
+    struct bf_instance *i;
+    struct bf_filled *f;
+    struct bf_try *t = at->data;
+    bool dry;
+
+    if (find(arg, at, &i, &f, &err))
+        return failed(at, &err);
+    dry = at->execution->automation->dry_run && !i->sink->request;
+    if (i->sink->deliver && !dry)
+        return prepare_later(at, i, f);
+    if (t && is_transformed(at)) {
+        bf_filled_unref(f);
+        bf_instance_unref(i);
+    } else {
+        t = begin(at, i, f, false);
+    }
+    if (!t)
+        return BF_STEP_SETTLED;
+    t->delivery.deadline_ms = at->deadline_ms;
+    if (dry)
+        return bf_try_dry(t);
+    return t->instance->sink->request ? bf_try_request(t) : prepare_blocking(t);
 }
 
 
@@ -617,32 +725,62 @@ static int fill_once(struct bf_instance *i, const struct bf_action *action, stru
                          action->secrets, out, err);
 }
 
-int bf_plugins_preview(struct bf_plugins *p, struct bf_execution *x, struct bf_arena *a,
-                       struct bf_sent *out, struct bf_error *err)
+static int begin_preview(struct bf_plugins *p, struct bf_attempt *at, struct bf_error *err)
 {
-    struct bf_attempt at = {.execution = x, .arena = a, .number = 1,
-                            .deadline_ms = bf_wall_ms(p->rooms.clock) + PREVIEW_MS};
+    const struct bf_execution *x = at->execution;
     struct bf_instance *i;
     struct bf_filled *f;
     int rc = bf_instance_of(p, bf_execution_integration(x), &i, err);
 
     if (rc)
         return rc;
-    rc = fill_once(i, &x->automation->actions[x->action], a, &f, err);
-    if (!rc) {
-        at.data = new_try(&at, i, f, a);
-        if (!at.data) {
-            bf_filled_unref(f);
-            rc = bf_error_set(err, BF_EFULL, "there is no memory left for it");
-        }
-    }
+    rc = fill_once(i, &x->automation->actions[x->action], at->arena, &f, err);
     if (rc) {
         bf_instance_unref(i);
         return rc;
     }
-    if (bf_try_request(at.data) == BF_STEP_SEND)
+    return begin(at, i, f, x->automation->hooks.transform != NULL)
+               ? BF_OK : bf_error_set(err, BF_EFULL, "there is no memory left for it");
+}
+
+/* Ask the script and wait for it; what becomes of a failure is as with an attempt. */
+static int preview_transform(struct bf_plugins *p, struct bf_attempt *at, struct bf_error *err)
+{
+    const struct bf_plugins_rooms *rooms = &p->rooms;
+    struct bf_question *q = &at->transform.question;
+    struct bf_try *t = at->data;
+    int rc = bf_try_ask(t, at->execution->automation, &at->transform);
+
+    if (rc)
+        return bf_error_set(err, BF_EINVAL, "%s", t->error.words);
+    if (q->answer.said == BF_SAID_NOTHING) {
+        rc = rooms->ask_wait ? rooms->ask_wait(rooms->scripts, &at->transform.ask) : BF_ECANCELED;
+        if (rc)
+            return bf_error_set(err, rc, "the transform cannot be asked now: %s", bf_strerror(rc));
+    }
+    bf_try_accept(t, &at->transform);
+    if (q->answer.said == BF_SAID_FAILED && q->hook->on_error != BF_FAILURE_FIRES)
+        return bf_error_set(err, BF_EINVAL, "%s", bf_transform_reason(at->arena, &q->answer));
+    return BF_OK;
+}
+
+int bf_plugins_preview(struct bf_plugins *p, struct bf_execution *x, struct bf_arena *a,
+                       struct bf_sent *out, struct bf_answer *said, struct bf_error *err)
+{
+    struct bf_attempt at = {.execution = x, .arena = a, .number = 1,
+                            .deadline_ms = bf_wall_ms(p->rooms.clock) + PREVIEW_MS};
+    int rc = begin_preview(p, &at, err);
+
+    *said = (struct bf_answer){.said = BF_SAID_NOTHING};
+    if (rc)
+        return rc;
+    if (x->automation->hooks.transform) {
+        rc = preview_transform(p, &at, err);
+        *said = at.transform.question.answer;
+    }
+    if (!rc && bf_try_request(at.data) == BF_STEP_SEND)
         *out = at.out.sent;
-    else
+    else if (!rc)
         rc = bf_error_set(err, BF_EINVAL, "%s", at.verdict.words ? at.verdict.words : "");
     forget(p, &at);
     return rc;
@@ -740,6 +878,9 @@ static void disable(void *arg, const char *integration, const char *reason,
 struct bf_courier_ops bf_plugins_courier_ops(struct bf_plugins *p)
 {
     return (struct bf_courier_ops){.destination = destination,
+                                   .render = render_for_script,
+                                   .ask = ask,
+                                   .accept = accept_answer,
                                    .prepare = prepare,
                                    .judge = judge,
                                    .forget = forget,

@@ -432,12 +432,14 @@ struct bf_delivery {            /* one attempt at one execution */
                                                 every attempt, and settled with this one.  bf_expand()
                                                 and bf_render() take each of them.  If there are more
                                                 than max_merged they are the newest; of d itself
-                                                ${firing_count} says how many there are in all */
+                                                ${firing_count} says how many there are in all.  NULL
+                                                where a script has made one thing of them */
 };
 
 /* A sink has two option tables.  *Integration* options (where, and with what
  * key) are filled once per integration, which many automations share; *action*
- * options (what to say) once per automation.
+ * options (what to say) once per automation.  An automation's script, its
+ * transform, may change these for one delivery; the plugin sees a struct like any.
  *
  * It delivers in exactly one of three ways.  Take the first that fits.
  *
@@ -889,14 +891,15 @@ static inline const char *bf_quote(struct bf_arena *a, const char *text)
 }
 /* A user's text template with ${event_type} and the like filled in.  The values
  * (not the template) are escaped: & < > for Slack and HTML, or percent-encoded
- * for a URL. */
+ * for a URL.  An option that a script has changed is one value, whatever stands in
+ * it: pass the option itself, not a copy, by which the hub could not tell. */
 enum bf_escape { BF_ESC_NONE, BF_ESC_XML, BF_ESC_URL };
 static inline const char *bf_expand(const struct bf_delivery *d, const char *tmpl, int escape)
 {
     return d->ctx->host->expand(d, tmpl, escape);
 }
 /* A BF_T_JSON template with ${...} filled in inside its strings.  The result is
- * valid JSON whatever the values hold. */
+ * valid JSON whatever the values hold; what a script has made of it stays as it is. */
 static inline const char *bf_render(const struct bf_delivery *d, const char *json_tmpl)
 {
     return d->ctx->host->render(d, json_tmpl);

@@ -7,6 +7,7 @@
 
 #include "core/base/base.h"
 #include "core/base/crypto.h"
+#include "core/outbox/digest.h"
 #include "core/plugin/inner.h"
 #include "tests/test.h"
 
@@ -145,6 +146,33 @@ static inline void rig_attempt(struct rig_attempt *t, const char *action_config)
     t->at.arena = bf_arena_new(16 * 1024 * 1024);
     t->at.ticket = 99;
     t->at.number = 1;
+}
+
+/* A digest of three: the event that opened it, and two with other aliases and facts that joined. */
+static inline void rig_digest(struct rig_attempt *t)
+{
+    struct bf_execution *x = t->at.execution;
+    struct bf_digest *d = bf_zalloc(sizeof(*d) + 2 * sizeof(d->later[0]));
+    struct bf_arena *a = bf_arena_new(1 << 20);
+
+    bf_execution_set_facts(x, "{\"step\":1}", 10);
+    for (int i = 0; i < 2; i++) {
+        const char *text = bf_arena_printf(a, "{\"type\":\"artifact.alias.add\",\"entity\":\"acme\","
+                                           "\"project\":\"vision\",\"collection\":\"resnet\",\"alias\":"
+                                           "\"later%d\"}", i);
+
+        CHECK_INT(bf_envelope_parse(a, text, strlen(text), BF_FROM_OUTSIDE, &d->later[i].event, NULL),
+                  0);
+        d->later[i].facts = bf_strdup(i ? "{\"metric\":\"m1\"}" : "{\"metric\":\"m0\"}");
+        d->later[i].facts_len = 15;
+    }
+    d->n_later = 2;
+    d->n_firings = 3;
+    d->hops = 4;
+    d->firings = bf_strdup("[{\"a\":1},{},{}]");
+    x->is_digest = true;
+    x->digest = d;
+    bf_arena_free(a);
 }
 
 static inline void rig_attempt_end(struct rig *r, struct rig_attempt *t)

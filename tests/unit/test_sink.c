@@ -2,7 +2,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/outbox/digest.h"
 #include "tests/unit/plugin_rig.h"
 
 struct where {
@@ -294,33 +293,6 @@ TEST(what_began_it_goes_along)
 }
 
 /* --- digests and dry runs ----------------------------------------------------------- */
-
-/* A digest of three: the event that opened it, and two with other aliases and facts that joined. */
-static void rig_digest(struct rig_attempt *t)
-{
-    struct bf_execution *x = t->at.execution;
-    struct bf_digest *d = bf_zalloc(sizeof(*d) + 2 * sizeof(d->later[0]));
-    struct bf_arena *a = bf_arena_new(1 << 20);
-
-    bf_execution_set_facts(x, "{\"step\":1}", 10);
-    for (int i = 0; i < 2; i++) {
-        const char *text = bf_arena_printf(a, "{\"type\":\"artifact.alias.add\",\"entity\":\"acme\","
-                                           "\"project\":\"vision\",\"collection\":\"resnet\",\"alias\":"
-                                           "\"later%d\"}", i);
-
-        CHECK_INT(bf_envelope_parse(a, text, strlen(text), BF_FROM_OUTSIDE, &d->later[i].event, NULL),
-                  0);
-        d->later[i].facts = bf_strdup(i ? "{\"metric\":\"m1\"}" : "{\"metric\":\"m0\"}");
-        d->later[i].facts_len = 15;
-    }
-    d->n_later = 2;
-    d->n_firings = 3;
-    d->hops = 4;
-    d->firings = bf_strdup("[{\"a\":1},{},{}]");
-    x->is_digest = true;
-    x->digest = d;
-    bf_arena_free(a);
-}
 
 TEST(a_sink_that_tells_of_one_tells_of_the_newest_and_how_many_there_are)
 {
@@ -684,12 +656,13 @@ TEST(what_would_be_sent_is_shown_with_names_in_place_of_secrets)
 {
     struct rig r;
     struct rig_attempt t;
+    struct bf_answer said;
     struct bf_sent sent;
     struct bf_error err = {0};
 
     open_granted(&r, "{\"url\":\"https://a.example\"}", "ONE");
     rig_attempt(&t, "{\"payload\":{\"a\":\"${ONE}\",\"b\":\"${alias}\",\"c\":\"${automation_name}\"}}");
-    rig_ok(bf_plugins_preview(r.plugins, t.at.execution, t.at.arena, &sent, &err), &err);
+    rig_ok(bf_plugins_preview(r.plugins, t.at.execution, t.at.arena, &sent, &said, &err), &err);
     CHECK_STR(sent.url, "https://a.example");
     CHECK_STR(sent.body, "{\"a\":\"${ONE}\",\"b\":\"production\",\"c\":\"notify\"}");
     rig_attempt_end(&r, &t);
@@ -701,12 +674,13 @@ TEST(what_was_only_looked_at_is_not_what_is_sent_later)
 {
     struct rig r;
     struct rig_attempt t;
+    struct bf_answer said;
     struct bf_sent sent;
     struct bf_error err = {0};
 
     open_with(&r, "t", "{\"url\":\"https://a.example/x\"}");
     rig_attempt(&t, "{\"payload\":{\"draft\":true}}");
-    rig_ok(bf_plugins_preview(r.plugins, t.at.execution, t.at.arena, &sent, &err), &err);
+    rig_ok(bf_plugins_preview(r.plugins, t.at.execution, t.at.arena, &sent, &said, &err), &err);
     CHECK_STR(sent.body, "{\"draft\":true}");
     rig_attempt_end(&r, &t);
     rig_attempt(&t, "{\"payload\":{\"draft\":false}}");
@@ -729,12 +703,13 @@ TEST(what_cannot_be_shown_says_why_and_sends_nothing)
     for (size_t i = 0; i < BF_COUNT(rows); i++) {
         struct rig r;
         struct rig_attempt t;
+        struct bf_answer said;
         struct bf_sent sent;
         struct bf_error err = {0};
 
         open_with(&r, rows[i].sink, rows[i].config);
         rig_attempt(&t, "{}");
-        CHECK_INT(bf_plugins_preview(r.plugins, t.at.execution, t.at.arena, &sent, &err),
+        CHECK_INT(bf_plugins_preview(r.plugins, t.at.execution, t.at.arena, &sent, &said, &err),
                   BF_EINVAL);
         CHECK_HAS(err.words, rows[i].words);
         CHECK(!left_with_us);

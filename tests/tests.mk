@@ -39,10 +39,14 @@ $(B)/tests/cron/%: $(B)/tests/cron/%.o $(B)/libbelfry.a
 $(B)/tests/reference/drive: $(B)/tests/reference/drive.o $(B)/libbelfry.a
 	$(Q)$(LINK) -Wl,--wrap=bf_rules_judge,--wrap=bf_db_commit $^ $(LIBS) -o $@
 
+# Automations as code, and back.
+$(B)/tests/reference/rewrite: $(B)/tests/reference/rewrite.o $(B)/libbelfry.a
+	$(Q)$(LINK) $^ $(LIBS) -o $@
+
 UNIT_PROGRAMS   := $(UNIT:%=$(B)/tests/unit/%)
 PLUGIN_PROGRAMS := $(PLUGIN_TESTS:%=$(B)/tests/plugin/%)
 TOOL_PROGRAMS   := $(TOOLS:%=$(B)/tests/tools/%) $(B)/tests/json/gate $(B)/tests/cron/next \
-                   $(B)/tests/reference/drive
+                   $(B)/tests/reference/drive $(B)/tests/reference/rewrite
 
 include tests/bench/bench.mk
 include tests/fuzz/fuzz.mk

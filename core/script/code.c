@@ -19,7 +19,7 @@
 #include "core/team/team.h"
 
 #define CHUNK       "=file"     /* what Lua calls the author's text, in its own messages too */
-#define HOOK_STEP   1000000     /* instructions between two looks at the budget */
+#define HOOK_STEP   100000      /* instructions between two looks at the budget */
 #define REFUSALS    64          /* of memory; whoever still catches these errors is stopped */
 #define SCRATCH_MAX (64 * 1024 * 1024)
 #define PLACEHOLDER "00000000000000000000000000"        /* an id where the hub will give one */
@@ -56,15 +56,15 @@ static void on_count(lua_State *L, lua_Debug *ar)
     struct bf_code_reading *r = reading_of(L);
 
     (void)ar;
-    if (++r->steps < BF_CODE_INSTRUCTIONS / HOOK_STEP)
+    r->steps -= r->steps < HOOK_STEP ? r->steps : HOOK_STEP;
+    if (r->steps)
         return;
     lua_sethook(L, on_count, LUA_MASKCOUNT, 1);
     if (r->refusals > REFUSALS)
         lua_pushfstring(L, "the file needs more than %d MiB, again and again",
                         BF_CODE_MEMORY / 1024 / 1024);
     else
-        lua_pushfstring(L, "the file runs too long: it had %d million steps",
-                        BF_CODE_INSTRUCTIONS / 1000000);
+        lua_pushliteral(L, "the file runs too long: it has had all of its steps");
     bf_code_raise(L, r, 0);
 }
 
@@ -80,7 +80,7 @@ static void *allocate(void *ud, void *ptr, size_t old, size_t len)
     }
     if (len > before && r->memory + (len - before) > BF_CODE_MEMORY) {
         if (++r->refusals > REFUSALS)
-            r->steps = BF_CODE_INSTRUCTIONS / HOOK_STEP;
+            r->steps = 0;
         if (r->refusals == REFUSALS)
             lua_sethook(r->state, on_count, LUA_MASKCOUNT, 1);
         return NULL;
@@ -370,13 +370,17 @@ static int take(lua_State *L, struct bf_code_reading *r, struct bf_code *c, stru
     if (c->document_len > BF_CODE_MAX)
         return bf_error_set(err, BF_ETOOBIG, "%s: what it describes has %zu bytes, at most %d are"
                             " allowed", r->path, c->document_len, BF_CODE_MAX);
+    bf_arena_reset(r->scratch);
+    if (!bf_json_parse(r->scratch, c->document, c->document_len, &r->error))
+        return bf_error_set(err, BF_ECONFIG, "%s: what it describes is no JSON: %s", r->path,
+                            r->error.words);
     return BF_OK;
 }
 
-int bf_code_read_text(const char *path, const char *text, size_t len, struct bf_code **out,
-                      struct bf_error *err)
+int bf_code_read_text(const char *path, const char *text, size_t len, uint64_t steps,
+                      struct bf_code **out, struct bf_error *err)
 {
-    struct bf_code_reading r = {.path = path};
+    struct bf_code_reading r = {.path = path, .steps = steps ? steps : BF_CODE_INSTRUCTIONS};
     struct source s = {text, len};
     struct bf_code *c = bf_new(struct bf_code);
     lua_State *L = lua_newstate(allocate, &r);
@@ -433,7 +437,7 @@ int bf_code_read(const char *path, struct bf_code **out, struct bf_error *err)
     bf_buf_init(&b, BF_CODE_MAX);
     rc = read_file(path, &b, err);
     if (!rc)
-        rc = bf_code_read_text(path, bf_buf_text(&b), b.len, out, err);
+        rc = bf_code_read_text(path, bf_buf_text(&b), b.len, 0, out, err);
     bf_buf_fini(&b);
     return rc;
 }

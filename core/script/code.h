@@ -27,6 +27,7 @@
 #define BF_CODE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/base/buf.h"
 #include "core/base/error.h"
@@ -37,9 +38,10 @@
 
 /* belfry.h has the rest: bf_code_read() and what is to be had from it. */
 
-/* The same from memory; `path` is what errors call it.  [any] */
-int bf_code_read_text(const char *path, const char *text, size_t len, struct bf_code **out,
-                      struct bf_error *err);
+/* The same from memory; `path` is what errors call it, `steps` how many instructions it has, 0 for
+ * those of a file.  [any] */
+int bf_code_read_text(const char *path, const char *text, size_t len, uint64_t steps,
+                      struct bf_code **out, struct bf_error *err);
 
 /* A document as such a file, which gives the same document again: what it says may be written
  * otherwise ({"alias":{"$eq":"x"}} as {"alias":"x"}), and members of objects may change places.

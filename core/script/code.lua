@@ -232,9 +232,7 @@ local function split(word, path, parts)
     end
     local _, wanted = (parts .. "/"):gsub("/", "/")
     if n ~= wanted then
-        local more = n > wanted and '; names that hold a "/" are given apart:'
-            .. ' team("acme"):project("a/b"):collection("c/d")' or ""
-        fail(('%s %s must be written like "%s"%s'):format(word, quote(path), parts, more))
+        fail(('%s %s must be written like "%s"'):format(word, quote(path), parts))
     end
     return table.unpack(names)
 end
@@ -322,14 +320,14 @@ local function leaf(key, text) return make(Filter, { json = object(key, text) })
 
 local function scalar(where, value)
     if type(value) == "string" or type(value) == "number" or type(value) == "boolean"
-        or value == host.null then
+        or value == host.null or is(value, Raw) then
         return json(value)
     end
     wrong(where, "a text, a number, true, false or null", value)
 end
 
 local function ordered(where, value)
-    if type(value) ~= "string" and type(value) ~= "number" then
+    if type(value) ~= "string" and type(value) ~= "number" and not is(value, Raw) then
         wrong(where, "a text or a number", value)
     end
     return json(value)
@@ -689,6 +687,9 @@ function words.raw(value)
     local text = type(value) == "string" and host.check("json", value) or json(value)
     return make(Raw, { json = text })
 end
+
+-- Called where it stands among the values of a table.
+function Raw.__json(value) return inside[value].json end
 
 local function filter_json(where, value, ...)
     if select("#", ...) > 0 then

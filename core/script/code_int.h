@@ -15,7 +15,7 @@ struct bf_code_reading {
     lua_State *state;
     size_t memory;              /* used by Lua */
     unsigned refusals;          /* of more */
-    uint64_t steps;             /* in units of the hook */
+    uint64_t steps;             /* that are left to it */
     struct bf_buf out;          /* the value that is being written */
     struct bf_buf where;        /* ... and which part of it */
     struct bf_arena *scratch;   /* of one check */
@@ -33,7 +33,17 @@ int bf_code_array(lua_State *L);        /* array { … }: a list, also when it i
 /* code_library.c: what of Lua's own library a file may use, as a table that is pushed. */
 void bf_code_push_library(lua_State *L);
 
-/* The words of the language, with its text; code_lua.c. */
+/* The language itself; code_lua.c. */
 extern const char bf_code_lua[], bf_code_lua_end[];
+
+/* Its words, for people.  Without a name: a title (no help), or a form made of words. */
+struct bf_code_word {
+    const char *name;
+    const char *form;           /* NULL: it is told of with the word before it */
+    const char *help;
+};                              /* ends with all of them NULL */
+extern const struct bf_code_word bf_code_words[];
+bool bf_code_is_keyword(const char *name, size_t len);          /* of Lua's */
+bool bf_code_is_taken(const char *name, size_t len);            /* means something in a file */
 
 #endif

@@ -13,7 +13,7 @@
 #include "core/base/utf8.h"
 #include "core/script/code_int.h"
 
-#define DEPTH_MAX  48           /* of tables: there is something around them */
+#define DEPTH_MAX  BF_JSON_DEPTH_MAX    /* of tables; what is around them is counted in the end */
 #define KEYS_MAX   100000       /* of one table */
 
 const char bf_code_null;
@@ -151,6 +151,26 @@ static void put_object(lua_State *L, struct bf_code_reading *r, int index, unsig
     lua_pop(L, 1);
 }
 
+/* What raw has made: JSON already. */
+static bool put_raw(lua_State *L, struct bf_code_reading *r, int index)
+{
+    const char *text;
+    size_t len;
+
+    int top = lua_gettop(L);
+
+    if (luaL_getmetafield(L, index, "__json") != LUA_TFUNCTION) {       /* +1 if there is one */
+        lua_settop(L, top);
+        return false;
+    }
+    lua_pushvalue(L, index);
+    lua_call(L, 1, 1);                                  /* the text in place of the function */
+    text = lua_tolstring(L, -1, &len);
+    bf_buf_add(&r->out, text ? text : "null", text ? len : 4);
+    lua_pop(L, 1);
+    return true;
+}
+
 /* An object of the language's, or a table with a metatable of the author's. */
 static void refuse_object(lua_State *L, struct bf_code_reading *r, int index)
 {
@@ -173,6 +193,8 @@ static void put_table(lua_State *L, struct bf_code_reading *r, int index, unsign
     if (depth > DEPTH_MAX)
         refuse(L, r, "a table", " is nested too deeply, or holds itself");
     luaL_checkstack(L, 8, "too many tables in each other");
+    if (!array && put_raw(L, r, index))
+        return;
     if (!array && lua_getmetatable(L, index))           /* +1 if there is one */
         refuse_object(L, r, index);
     if (array)

@@ -166,6 +166,10 @@ BF_EXPORT const char *bf_code_document(const struct bf_code *code, size_t *len);
  * {"expect_nothing":true or NAME,"line"}]}]}: the secrets that it names, and its tests. */
 BF_EXPORT const char *bf_code_tests(const struct bf_code *code, size_t *len);
 
+/* A document as such a file, yours to free().  Read again it gives the same document, but that what it
+ * says may be written otherwise.  NULL with err if it is none.  [any] */
+BF_EXPORT char *bf_code_export(const char *document, size_t len, struct bf_error *err);
+
 /* The line where the i-th thing of the document's array was declared; 0: there is none.  [any] */
 enum bf_code_noun { BF_CODE_TEAM, BF_CODE_INTEGRATION, BF_CODE_AUTOMATION };
 BF_EXPORT int bf_code_line(const struct bf_code *code, enum bf_code_noun noun, size_t index);

@@ -12,7 +12,7 @@ static struct bf_code *read_code(const char *text)
     struct bf_code *c;
     struct bf_error err;
 
-    if (bf_code_read_text("acme.lua", text, strlen(text), &c, &err))
+    if (bf_code_read_text("acme.lua", text, strlen(text), 0, &c, &err))
         test_failed(__FILE__, __LINE__, "%s\nin\n%s", err.words, text);
     return c;
 }
@@ -378,7 +378,7 @@ TEST(a_mistake_is_told_with_its_line_and_a_hint)
                                                  " text \"acme/vision\""},
         {X("run_state(projct 'acme/vision', 'FAILED')"), "did you mean \"project\"?"},
         {X("run_state(project 'vision', 'FAILED')"), "must be written like \"acme/vision\""},
-        {X("run_state(project 'a/b/c', 'FAILED')"), "team(\"acme\"):project(\"a/b\")"},
+        {X("run_state(project 'a/b/c', 'FAILED')"), "must be written like \"acme/vision\""},
         {X("run_state(project 'acme/', 'FAILED')"), "has an empty name in it"},
         {X("run_state(project 'acme/vision', 'FAILD')"), "\"FAILD\" cannot be waited for"},
         {X("run_state(project 'acme/vision')"), "needs the states that it waits for"},
@@ -456,7 +456,7 @@ TEST(a_mistake_is_told_with_its_line_and_a_hint)
         struct bf_code *c;
         struct bf_error err = {0};
 
-        if (bf_code_read_text("acme.lua", rows[i][0], strlen(rows[i][0]), &c, &err) != BF_ECONFIG)
+        if (bf_code_read_text("acme.lua", rows[i][0], strlen(rows[i][0]), 0, &c, &err) != BF_ECONFIG)
             test_failed(__FILE__, __LINE__, "%s\nwas taken", rows[i][0]);
         if (strncmp(err.words, "acme.lua", 8) != 0 || !strstr(err.words, rows[i][1]))
             test_failed(__FILE__, __LINE__, "of\n  %s\nis told\n  %s\nwithout\n  %s", rows[i][0],
@@ -478,6 +478,180 @@ TEST(what_looks_like_a_mistake_and_is_none_is_taken)
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         bf_code_free(read_code(rows[i]));
+}
+
+TEST(a_file_that_loops_is_an_error)
+{
+    static const char *const rows[] = {
+        "while true do end", "local function f() return f() end f()",
+        "while true do pcall(error) end", "pcall(function() while true do end end) while true do end",
+        "local t = setmetatable({}, { __index = function(t, k) return t[k + 1] end }) while true do"
+        " pcall(function() return t[1] end) end",
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct bf_code *c;
+        struct bf_error err;
+
+        CHECK_INT(bf_code_read_text("acme.lua", rows[i], strlen(rows[i]), 1000000, &c, &err),
+                  BF_ECONFIG);
+        CHECK_STR(err.words, "acme.lua:1: the file runs too long: it has had all of its steps");
+    }
+}
+
+/* --- writing ---------------------------------------------------------------------- */
+
+static char *written(const char *document)
+{
+    struct bf_error err;
+    char *text = bf_code_export(document, strlen(document), &err);
+
+    if (!text)
+        test_failed(__FILE__, __LINE__, "%s\nof\n%s", err.words, document);
+    return text;
+}
+
+TEST(what_is_written_reads_like_what_people_write)
+{
+    static const char want[] =
+        "manifest \"acme\"\n"
+        "\n"
+        "team \"acme\" { organization = \"globex\" }\n"
+        "team \"beta\" {}\n"
+        "\n"
+        "integration \"deployer\" {\n"
+        "    team = \"acme\",\n"
+        "    sink = \"webhook\",\n"
+        "    secret = \"SIGNING\",\n"
+        "    url = \"https://deploy.example/hook\",\n"
+        "    delivery = { pace = \"1/s\" },\n"
+        "}\n"
+        "\n"
+        "automation \"accuracy fell\" {\n"
+        "    run_metric(project \"acme/vision\",\n"
+        "               metric(\"accuracy\"):avg(5):lt(0.85)\n"
+        "                   & metric(\"loss\"):gt(1)\n"
+        "                   & run.name:contains(\"nightly\"))\n"
+        "        >> {\n"
+        "            webhook \"deployer\" { payload = { run = \"${run_name}\", tries = 3 } },\n"
+        "            to \"ml alerts\" { level = \"WARN\" },\n"
+        "        },\n"
+        "    description = \"it does\",\n"
+        "    enabled = false,\n"
+        "    limits = { cooldown = \"10m\", over = \"skip\" },\n"
+        "    hooks = {\n"
+        "        filter = [[\n"
+        "return {\n"
+        "    filter = function(event) return event.run.state ~= \"KILLED\" end,\n"
+        "}\n"
+        "]],\n"
+        "        transform = { file = \"table.lua\", on_error = \"skip\" },\n"
+        "    },\n"
+        "}\n"
+        "\n"
+        "automation \"late\" {\n"
+        "    absence(team \"acme\", metric \"loss\", \"30m\", run.group:one_of(\"a\", \"b\"),"
+        " { per = \"scope\" })\n"
+        "        >> webhook \"deployer\",\n"
+        "}\n";
+    struct bf_code *c = read_code(want);
+    char *text;
+
+    text = written(bf_code_document(c, NULL));
+    /* Members came in the order of their names. */
+    CHECK_STR(text, want);
+    free(text);
+    bf_code_free(c);
+}
+
+static void on_one_line(char *text)
+{
+    char *to = text;
+
+    for (; *text; text++)
+        if (*text != '\n' && !(*text == ' ' && to[-1] == ' '))
+            *to++ = *text;
+        else if (*text == '\n')
+            *to++ = ' ';
+    *to = '\0';
+}
+
+/* What is written of a filter, and so of whatever asks the same. */
+TEST(filters_are_written_with_the_words_for_them)
+{
+    static const char *const rows[][2] = {
+        {"{\"alias\":{\"$eq\":\"x\"}}", "alias:eq(\"x\")"},
+        {"{\"$or\":[{\"$and\":[{\"alias\":{\"$eq\":\"x\"}}]}]}", "alias:eq(\"x\")"},
+        {"\"{\\\"alias\\\":\\\"x\\\"}\"", "alias:eq(\"x\")"},
+        {"{\"filter\":\"{\\\"alias\\\":\\\"x\\\"}\"}", "alias:eq(\"x\")"},
+        {"{\"metadata.n\":{\"$gt\":1,\"$lt\":5},\"alias\":\"x\"}",
+         "all { metadata.n:gt(1) & metadata.n:lt(5), alias:eq(\"x\") }"},
+        {"{\"alias\":\"x\",\"metadata.n\":{\"$gt\":1,\"$lt\":5}}",
+         "alias:eq(\"x\") & (metadata.n:gt(1) & metadata.n:lt(5))"},
+        {"{\"$or\":[{\"alias\":\"a\"},{\"$and\":[{\"alias\":\"b\"},{\"source\":\"c\"}]}]}",
+         "alias:eq(\"a\") | alias:eq(\"b\") & source:eq(\"c\")"},
+        {"{\"$and\":[{\"alias\":\"a\"},{\"$or\":[{\"alias\":\"b\"},{\"source\":\"c\"}]}]}",
+         "alias:eq(\"a\") & (alias:eq(\"b\") | source:eq(\"c\"))"},
+        {"{\"$and\":[{\"$or\":[]},{\"$nor\":[{\"alias\":\"a\"}]}]}", "any {} & none { alias:eq(\"a\") }"},
+        {"{\"alias\":{\"$not\":{\"$regex\":\"^v\"}}}", "~alias:matches(\"^v\")"},
+        {"{\"$not\":{\"$or\":[{\"alias\":\"a\"},{\"source\":\"c\"}]}}",
+         "~(alias:eq(\"a\") | source:eq(\"c\"))"},
+        {"{\"metadata.a b.end.0.00.é\":{\"$in\":[null,true,1.5]}}",
+         "metadata[\"a b\"][\"end\"][0][\"00\"][\"é\"]:one_of(null, true, 1.5)"},
+        {"{\"metadata.n\":9007199254740993}", "metadata.n:eq(9007199254740993)"},
+        {"{\"metadata.n\":1e3}", "metadata.n:eq(raw \"1e3\")"},
+        {"{\"metadata.n\":-0}", "metadata.n:eq(raw \"-0\")"},
+        {"{\"metadata.n\":0.10}", "metadata.n:eq(0.10)"},
+        {"{\"metadata.n\":123456789012345678901234567890}",
+         "metadata.n:eq(raw \"123456789012345678901234567890\")"},
+        {"{\"user\":\"ana\"}", "field(\"user\"):eq(\"ana\")"},
+        {"{\"alias\":\"a\\u202e\\\"\\\\\\n\"}", "alias:eq(\"a\\u{202E}\\\"\\\\\\n\")"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char document[600], want[600], *text;
+
+        snprintf(document, sizeof(document), "{\"manifest\":\"m\",\"automations\":[{\"name\":\"x\","
+                 "\"scope\":{\"entity\":\"acme\",\"project\":\"vision\"},\"event\":{\"type\":"
+                 "\"ADD_ARTIFACT_ALIAS\",\"filter\":%s},\"actions\":[{\"integration\":\"i\"}]}]}",
+                 rows[i][0]);
+        snprintf(want, sizeof(want), "(project \"acme/vision\", %s) >> to", rows[i][1]);
+        text = written(document);
+        on_one_line(text);
+        if (!strstr(text, want))
+            test_failed(__FILE__, __LINE__, "%s\nis written\n%s\nwithout\n%s", rows[i][0], text, want);
+        free(text);
+    }
+}
+
+/* What a newer hub may know, or nobody does. */
+TEST(what_the_language_has_no_word_for_is_written_as_raw)
+{
+    char *text = written("{\"manifest\":\"m\",\"automations\":[{\"name\":\"x\",\"scope\":{\"entity\":\"a\"},"
+                         "\"event\":{\"type\":\"LINK_MODEL\",\"filter\":{\"alias\":{\"$sounds\":[1]}}},"
+                         "\"actions\":[{\"integration\":\"i\"}]}]}");
+
+    CHECK_HAS(text, "event(\"LINK_MODEL\", team \"a\", raw { alias = { [\"$sounds\"] = { 1 } } })\n");
+    free(text);
+}
+
+TEST(what_is_no_document_is_refused)
+{
+    static const char *const rows[][2] = {
+        {"[", "byte 1"},
+        {"{}", "the document: it has no \"manifest\""},
+        {"{\"manifest\":\"m\",\"automations\":[{\"name\":\"x\"}]}", "automation \"x\": it has no event"},
+        {"{\"manifest\":\"m\",\"automations\":[{}]}", "an automation: it has no name"},
+        {"{\"manifest\":\"m\",\"teams\":[{}]}", "a team: it has no name"},
+        {"{\"manifest\":\"m\",\"integrations\":[{\"name\":\"x\"}]}", "it needs a name, a team and a sink"},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct bf_error err = {0};
+
+        CHECK(!bf_code_export(rows[i][0], strlen(rows[i][0]), &err));
+        CHECK_HAS(err.words, rows[i][1]);
+    }
 }
 
 TEST(a_file_that_is_not_there_is_named)

@@ -1,0 +1,1 @@
+automation "x" { run_metric(project "a/b", metric("a"):lt(1) and x:eq(1)) >>

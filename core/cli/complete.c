@@ -129,7 +129,8 @@ static void put_function(struct bf_buf *b, const char *head, const char *tail)
                    "    choices=''\n");
     put_verbs(b);
     bf_buf_adds(b, "    case $prev in\n"
-                   "    --file | --config | --ca-file | --data | -c)\n"
+                   "    --file | --config | --ca-file | --data | -c | --filter-script |"
+                   " --transform-script)\n"
                    "        _belfry_files\n"
                    "        return\n"
                    "        ;;\n"

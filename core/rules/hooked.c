@@ -1,9 +1,11 @@
 /* hooked.c - what scripts have said, and which of them may have to be asked.
  *
  * An answer belongs to an event and an automation, so all points of an event share one.  The judge
- * asks for it last; what is gathered before is what the judge may come to ask for, found without
- * anything that is remembered: it may be more, for then an answer is not used, and should not be
- * less, for then the event is judged twice. */
+ * asks for it last; what is gathered before is what the judge may come to ask for, found without the
+ * windows of runs.  It may be more, for then an answer is not used, and seldom less, for then the
+ * event is judged twice.  So an automation on metrics, whose conditions may be about thousands of
+ * points that are all well, is left out once they have not held for a while, until they do: then the
+ * judge misses its answer, and it is gathered again. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +57,7 @@ bool bf_script_agrees(struct bf_judging *j, struct bf_firing *f)
     if (!f->automation->hooks.filter)
         return true;
     j->rules->effort += ANSWER_EFFORT;
+    j->rules->asked++;
     if (known)
         known->get(known->arg, f->automation, &f->answer);
     bf_note_answer(j, &f->answer);
@@ -103,22 +106,6 @@ void bf_gather(struct bf_judging *j, const struct bf_automation *a)
         add(&j->rules->found, a);
 }
 
-/* Those that watch one of its metrics; what is not finite never matches. */
-static void gather_watchers(struct bf_judging *j)
-{
-    struct bf_watchers watchers;
-
-    if (!bf_is_watched(j))
-        return;
-    for (size_t i = 0; i < j->event->n_points && !is_too_much(j->rules); i++) {
-        if (!isfinite(j->event->points[i].value))
-            continue;
-        j->rules->effort++;
-        bf_find_watchers(j, j->event->points[i].name, &watchers);
-        bf_ask_watchers(j, &watchers);
-    }
-}
-
 static int by_address(const void *left, const void *right)
 {
     uintptr_t a = (uintptr_t) * (const struct bf_automation *const *)left;
@@ -142,6 +129,23 @@ static void leave_out_repeated(struct bf_automations *list)
     list->n = n;
 }
 
+/* Those that watch one of its metrics; what is not finite never matches. */
+static void gather_watchers(struct bf_judging *j)
+{
+    struct bf_watchers watchers;
+
+    if (!bf_is_watched(j))
+        return;
+    for (size_t i = 0; i < j->event->n_points && !is_too_much(j->rules); i++) {
+        if (!isfinite(j->event->points[i].value))
+            continue;
+        j->rules->effort++;
+        bf_find_watchers(j, j->event->points[i].name, &watchers);
+        bf_ask_watchers(j, &watchers);
+    }
+    leave_out_repeated(&j->rules->found);
+}
+
 size_t bf_rules_hooked(struct bf_rules *r, const struct bf_envelope *e,
                        const struct bf_automation *const **out)
 {
@@ -159,7 +163,6 @@ size_t bf_rules_hooked(struct bf_rules *r, const struct bf_envelope *e,
         bf_ask(&j);
     if (r->subject.root || r->subject.unreadable)
         bf_arena_reset(r->scratch);
-    leave_out_repeated(&r->found);
     *out = r->found.items;
     return r->found.n;
 }

@@ -35,6 +35,7 @@
 #define WINDOWS_MAX  (160 * 1024 * 1024)    /* bytes of series kept between records */
 #define NAMES_MAX    (2 * BF_CONDITIONS_MAX)
 #define ON_METRICS   "RUN_METRIC"
+#define UNASKED_MAX  8          /* points at which a script was not asked, and then it is not before */
 
 /* Where automations are filed; it goes when the last one does.  Those with a filter hook stand in a
  * list of their own, for they alone are looked at before anything is judged. */
@@ -48,6 +49,7 @@ struct bf_index_place {
 /* One automation in one place. */
 struct entry {
     const struct bf_automation *automation;
+    struct filed *filed;
     struct bf_index_place *place;
     struct entry *next;
     struct entry **back;        /* what points at this entry */
@@ -56,6 +58,7 @@ struct entry {
 /* Everything about one automation. */
 struct filed {
     const struct bf_automation *automation;
+    unsigned unasked;           /* points since its script was asked last, if it watches metrics */
     size_t n_entries;           /* 0 if no event asks for it: it is disabled, or waits for the clock */
     struct entry entries[];
 };
@@ -282,6 +285,7 @@ static struct filed *file_enabled(struct bf_rules *r, const struct bf_automation
 
             make_key(&k, a, collections[i], &literals[j]);
             f->entries[n].automation = a;
+            f->entries[n].filed = f;
             link_entry(get_place(r, &k), &f->entries[n++]);
         }
     }
@@ -543,14 +547,29 @@ bool bf_is_metric_trigger(const struct bf_trigger *t)
     return strcmp(t->event, "run.metric") == 0;
 }
 
-/* Those with a filter hook, in a place that was not looked at yet. */
+/* Those with a filter hook, in a place that was not looked at yet.  Whether conditions on metrics will
+ * hold is not known; but they mostly go on as they did. */
 static void gather_place(struct bf_judging *j, struct bf_index_place *p)
 {
     if (p->gathered == j->rules->gathered)
         return;
     p->gathered = j->rules->gathered;
-    for (const struct entry *en = p->first[1]; en; en = en->next)
-        bf_gather(j, en->automation);
+    for (const struct entry *en = p->first[1]; en; en = en->next) {
+        if (en->filed->unasked < UNASKED_MAX)
+            bf_gather(j, en->automation);
+    }
+}
+
+static void consider_hooked(struct bf_judging *j, const struct entry *en,
+                            const struct bf_trigger *trigger)
+{
+    uint64_t asked = j->rules->asked;
+
+    bf_consider(j, en->automation, trigger);
+    if (j->rules->asked != asked)
+        en->filed->unasked = 0;
+    else if (j->point && en->filed->unasked < UNASKED_MAX)
+        en->filed->unasked++;
 }
 
 /* `trigger` is NULL where it is each automation's own. */
@@ -560,10 +579,10 @@ static void ask_all(struct bf_judging *j, struct bf_index_place *p, const struct
         gather_place(j, p);
         return;
     }
-    for (size_t i = 0; i < BF_COUNT(p->first); i++) {
-        for (const struct entry *en = p->first[i]; en; en = en->next)
-            bf_consider(j, en->automation, trigger ? trigger : en->automation->trigger);
-    }
+    for (const struct entry *en = p->first[0]; en; en = en->next)
+        bf_consider(j, en->automation, trigger ? trigger : en->automation->trigger);
+    for (const struct entry *en = p->first[1]; en; en = en->next)
+        consider_hooked(j, en, trigger ? trigger : en->automation->trigger);
 }
 
 /* `trigger` is NULL where the type itself is one. */

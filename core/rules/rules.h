@@ -63,8 +63,9 @@ void bf_rules_missed(struct bf_rules *r, const struct bf_automation *const **out
 bool bf_rules_has_hooks(const struct bf_rules *r);
 /* Another number whenever one of them is filed or removed, or an entity's place changes. */
 uint64_t bf_rules_hooks_generation(const struct bf_rules *r);
-/* All of them whose script judging this event could ask, as far as the event itself says it: by its
- * trigger, scope, states, metrics and its filter.  *out belongs to the rules and is good until the
+/* Those of them whose script judging this event could ask, as far as the event itself says it: by its
+ * trigger, scope, states, metrics and its filter; of those that watch metrics, the ones whose conditions
+ * held lately.  In no order.  *out belongs to the rules and is good until the
  * next put, remove or call of this.  Nothing for the waits of the hub's own.  It is counted to
  * bf_rules_bound(); past that, what is left out will be missed. */
 size_t bf_rules_hooked(struct bf_rules *r, const struct bf_envelope *e,

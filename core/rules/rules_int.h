@@ -57,6 +57,7 @@ struct bf_rules {
     const struct bf_answers *answers;   /* of filter hooks; NULL: none is known */
     size_t n_hooked;            /* enabled automations with a filter hook */
     uint64_t generation;        /* of these, and of where entities are */
+    uint64_t asked;             /* how often the judge came to a script */
     uint64_t gathered;          /* how often they were gathered: what places are marked with */
     struct bf_automations found;        /* what was gathered last */
     struct bf_automations missed;       /* whose answer was */

@@ -52,6 +52,13 @@ api PATCH "$A" '{"hooks": {"filter": {"code": "return", "on_eror": "skip"}}}' >"
 is "what is wrong with a hook is named" "$(status) $(jq -r .error.field "$tmp/answer")" \
     "400 hooks.filter.on_eror"
 
+api PATCH "$A" '{"hooks": {"filter": {"code": "return {filter = function() return true end}"}}}' \
+    >"$tmp/answer"
+is "hooks are a member like the others" "$(status) $(jq -c .hooks "$tmp/answer")" \
+    '200 {"filter":{"code":"return {filter = function() return true end}"}}'
+api PATCH "$A" '{"hooks": null}' >"$tmp/answer"
+is "and can be taken away" "$(status) $(jq -c 'has("hooks")' "$tmp/answer")" "200 false"
+
 automate second x "$HOOK" '{}' >"$tmp/answer"
 api PATCH "$A" '{"name": "second"}' >"$tmp/answer"
 is "not to a name that is taken" "$(status) $(jq -r .error.code "$tmp/answer")" "409 name_taken"

@@ -28,6 +28,18 @@ static void check_conditions(const struct bf_conditions *c)
     bf_buf_fini(&shorter);
 }
 
+static void check_hook(const struct bf_hook *h)
+{
+    if (!h)
+        return;
+    CLAIM(!h->file != !h->code);
+    CLAIM(strlen(h->hash) == (h->code ? BF_HASH_LEN : 0));
+    if (h->code)
+        CLAIM(h->code_len == strlen(h->code) && h->code_len <= BF_HOOK_CODE_MAX);
+    else
+        CLAIM(!bf_hook_file_problem(h->file));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *text = fuzz_text(data, size);
@@ -38,6 +50,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CLAIM(err.words[0]);
     } else {
         check_conditions(&a->conditions);
+        check_hook(a->hooks.filter);
+        check_hook(a->hooks.transform);
         CLAIM(bf_automation_parse(a->spec, a->spec_len, ID, 2, "acme", &again, &err) == 0);
         CLAIM(bf_automation_same_matter(a, again) && bf_automation_same_matter(again, a));
         bf_automation_unref(a);

@@ -284,6 +284,32 @@ TEST(of_runs_those_are_gathered_that_wait_for_the_state_or_watch_the_metric)
     world_close(&w);
 }
 
+/* Thousands of points that are all well cost no script anything. */
+TEST(one_that_watches_metrics_is_gathered_while_its_conditions_hold_now_and_then)
+{
+    static const char at_5[] = RUN("run.metric", "x", "},\"metrics\":[{\"name\":\"loss\",\"value\":5}]");
+    struct known k = {0};
+    struct world w;
+
+    world_open(&w);
+    put(&w, "A", VISION "," ON_METRIC("RUN_METRIC", THRESHOLD("loss", "null", "1", "$gt", "3"))
+        HOOK("fail") ",\"limits\":{\"per_run\":\"off\"}");
+    know(&w, &k, "A", BF_SAID_YES, NULL);
+    for (int i = 0; i < 8; i++) {
+        CHECK_STR(hooked(&w, at_5), "A");
+        CHECK_STR(metric(&w, 1, "loss", i, 1), "");
+    }
+    CHECK_STR(hooked(&w, at_5), "");
+    CHECK_STR(metric(&w, 1, "loss", 8, 5), "A fires");          /* or its answer is missed */
+    CHECK_STR(hooked(&w, at_5), "A");
+    for (int i = 9; i < 16; i++)
+        metric(&w, 1, "loss", i, 1);
+    metric(&w, 1, "loss", 16, 4);
+    metric(&w, 1, "loss", 17, 1);
+    CHECK_STR(hooked(&w, at_5), "A");
+    world_close(&w);
+}
+
 TEST(what_is_gathered_is_bounded_as_judging_is)
 {
     struct world w;

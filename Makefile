@@ -16,6 +16,8 @@ WARN := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-pro
 BF_CFLAGS := -std=c11 -D_GNU_SOURCE -Iinclude -I. -fPIC -fvisibility=hidden -MMD -MP -pthread \
              -DBF_VERSION='"$(VERSION)"' -DBF_RELEASED='"$(RELEASED)"' \
              -DBF_PLUGIN_DIR='"$(PREFIX)/lib/belfry/plugins"' \
+             -DBF_SCRIPTS_DIR='"$(PREFIX)/share/belfry/scripts"' \
+             -DBF_SCRIPT_HELPER='"$(PREFIX)/libexec/belfry/belfry-script"' \
              $(WARN) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
 CFLAGS  ?= -O2 -g
 PKGS    := libmicrohttpd libcurl sqlite3 libcjson libsodium lua5.4 re2 glib-2.0
@@ -85,6 +87,13 @@ $(B)/plugins/$(1).so: $(call obj,$(wildcard plugins/$(1)/*.c))
 endef
 $(foreach p,$(PLUGINS),$(eval $(call plugin_rule,$(p))))
 
+# Hooks that we ship stand where the command looks for them: beside itself.
+HOOKS := $(wildcard scripts/hooks/*.lua)
+all: $(HOOKS:scripts/hooks/%=$(B)/scripts/%)
+$(B)/scripts/%.lua: scripts/hooks/%.lua
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+
 # pkg-config files: belfry for programs that embed a hub, belfry-plugin for plugins, which link to
 # nothing of ours.
 define belfry_pc
@@ -133,6 +142,8 @@ install: all
 	install -m 644 $(B)/belfry.pc $(B)/belfry-plugin.pc $(DEST)/lib/pkgconfig/
 	sed -i 's|^prefix=.*|prefix=$(PREFIX)|' $(DEST)/lib/pkgconfig/belfry.pc $(DEST)/lib/pkgconfig/belfry-plugin.pc
 	install -m 755 $(PLUGINS:%=$(B)/plugins/%.so) $(DEST)/lib/belfry/plugins/
+	install -d $(DEST)/share/belfry/scripts
+	install -m 644 $(HOOKS) $(DEST)/share/belfry/scripts/
 	install -d $(DEST)/share/man/man1 $(DEST)/share/man/man5 $(COMPLETIONS:%=$(DEST)/share/%)
 	install -m 644 $(B)/man/*.1 $(DEST)/share/man/man1/
 	install -m 644 $(B)/man/*.5 $(DEST)/share/man/man5/
@@ -146,6 +157,7 @@ uninstall:
 	rm -f $(DEST)/lib/libbelfry.a $(DEST)/lib/libbelfry.so $(DEST)/lib/libbelfry.so.0
 	rm -f $(DEST)/lib/pkgconfig/belfry.pc $(DEST)/lib/pkgconfig/belfry-plugin.pc
 	rm -f $(PLUGINS:%=$(DEST)/lib/belfry/plugins/%.so)
+	rm -f $(HOOKS:scripts/hooks/%=$(DEST)/share/belfry/scripts/%)
 	rm -f $(DEST)/share/man/man1/belfry.1 $(DEST)/share/man/man1/belfry-*.1
 	rm -f $(DEST)/share/man/man5/belfry-config.5
 	rm -f $(DEST)/share/bash-completion/completions/belfry $(DEST)/share/zsh/site-functions/_belfry

@@ -199,6 +199,8 @@ static int open_bus(struct bf_hub *hub, struct bf_error *err)
     if (!rc && hub->settings.ca_file)
         rc = blame(bf_client_trust(bf_loop_client(hub->loop), hub->settings.ca_file, err),
                    "ca_file", err);
+    if (!rc)
+        rc = hub_hooks_open(hub, err);
     if (rc)
         return rc;
     hub->workers = bf_workers_new(WORKERS_MAX, WORKER_QUEUE_MAX);
@@ -279,6 +281,7 @@ static int open_api(struct bf_hub *hub, struct bf_error *err)
         .clock = hub->clock,
         .log = hub->log,
         .bus = hub->bus,
+        .scripts = hub->scripts,
         .team = hub->team,
         .intakes = hub->intakes,
         .plugins = hub->plugins,
@@ -294,6 +297,7 @@ static int open_api(struct bf_hub *hub, struct bf_error *err)
         .ready_arg = hub,
         .started_ms = bf_wall_ms(hub->clock),
         .configured = on_configured,
+        .on_event = hub_has_on_event,
         .configured_arg = hub,
     };
     return bf_api_register(&hub->api, err);
@@ -364,6 +368,8 @@ static int start(struct bf_hub *hub, struct bf_error *err)
     int rc = bf_bus_start(hub->bus, err);
 
     if (!rc)
+        bf_scripts_look(hub->scripts, NULL);
+    if (!rc)
         rc = bf_courier_start(hub->courier, err);
     if (!rc)
         rc = bf_loop_start(hub->loop, err);
@@ -399,11 +405,12 @@ static void stop(struct bf_hub *hub)
         hub->stuck = true;
     bf_courier_drain(hub->courier, left_ms(hub, until));
     hub_uses_save(hub);
-    bf_bus_stop(hub->bus);
+    bf_bus_stop(hub->bus);      /* which still gets answers of scripts */
     if (!bf_workers_stop_within(hub->workers, left_ms(hub, until)))
         hub->stuck = true;
     if (!bf_loop_stop_within(hub->loop, LEAVE_MS))
         hub->stuck = true;
+    bf_scripts_stop(hub->scripts);
     if (hub->stuck)
         bf_warnf(hub->log, "hub", "a plugin does not come back; what it was doing is done again"
                  " after the next start");
@@ -480,7 +487,9 @@ void bf_hub_close(struct bf_hub *hub)
     bf_plugins_free(hub->plugins);
     bf_loop_free(hub->loop);
     bf_workers_free(hub->workers);
+    bf_scripts_stop(hub->scripts);      /* of a hub that never ran */
     bf_bus_close(hub->bus);
+    bf_scripts_free(hub->scripts);
     bf_keeper_free(hub->keeper);
     bf_guard_free(hub->guard);
     bf_intakes_close(hub->intakes, hub->db);

@@ -17,6 +17,7 @@
 #include "core/net/guard.h"
 #include "core/net/listener.h"
 #include "core/plugin/plugins.h"
+#include "core/script/scripts.h"
 #include "core/settings.h"
 #include "core/team/intakes.h"
 #include "core/team/team.h"
@@ -47,6 +48,7 @@ struct bf_hub {
     struct bf_guard *guard;
     struct bf_listener *listener;
     struct bf_bus *bus;
+    struct bf_scripts *scripts;
     struct bf_loop *loop;
     struct bf_workers *workers;
     struct bf_plugins *plugins;
@@ -63,6 +65,8 @@ struct bf_hub {
     char store_words[200];
     int64_t configured_ms;      /* when the settings were read */
     char reload_words[1000];    /* why the last reload changed nothing; "" if it did */
+    char on_event[BF_HOOK_FILE_MAX + 1];        /* the file; "" if there is none */
+    bool on_event_drops;
 };
 
 /* Keep the options, which the caller owns, for reloads. */
@@ -75,6 +79,15 @@ void hub_say_state(struct bf_hub *hub, enum bf_hub_state state);
 void hub_uses_start(struct bf_hub *hub);
 void hub_uses_save(struct bf_hub *hub);
 void hub_uses_free(struct bf_hub *hub);         /* once engine and loop have stopped */
+
+/* hooks.c: the scripts' room, with what was in force before; once the bus is open. */
+int hub_hooks_open(struct bf_hub *hub, struct bf_error *err);
+/* From the next event on this file's script meets every event (NULL or "": none does), if it is fit
+ * to.  [main] */
+int hub_on_event(struct bf_hub *hub, const char *file, const char *on_error, struct bf_error *err);
+/* The one that does; false if none does.  [any] */
+bool hub_has_on_event(void *hub, char file[BF_HOOK_FILE_MAX + 1], bool *drops);
+char *hub_scripts_dir(const struct bf_settings *s);     /* yours to free() */
 
 /* How long the history is kept, as two settings say that were checked. */
 void hub_keep(struct bf_hub *hub, const char *days, const char *bytes);

@@ -53,7 +53,6 @@ static int apply_log_level(struct bf_hub *hub, const char *value, struct bf_erro
     return BF_OK;
 }
 
-/* In this order: what can fail comes first, so that a failure leaves everything as it was. */
 static int apply_retention_days(struct bf_hub *hub, const char *value, struct bf_error *err)
 {
     (void)err;
@@ -75,11 +74,37 @@ static int apply_heartbeat_timeout(struct bf_hub *hub, const char *value, struct
     return BF_OK;
 }
 
+/* A directory is looked at at once, and so are the files of the old one by any reload. */
+static int apply_scripts_dir(struct bf_hub *hub, const char *value, struct bf_error *err)
+{
+    struct bf_settings named = {.data = hub->settings.data, .scripts_dir = (char *)value};
+    char *dir = hub_scripts_dir(&named);
+
+    (void)err;
+    bf_scripts_look(hub->scripts, dir);
+    free(dir);
+    return BF_OK;
+}
+
+static int apply_on_event(struct bf_hub *hub, const char *value, struct bf_error *err)
+{
+    return hub_on_event(hub, value, hub->settings.on_event_error, err);
+}
+
+static int apply_on_event_error(struct bf_hub *hub, const char *value, struct bf_error *err)
+{
+    return hub_on_event(hub, hub->settings.on_event, value, err);
+}
+
+/* In this order; what fails takes back what came before it. */
 static const struct live {
     const char *name;
     int (*apply)(struct bf_hub *hub, const char *value, struct bf_error *err);
 } lives[] = {
     {"allow_addresses", apply_allow_addresses},
+    {"scripts_dir", apply_scripts_dir},
+    {"on_event", apply_on_event},
+    {"on_event_error", apply_on_event_error},
     {"log_level", apply_log_level},
     {"retention_days", apply_retention_days},
     {"retention_bytes", apply_retention_bytes},
@@ -102,22 +127,46 @@ static bool differs(const struct bf_settings *a, const struct bf_settings *b, si
     return x && y ? strcmp(x, y) != 0 : x != y;
 }
 
-static int apply(struct bf_hub *hub, struct bf_settings *next, struct bf_error *err)
+static int apply_one(struct bf_hub *hub, struct bf_settings *next, const struct live *live,
+                     struct bf_error *err)
 {
+    size_t i = index_of(live->name);
     int rc = BF_OK;
 
-    for (size_t l = 0; l < BF_COUNT(lives) && !rc; l++) {
-        size_t i = index_of(lives[l].name);
-
-        if (!differs(&hub->settings, next, i))
-            continue;
-        rc = lives[l].apply(hub, bf_settings_value(next, i), err);
-        if (rc)
-            break;
-        bf_infof(hub->log, "hub", "%s is \"%s\" from now on", lives[l].name,
-                 bf_settings_value(next, i));
+    if (!differs(&hub->settings, next, i))
+        return BF_OK;
+    rc = live->apply(hub, bf_settings_value(next, i), err);
+    if (!rc)
         bf_settings_swap(&hub->settings, next, i);
+    return rc;
+}
+
+static void log_changes(struct bf_hub *hub, const struct bf_settings *was)
+{
+    for (size_t l = 0; l < BF_COUNT(lives); l++) {
+        size_t i = index_of(lives[l].name);
+        const char *value = bf_settings_value(&hub->settings, i);
+
+        if (differs(&hub->settings, was, i))
+            bf_infof(hub->log, "hub", "%s is \"%s\" from now on", lives[l].name,
+                     value ? value : "");
     }
+}
+
+/* Afterwards `next` has what was in force. */
+static int apply(struct bf_hub *hub, struct bf_settings *next, struct bf_error *err)
+{
+    struct bf_error ignored;
+    size_t l;
+    int rc = BF_OK;
+
+    for (l = 0; l < BF_COUNT(lives) && !rc; l++)
+        rc = apply_one(hub, next, &lives[l], err);
+    if (!rc)
+        log_changes(hub, next);
+    else
+        for (l--; l-- > 0;)
+            apply_one(hub, next, &lives[l], &ignored);
     return rc;
 }
 
@@ -149,8 +198,10 @@ void hub_reload(struct bf_hub *hub)
     rc = bf_settings_init(&next, &hub->options, &err);
     if (!rc) {
         rc = apply(hub, &next, &err);
-        if (!rc)
+        if (!rc) {
             name_the_rest(hub, &next);
+            bf_scripts_look(hub->scripts, NULL);
+        }
         bf_settings_fini(&next);
     }
     if (rc)

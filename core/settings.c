@@ -10,6 +10,7 @@
 #include "core/base/closest.h"
 #include "core/base/crypto.h"
 #include "core/script/config.h"
+#include "core/script/scripts.h"
 
 #define THREADS_MAX 64
 #define DAYS_MAX    36500
@@ -57,6 +58,17 @@ static const struct setting table[] = {
      .live = true},
     {"heartbeat_timeout", offsetof(struct bf_settings, heartbeat_timeout), "5m", NULL,
      "silence after which a running run has crashed, like 90s; 0s means never", .live = true},
+    {"scripts_dir", offsetof(struct bf_settings, scripts_dir), NULL, NULL,
+     "directory of hooks in Lua (default: scripts, in the data directory)", .live = true},
+    {"shipped_scripts", offsetof(struct bf_settings, shipped_scripts), BF_SCRIPTS_DIR, NULL,
+     "directory of the hooks that come with Belfry, for names that scripts_dir has not"},
+    {"script_helper", offsetof(struct bf_settings, script_helper), BF_SCRIPT_HELPER, NULL,
+     "the program belfry-script, in which scripts run"},
+    {"on_event", offsetof(struct bf_settings, on_event), NULL, NULL,
+     "script that sees every event before automations do, and may change or drop it; a file's name",
+     .live = true},
+    {"on_event_error", offsetof(struct bf_settings, on_event_error), "pass", "pass|drop",
+     "what becomes of an event where that script fails", .live = true},
 };
 
 const char *bf_setting_name(size_t i) { return i < BF_COUNT(table) ? table[i].name : NULL; }
@@ -247,11 +259,20 @@ static int check_public_url(struct bf_settings *s, struct bf_error *err)
     return BF_OK;
 }
 
+static int check_on_event(struct bf_settings *s, struct bf_error *err)
+{
+    if (!s->on_event || !*s->on_event || bf_script_name_ok(s->on_event))
+        return BF_OK;
+    return bf_error_field(err, BF_ECONFIG, "on_event", "on_event must be the name of a file in"
+                          " scripts_dir, like enrich.lua, not \"%s\"", s->on_event);
+}
+
 /* What is asked of values once all are there. */
 static int (*const checks[])(struct bf_settings *, struct bf_error *) = {
     check_threads,
     check_public_url,
     check_retention,
+    check_on_event,
 };
 
 static int check(struct filling *f, int (*fn)(struct bf_settings *, struct bf_error *),

@@ -27,6 +27,11 @@ struct bf_settings {
     char *retention_days;
     char *retention_bytes;
     char *heartbeat_timeout;
+    char *scripts_dir;
+    char *shipped_scripts;
+    char *script_helper;
+    char *on_event;
+    char *on_event_error;
     enum bf_setting_from from[BF_SETTINGS_MAX]; /* of each, as bf_setting_name() counts */
 };
 

@@ -23,7 +23,7 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/test.o $(B)/tests/plugin/libst
 	$(Q)$(LINK) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -o $@
 
 # These start script processes.
-$(B)/tests/unit/test_pool: | $(B)/belfry-script
+$(B)/tests/unit/test_pool $(B)/tests/unit/test_reload: | $(B)/belfry-script
 
 $(B)/tests/tools/%: $(B)/tests/tools/%.o $(B)/tests/tools/tool.o
 	$(Q)$(LINK) $^ -lsqlite3 -lsodium -lm -o $@

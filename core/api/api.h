@@ -2,7 +2,7 @@
  *
  * One file per noun: organizations.c, teams.c, members.c, users.c, keys.c, secrets.c,
  * integrations.c, automations.c, backtests.c, executions.c, events.c, verdicts.c, intakes.c, in.c,
- * status.c, each with its table of routes; what they share stands in answer.c, input.c, page.c and write.c.  A handler that
+ * scripts.c, status.c, each with its table of routes; what they share stands in answer.c, input.c, page.c and write.c.  A handler that
  * writes checks everything it can, on the listener's thread or, where plugins are asked, on a
  * worker; then it posts one piece of work to the engine, with the request parked; the answer leaves
  * after the commit.  Reads use the loop thread's own read-only connection.
@@ -32,6 +32,7 @@
 #include "core/keeper/keeper.h"
 #include "core/net/listener.h"
 #include "core/plugin/plugins.h"
+#include "core/script/scripts.h"
 #include "core/team/intakes.h"
 #include "core/team/team.h"
 
@@ -42,6 +43,7 @@ struct bf_api {
     const struct bf_clock *clock;
     struct bf_log *log;
     struct bf_bus *bus;
+    struct bf_scripts *scripts;
     struct bf_team *team;
     struct bf_intakes *intakes;
     struct bf_plugins *plugins;
@@ -62,7 +64,9 @@ struct bf_api {
     int64_t started_ms;
     /* When the settings were read, and why a reload since then was refused ("" if none was). */
     void (*configured)(void *arg, int64_t *ms, char *words, size_t len);
-    void *configured_arg;
+    /* The file of on_event, and whether events are dropped where it fails; false if there is none. */
+    bool (*on_event)(void *arg, char file[BF_HOOK_FILE_MAX + 1], bool *drops);
+    void *configured_arg;       /* of both */
 };
 
 /* Every route of the API.  Before the listener starts.  A loop thread's bf_exchange_local() is a

@@ -277,6 +277,9 @@ int bf_cli_cancel(struct bf_cli *c);
 int bf_cli_execution(struct bf_cli *c);
 int bf_cli_execution_show(struct bf_cli *c);
 int bf_cli_export(struct bf_cli *c);
+int bf_cli_script_show(struct bf_cli *c);
+int bf_cli_script_check(struct bf_cli *c);
+int bf_cli_script_enable(struct bf_cli *c);
 int bf_cli_help(struct bf_cli *c);
 int bf_cli_man(struct bf_cli *c);
 int bf_cli_completion(struct bf_cli *c);
@@ -288,9 +291,11 @@ int bf_cli_automation_file(struct bf_cli *c, const char *file, const char **text
 /* What is to be tried, as JSON: such a file's text, or the id of one that is saved. */
 int bf_cli_tried(struct bf_cli *c, const char *named, const char **json);
 
-/* The directory of plugins that were built beside this very program, or installed with it; NULL if
- * there is none.  Static. */
+/* What was built beside this very program, or installed with it: the directory of plugins, that of
+ * scripts, and the program that runs these.  NULL if it is not there.  Static. */
 const char *bf_cli_plugin_dir(void);
+const char *bf_cli_scripts_dir(void);
+const char *bf_cli_script_helper(void);
 
 /* Call `fn` on SIGINT and SIGTERM, once: the second ends the program as it would anyone's. */
 void bf_cli_on_stop(void (*fn)(void));

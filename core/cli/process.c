@@ -4,38 +4,60 @@
 #include <limits.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-static bool is_dir(const char *path)
-{
-    struct stat st;
+struct place {
+    char path[PATH_MAX + 64];
+};
 
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+static bool is_there(const char *path)
+{
+    return access(path, R_OK | X_OK) == 0;      /* a directory to look into, or a program */
 }
 
-/* PREFIX/bin/belfry has PREFIX/lib/belfry/plugins, wherever PREFIX is now. */
-const char *bf_cli_plugin_dir(void)
+/* DIR/belfry has DIR/BUILT beside it, or PREFIX/bin/belfry has PREFIX/INSTALLED, wherever these are
+ * now. */
+static const char *beside(struct place *p, const char *built, const char *installed)
 {
-    static char path[PATH_MAX + 32];
-    ssize_t len = readlink("/proc/self/exe", path, PATH_MAX);
+    ssize_t len = readlink("/proc/self/exe", p->path, PATH_MAX);
     char *name, *folder;
 
     if (len < 0)
         return NULL;
-    path[len] = '\0';
-    name = strrchr(path, '/');
+    p->path[len] = '\0';
+    name = strrchr(p->path, '/');
     if (!name)
         return NULL;
-    strcpy(name, "/plugins");
-    if (is_dir(path))
-        return path;
+    sprintf(name, "/%s", built);
+    if (is_there(p->path))
+        return p->path;
     *name = '\0';
-    folder = strrchr(path, '/');
+    folder = strrchr(p->path, '/');
     if (!folder || strcmp(folder, "/bin") != 0)
         return NULL;
-    strcpy(folder, "/lib/belfry/plugins");
-    return is_dir(path) ? path : NULL;
+    sprintf(folder, "/%s", installed);
+    return is_there(p->path) ? p->path : NULL;
+}
+
+const char *bf_cli_plugin_dir(void)
+{
+    static struct place p;
+
+    return beside(&p, "plugins", "lib/belfry/plugins");
+}
+
+const char *bf_cli_scripts_dir(void)
+{
+    static struct place p;
+
+    return beside(&p, "scripts", "share/belfry/scripts");
+}
+
+const char *bf_cli_script_helper(void)
+{
+    static struct place p;
+
+    return beside(&p, "belfry-script", "libexec/belfry/belfry-script");
 }
 
 static void (*stop_fn)(void);

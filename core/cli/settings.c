@@ -32,6 +32,17 @@ static const char *take_out(struct bf_arena *a, const char *value)
     return mine;
 }
 
+/* Of what is beside this program, wherever that is now. */
+static void add_default(struct bf_cli_settings *s, const char *name, const char *value)
+{
+    size_t n = 0;
+
+    while (s->defaults[n].name)
+        n++;
+    if (value)
+        s->defaults[n] = (struct bf_setting){name, value};
+}
+
 void bf_cli_settings(const struct bf_cli *c, struct bf_cli_settings *s)
 {
     struct bf_setting_info info = {.size = sizeof(info)};
@@ -53,11 +64,13 @@ void bf_cli_settings(const struct bf_cli *c, struct bf_cli_settings *s)
     s->config = bf_cli_value(c, "config");
     if (!s->config)
         s->config = bf_cli_env("BELFRY_CONFIG");
-    s->defaults[0] = (struct bf_setting){"plugin_dir", bf_cli_plugin_dir()};
+    add_default(s, "plugin_dir", bf_cli_plugin_dir());
+    add_default(s, "shipped_scripts", bf_cli_scripts_dir());
+    add_default(s, "script_helper", bf_cli_script_helper());
     s->options = (struct bf_hub_options){
         .size = sizeof(s->options),
         .config_file = s->config,
         .settings = s->items,
-        .defaults = s->defaults[0].value ? s->defaults : NULL,
+        .defaults = s->defaults,
     };
 }

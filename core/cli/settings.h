@@ -9,7 +9,7 @@ struct bf_cli_settings {
     struct bf_setting items[2 * BF_GIVEN_MAX + 1];      /* the environment's, then the command's */
     size_t n_environment;
     size_t n;
-    struct bf_setting defaults[2];
+    struct bf_setting defaults[4];
     const char *config;
     struct bf_hub_options options;      /* points to the above */
 };

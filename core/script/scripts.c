@@ -117,14 +117,20 @@ static struct inline_script *inline_of(struct bf_scripts *s, const struct bf_que
 
 static const char *why_not(struct bf_scripts *s, const struct script_file *f, struct bf_arena *a)
 {
+    const char *words;
+    char *dir;
+
     if (*f->refused)
         return bf_arena_dup(a, f->words);
     if (f->words)
         return bf_arena_printf(a, "there is no script: %s", f->words);
     if (f->seen.there)
         return bf_arena_printf(a, "%s is empty, or still being written", f->name);
-    return bf_arena_printf(a, "there is no %s in %s%s; put it there, or name another file", f->name,
-                           s->dir, s->o.shipped ? ", nor one that Belfry ships" : "");
+    dir = script_files_dir(s);
+    words = bf_arena_printf(a, "there is no %s in %s%s; put it there, or name another file",
+                            f->name, dir, s->o.shipped ? ", nor one that Belfry ships" : "");
+    free(dir);
+    return words;
 }
 
 static void say_disabled(const struct streak *k, struct bf_question *q, struct bf_arena *a)
@@ -330,6 +336,8 @@ static int load_apart(struct bf_scripts *s, struct bf_pool_script *script, const
         rc = bf_error_set(err, rc, "the hub is stopping");
     while (!rc && sem_wait(&c.ended))
         continue;
+    if (!rc && c.call.answer.said == BF_SAID_FAILED && !*c.call.answer.script)
+        rc = bf_error_set(err, BF_EIO, "%s", c.call.answer.words);
     if (!rc && c.call.answer.said == BF_SAID_FAILED)
         rc = bf_error_field(err, BF_ECONFIG, field, "%s",
                             c.call.answer.words ? c.call.answer.words : "it does not load");
@@ -388,41 +396,45 @@ static void on_tick(void *arg)
 {
     struct bf_scripts *s = arg;
 
-    script_files_look(s);
+    if (atomic_load(&s->looks))
+        script_files_look(s);
     evict_inlines(s);
 }
 
 struct look {
     struct bf_pool_task task;
     struct bf_scripts *s;
-    char *dir;
 };
 
 static void on_look(struct bf_pool_task *task)
 {
     struct look *l = bf_container_of(task, struct look, task);
-    char *old = NULL;
 
-    if (l->dir) {
-        pthread_mutex_lock(&l->s->lock);
-        old = l->s->dir;
-        l->s->dir = l->dir;
-        pthread_mutex_unlock(&l->s->lock);
-    }
-    free(old);
     script_files_look(l->s);
     free(l);
 }
 
 void bf_scripts_look(struct bf_scripts *s, const char *dir)
 {
-    struct look *l = bf_new(struct look);
+    struct look *l;
+    char *old = NULL;
+    bool none;
 
-    *l = (struct look){{.fn = on_look}, s, bf_strdup(dir)};
-    if (bf_pool_post(s->pool, &l->task) == BF_OK)
+    atomic_store(&s->looks, true);
+    pthread_mutex_lock(&s->lock);
+    if (dir) {
+        old = s->dir;
+        s->dir = bf_strdup(dir);
+    }
+    none = bf_map_count(s->files) == 0;
+    pthread_mutex_unlock(&s->lock);
+    free(old);
+    if (none)
         return;
-    free(l->dir);
-    free(l);
+    l = bf_new(struct look);
+    *l = (struct look){{.fn = on_look}, s};
+    if (bf_pool_post(s->pool, &l->task))
+        free(l);
 }
 
 
@@ -484,9 +496,16 @@ static void refuse_asks(struct bf_scripts *s)
 
 void bf_scripts_stop(struct bf_scripts *s)
 {
+    bool again;
+
+    if (!s)
+        return;
     pthread_mutex_lock(&s->lock);
+    again = s->stopped;
     s->stopped = true;
     pthread_mutex_unlock(&s->lock);
+    if (again)
+        return;
     bf_pool_stop(s->pool);
     refuse_asks(s);             /* which the thread had not seen yet */
 }

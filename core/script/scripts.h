@@ -80,8 +80,11 @@ struct bf_scripts_options {
     void *arg;
 };
 
+bool bf_script_name_ok(const char *name);       /* of a file: "enrich.lua" */
+
 struct bf_scripts *bf_scripts_new(const struct bf_scripts_options *o);
-/* What waits is answered as failed, and later questions too; the processes end.  [main] */
+/* What waits is answered as failed, and later questions are refused; the processes end.  NULL and twice
+ * are fine.  [main] */
 void bf_scripts_stop(struct bf_scripts *s);
 void bf_scripts_free(struct bf_scripts *s);     /* NULL is fine */
 
@@ -130,7 +133,8 @@ void bf_scripts_forget(struct bf_scripts *s, const char *automation);
 /* Somebody enabled one hook, and has seen to it that this is kept; automation NULL: on_event. [any] */
 void bf_scripts_enable(struct bf_scripts *s, const char *automation, enum bf_hook_kind kind);
 
-/* Look at all files now, in this directory from now on (NULL: the same).  [any] */
+/* Look at all files now, in this directory from now on (NULL: the same).  From the first such call on
+ * they are looked at every so often, and there is news of them.  [any] */
 void bf_scripts_look(struct bf_scripts *s, const char *dir);
 
 /* What was in force when the hub stopped.  Before the first ask. */

@@ -345,7 +345,7 @@ void script_file_answered(struct bf_scripts *s, struct script_file *f,
 
 /* --- looking ----------------------------------------------------------------------------------------- */
 
-/* What is there is what is in force, again. */
+/* Nothing is refused any more. */
 static void settle(struct bf_scripts *s, struct script_file *f)
 {
     bool told = *f->refused;
@@ -369,8 +369,18 @@ static void take(struct bf_scripts *s, struct script_file *f, struct script_text
     script_text_fini(text);
 }
 
+char *script_files_dir(struct bf_scripts *s)
+{
+    char *dir;
+
+    pthread_mutex_lock(&s->lock);
+    dir = bf_strdup(s->dir);
+    pthread_mutex_unlock(&s->lock);
+    return dir;
+}
+
 /* `first`: there is nothing in force, and was not. */
-static void look(struct bf_scripts *s, struct script_file *f, bool first)
+static void look(struct bf_scripts *s, const char *dir, struct script_file *f, bool first)
 {
     struct script_text text = {0};
     struct bf_error err;
@@ -379,10 +389,10 @@ static void look(struct bf_scripts *s, struct script_file *f, bool first)
 
     if (f->candidate)
         return;
-    script_text_see(s->dir, s->o.shipped, f->name, &seen);
+    script_text_see(dir, s->o.shipped, f->name, &seen);
     if (!first && !script_text_changed(&seen, &f->seen))
         return;
-    got = script_text_read(s->dir, s->o.shipped, f->name, first, &seen, &text, &err);
+    got = script_text_read(dir, s->o.shipped, f->name, first, &seen, &text, &err);
     if (got == SCRIPT_NOT_YET)
         return;
     set_seen(s, f, &seen);
@@ -393,6 +403,7 @@ static void look(struct bf_scripts *s, struct script_file *f, bool first)
         bf_warnf(s->o.log, "scripts", "%s", err.words);
     } else if (f->script) {
         bf_warnf(s->o.log, "scripts", "%s is gone; its last text stays in force", f->name);
+        settle(s, f);           /* and so is what was refused */
     }
 }
 
@@ -421,12 +432,16 @@ struct script_file *script_file_use(struct bf_scripts *s, const char *name)
 {
     struct script_file *f = bf_map_get(s->files, name);
     bool first = !f || !f->used_mono_ms;
+    char *dir;
 
     if (!f)
         f = file_new(s, name);
     f->used_mono_ms = bf_mono_ms(s->o.clock);
-    if (first)
-        look(s, f, !f->script);
+    if (first) {
+        dir = script_files_dir(s);
+        look(s, dir, f, !f->script);
+        free(dir);
+    }
     return f;
 }
 
@@ -442,9 +457,10 @@ void script_files_look(struct bf_scripts *s)
     struct script_file *f;
     const char *name;
     size_t at = 0;
+    char *dir = script_files_dir(s);
 
     while (bf_map_each(s->files, &at, &name, (void **)&f)) {
-        look(s, f, false);
+        look(s, dir, f, false);
         if (!is_forgotten(s, f))
             continue;
         pthread_mutex_lock(&s->lock);
@@ -452,6 +468,7 @@ void script_files_look(struct bf_scripts *s)
         pthread_mutex_unlock(&s->lock);
         file_free(f);
     }
+    free(dir);
 }
 
 void script_files_free(struct bf_scripts *s)
@@ -469,7 +486,7 @@ void bf_scripts_restore_file(struct bf_scripts *s, const struct bf_script_kept_f
 {
     struct script_file *f;
 
-    if (!script_text_is_name(kept->file))
+    if (!bf_script_name_ok(kept->file))
         return;
     f = file_new(s, kept->file);
     if (kept->text) {
@@ -485,14 +502,13 @@ int script_text_of(struct bf_scripts *s, const char *name, struct script_text *o
 {
     struct script_file *f;
     struct seen seen;
-    char *dir;
+    char *dir = script_files_dir(s);
     int rc = BF_OK;
 
     pthread_mutex_lock(&s->lock);
     f = bf_map_get(s->files, name);
     if (f && f->text.text)
         script_text_set(out, f->text.text, f->text.len);
-    dir = bf_strdup(s->dir);
     pthread_mutex_unlock(&s->lock);
     if (!out->text) {
         enum script_read got = script_text_read(dir, s->o.shipped, name, true, &seen, out, err);

@@ -86,6 +86,7 @@ struct bf_scripts {
     struct bf_pool_task run;
     struct bf_map *inlines;     /* "0 HASH" to struct inline_script */
     int64_t evicted_mono_ms;
+    atomic_bool looks;          /* somebody has said so */
     atomic_size_t waiting;      /* bytes */
     bf_counter swapped, refused;
     pthread_mutex_t lock;
@@ -116,13 +117,13 @@ void script_text_see(const char *dir, const char *shipped, const char *name, str
 bool script_text_changed(const struct seen *a, const struct seen *b);
 void script_text_set(struct script_text *t, const char *text, size_t len);
 void script_text_fini(struct script_text *t);
-bool script_text_is_name(const char *name);
 
 /* scripts_files.c */
 struct script_file *script_file_use(struct bf_scripts *s, const char *name);
 void script_file_answered(struct bf_scripts *s, struct script_file *f,
                           const struct bf_pool_call *c, const char *automation);
 void script_files_forget(struct bf_scripts *s, const char *automation);
+char *script_files_dir(struct bf_scripts *s);   /* yours to free()  [any] */
 /* Look at all, and try what has changed. */
 void script_files_look(struct bf_scripts *s);
 /* The text in force under a name, or what would be; BF_ECONFIG with field "file".  [any] */

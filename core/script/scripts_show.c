@@ -11,8 +11,8 @@
 static const char *state_of(const struct script_file *f)
 {
     if (f->script)
-        return *f->refused || f->words ? "refused" : f->seen.there ? "good" : "gone";
-    return *f->refused || f->words ? "broken" : "missing";
+        return !f->seen.there ? "gone" : f->words ? "refused" : "good";
+    return f->words ? "broken" : "missing";
 }
 
 static void show_refused(const struct script_file *f, struct bf_tree *t)
@@ -67,20 +67,19 @@ static void add_dir(struct names *l, const char *dir)
     struct dirent *e;
 
     while (d && (e = readdir(d)))
-        if (script_text_is_name(e->d_name))
+        if (bf_script_name_ok(e->d_name))
             add_name(l, e->d_name);
     if (d)
         closedir(d);
 }
 
-static void add_used(struct bf_scripts *s, struct names *l, char **dir)
+static void add_used(struct bf_scripts *s, struct names *l)
 {
     const char *name;
     size_t at = 0;
     void *value;
 
     pthread_mutex_lock(&s->lock);
-    *dir = bf_strdup(s->dir);
     while (bf_map_each(s->files, &at, &name, &value))
         add_name(l, name);
     pthread_mutex_unlock(&s->lock);
@@ -120,9 +119,9 @@ static void show(struct bf_scripts *s, const char *dir, const char *name, struct
 void bf_scripts_describe(struct bf_scripts *s, struct bf_tree *array)
 {
     struct names l = {0};
-    char *dir;
+    char *dir = script_files_dir(s);
 
-    add_used(s, &l, &dir);
+    add_used(s, &l);
     add_dir(&l, dir);
     add_dir(&l, s->o.shipped);
     if (l.n)
@@ -141,7 +140,7 @@ int bf_scripts_text(struct bf_scripts *s, const char *file, struct bf_arena *a, 
 {
     struct script_text t = {0};
     struct bf_error err;
-    int rc = script_text_is_name(file) ? script_text_of(s, file, &t, &err) : BF_ENOENT;
+    int rc = bf_script_name_ok(file) ? script_text_of(s, file, &t, &err) : BF_ENOENT;
 
     if (rc)
         return BF_ENOENT;

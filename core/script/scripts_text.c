@@ -14,11 +14,10 @@
 #include <unistd.h>
 
 #include "core/base/base.h"
-#include "core/base/crypto.h"
 
 #define SETTLES_NS 100000000LL  /* how long ago the last write must be */
 
-bool script_text_is_name(const char *name)
+bool bf_script_name_ok(const char *name)
 {
     size_t stem = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-");
 
@@ -27,14 +26,10 @@ bool script_text_is_name(const char *name)
 
 void script_text_set(struct script_text *t, const char *text, size_t len)
 {
-    uint8_t sum[32];
-
     t->text = bf_zalloc(len + 1);
     memcpy(t->text, text, len);
     t->len = len;
-    bf_sha256(text, len, sum);
-    for (size_t i = 0; i < sizeof(sum); i++)
-        sprintf(t->hash + 2 * i, "%02x", sum[i]);
+    bf_hook_hash(text, len, t->hash);
 }
 
 void script_text_fini(struct script_text *t)
@@ -63,7 +58,7 @@ static void fill_seen(struct seen *seen, const struct stat *st, bool shipped)
 
 static bool make_path(char *path, size_t len, const char *dir, const char *name)
 {
-    return dir && script_text_is_name(name) &&
+    return dir && bf_script_name_ok(name) &&
            (size_t)snprintf(path, len, "%s/%s", dir, name) < len;
 }
 

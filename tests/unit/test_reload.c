@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "tests/unit/pool_rig.h"
 #include "tests/test.h"
 
 extern const struct bf_plugin bf_plugin_v1_http, bf_plugin_v1_webhook;
@@ -106,6 +107,7 @@ static void prepare(struct world *w)
     snprintf(w->file, sizeof(w->file), "%s/belfry.lua", test_dir());
     w->settings[n++] = (struct bf_setting){"data", w->data};
     w->settings[n++] = (struct bf_setting){"listen", "127.0.0.1:0"};
+    w->settings[n++] = (struct bf_setting){"script_helper", rig_helper()};
     w->options = (struct bf_hub_options){
         .size = sizeof(w->options), .config_file = w->file, .settings = w->settings,
         .plugins = linked, .log = on_line, .log_arg = &w->log, .state = on_state,
@@ -159,6 +161,20 @@ TEST(a_reload_changes_what_can_change)
     close_hub(&w);
 }
 
+/* A hook for the setting on_event. */
+static void write_script(const struct world *w, const char *name, const char *text)
+{
+    char path[300];
+    FILE *f;
+
+    snprintf(path, sizeof(path), "%s/scripts", w->data);
+    mkdir(path, 0700);
+    snprintf(path, sizeof(path), "%s/scripts/%s", w->data, name);
+    f = fopen(path, "w");
+    fputs(text, f);
+    fclose(f);
+}
+
 TEST(every_live_setting_is_changed_by_a_reload)
 {
     struct bf_setting_info s;
@@ -168,9 +184,11 @@ TEST(every_live_setting_is_changed_by_a_reload)
     prepare(&w);
     write_file(&w, "");
     open_hub(&w);
+    write_script(&w, "on.lua", "return { on_event = function(event) return event end }");
     for (size_t i = 0; bf_setting_describe(i, &s); i++) {
         bool number = s.def && *s.def >= '0' && *s.def <= '9';
-        const char *another = s.choices ? strrchr(s.choices, '|') + 1
+        const char *another = strcmp(s.name, "on_event") == 0 ? "on.lua"
+                              : s.choices ? strrchr(s.choices, '|') + 1
                               : !number ? "127.0.0.0/8"
                               : strchr(s.def, 'm') ? "7m" : "7";
         char text[256], words[256];
@@ -185,6 +203,29 @@ TEST(every_live_setting_is_changed_by_a_reload)
         n++;
     }
     CHECK(n >= 2);
+    close_hub(&w);
+}
+
+/* The addresses were allowed already when the script was found to be missing. */
+TEST(a_reload_that_fails_takes_back_what_it_has_changed)
+{
+    struct world w;
+
+    prepare(&w);
+    write_file(&w, "");
+    open_hub(&w);
+    reload(&w, "allow_addresses = '127.0.0.0/8'\non_event = 'none.lua'\n");
+    CHECK(logged(&w, "reload refused, the old settings stay: on_event: there is no none.lua in", 1));
+    CHECK_INT(times_logged(&w, "from now on"), 0);
+    write_script(&w, "filter.lua", "return { filter = function(event) return true end }");
+    reload(&w, "on_event = 'filter.lua'\n");
+    CHECK(logged(&w, "reload refused", 2));
+    reload(&w, "on_event = '../master.key'\n");
+    CHECK(logged(&w, "reload refused, the old settings stay: on_event must be the name", 1));
+    write_script(&w, "none.lua", "return { on_event = function(event) return event end }");
+    reload(&w, "allow_addresses = '127.0.0.0/8'\non_event = 'none.lua'\n");
+    CHECK(logged(&w, "allow_addresses is \"127.0.0.0/8\" from now on", 1));
+    CHECK(logged(&w, "on_event is \"none.lua\" from now on", 1));
     close_hub(&w);
 }
 

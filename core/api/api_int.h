@@ -52,6 +52,7 @@ extern const struct bf_api_route bf_api_intake_routes[];
 extern const struct bf_api_route bf_api_in_routes[];
 extern const struct bf_api_route bf_api_plan_routes[];
 extern const struct bf_api_route bf_api_export_routes[];
+extern const struct bf_api_route bf_api_script_routes[];
 
 /* 0, or the error filled in and its status: 404 where the caller may not even read, as if there
  * was nothing, else 403. */
@@ -223,6 +224,13 @@ int bf_api_event(struct bf_api *api, struct bf_exchange *x, const char *id,
  * the error is filled in for 429. */
 bool bf_api_begin_verdicts(struct bf_api *api, struct bf_exchange *x);
 void bf_api_end_verdicts(struct bf_api *api);
+
+
+/* --- hooks (scripts.c) ------------------------------------------------------------------ */
+
+/* Which hooks of an automation are disabled goes in front of the brace that ends its JSON. */
+void bf_api_add_disabled_hooks(struct bf_api *api, struct bf_exchange *x, const char *automation,
+                               struct bf_buf *b);
 
 
 /* --- drafts (draft.c) ----------------------------------------------------------------- */

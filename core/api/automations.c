@@ -18,7 +18,8 @@
 
 /* What a client may send back as it got it. */
 const char *const bf_api_automation_shown[] = {"id",      "revision",       "created",
-                                               "updated", "last_execution", "warnings", NULL};
+                                               "updated", "last_execution", "warnings",
+                                               "hooks_disabled", NULL};
 
 struct change {
     struct bf_api_checked checked;

@@ -45,6 +45,7 @@ int bf_api_automation_answer(struct bf_api *api, struct bf_exchange *x, struct b
     snprintf(etag, sizeof(etag), "\"%llu\"", (unsigned long long)row->revision);
     bf_exchange_reply_header(x, "ETag", etag);
     show(&b, api, db, row);
+    bf_api_add_disabled_hooks(api, x, row->id, &b);
     add_warnings(&b, warnings);
     bf_exchange_reply(x, "application/json", b.data, b.len);
     bf_buf_fini(&b);
@@ -62,6 +63,7 @@ static bool on_row(void *arg, const struct bf_automation_row *row)
     if (!bf_api_page_take(p, row->id))
         return false;
     show(&b, p->api, bf_exchange_local(p->x), row);
+    bf_api_add_disabled_hooks(p->api, p->x, row->id, &b);
     bf_tree_raw(p->items, NULL, b.data, b.len);
     bf_buf_fini(&b);
     return true;

@@ -127,6 +127,27 @@ static void warn(struct checking *c, const char *field, const char *words)
     c->draft->warnings = w;
 }
 
+/* Loaded in a process of its own: is it Lua, and has it the function? */
+static int check_hook(struct checking *c, const struct bf_hook *hook, enum bf_hook_kind kind)
+{
+    struct bf_error err;
+    char field[40];
+    int rc = hook ? bf_scripts_check(c->api->scripts, hook, kind, &err) : BF_OK;
+
+    if (!rc)
+        return 0;
+    snprintf(field, sizeof(field), "hooks.%s", bf_hook_name(kind));
+    bf_error_within(&err, field);
+    return bf_api_invalid(c->x, rc, &err);
+}
+
+static int check_hooks(struct checking *c)
+{
+    int status = check_hook(c, c->a->hooks.filter, BF_HOOK_FILTER);
+
+    return status ? status : check_hook(c, c->a->hooks.transform, BF_HOOK_TRANSFORM);
+}
+
 /* A pattern that would take long on long texts does not look at them. */
 static void check_patterns(struct checking *c)
 {
@@ -165,6 +186,8 @@ int bf_api_check_draft(struct bf_api *api, struct bf_exchange *x, struct bf_api_
         status = bf_api_check_scope(api, x, a->entity, a->project);
     if (!status && !draft->without_actions)
         status = check_actions(&c);
+    if (!status)
+        status = check_hooks(&c);
     if (!status) {
         check_patterns(&c);
         check_states(&c);

@@ -221,6 +221,25 @@ static void put_kept(struct bf_buf *b, struct bf_keeper *k)
 }
 
 
+static void put_scripts(struct bf_buf *b, struct bf_scripts *s)
+{
+    struct bf_script_counts c;
+
+    bf_scripts_counts(s, &c);
+    counter(b, "belfry_script_calls_total", "Questions that scripts were asked.", c.calls);
+    counter(b, "belfry_script_failures_total", "Those that failed.", c.failures);
+    counter(b, "belfry_script_kills_total", "Script processes that were killed, or crashed.",
+            c.killed);
+    counter(b, "belfry_script_batches_total", "Batches of questions.", c.batches);
+    counter(b, "belfry_script_starts_total", "Script processes that were started.", c.started);
+    counter(b, "belfry_script_swaps_total", "Texts of files that came into force.", c.swapped);
+    counter(b, "belfry_script_refusals_total", "Texts of files that were refused.", c.refused);
+    gauge(b, "belfry_script_processes", "Script processes now.", c.processes);
+    gauge(b, "belfry_hooks_disabled", "Hooks that are disabled, for they failed too often.",
+          c.disabled);
+}
+
+
 /* --- the process ------------------------------------------------------------------- */
 
 static uint64_t count_fds(void)
@@ -314,6 +333,7 @@ static int on_metrics(struct bf_exchange *x, void *arg)
     put_listener(&b, api->listener);
     put_store(&b, api, bf_exchange_local(x));
     put_kept(&b, api->keeper);
+    put_scripts(&b, api->scripts);
     put_process(&b);
     if (b.failed) {
         bf_buf_fini(&b);

@@ -617,6 +617,36 @@ static const struct bf_verb intake_verbs[] = {
     {NULL},
 };
 
+static const struct bf_column script_columns[] = {
+    {"FILE", "/file", BF_LOOK_TEXT},
+    {"STATE", "/state", BF_LOOK_STATUS},
+    {"HASH", "/hash", BF_LOOK_ID},
+    {"CALLS", "/calls", BF_LOOK_TEXT},
+    {"FAILED", "/failures", BF_LOOK_TEXT},
+    {"REFUSED", "/refused/error", BF_LOOK_TEXT},
+    {NULL},
+};
+
+static const struct bf_verb script_verbs[] = {
+    {"list", "", "the files that hooks may name, and what became of their last change",
+     "STATE is \"good\"; \"refused\": what is in the file now is wrong, and the text before it stays in\n"
+     "force; \"gone\": the file is not there, and its last text stays in force; \"broken\": it is\n"
+     "wrong, and there was none before; \"missing\": a hook names it, and there is no such file; or\n"
+     "\"unused\": no hook has asked it since the hub started.\n",
+     bf_cli_list, NULL, none, BF_VERB_REMOTE | BF_VERB_PAGES, "GET", "/api/v1/scripts",
+     .columns = script_columns},
+    {"show", "NAME|HASH", "the text of a file that is in force, or one that ran", NULL,
+     bf_cli_script_show, NULL, none, BF_VERB_REMOTE, "GET", "/api/v1/scripts/{1}"},
+    {"enable", "AUTOMATION|on_event [HOOK]", "enable a hook that failed too often",
+     "HOOK is filter or transform; without it, all that are disabled are enabled.  on_event is the\n"
+     "hub's own hook.\n",
+     bf_cli_script_enable, NULL, none, BF_VERB_REMOTE},
+    {"check", "FILE", "whether a file of hooks is right, without a hub",
+     "It is loaded as a hub would load it; which hooks it has is said, or what is wrong.\n",
+     bf_cli_script_check, NULL, none, 0},
+    {NULL},
+};
+
 static const struct bf_column plugin_columns[] = {
     {"NAME", "/name", BF_LOOK_TEXT},
     {"VERSION", "/version", BF_LOOK_TEXT},
@@ -732,6 +762,7 @@ const struct bf_verb bf_verbs[] = {
     {"integrations", "", "receivers that automations can reach", .verbs = integration_verbs},
     {"secrets", "", "what receivers want to see, sealed", .verbs = secret_verbs},
     {"intakes", "", "other programs' webhooks as events", .verbs = intake_verbs},
+    {"scripts", "", "hooks in Lua, and what became of them", .verbs = script_verbs},
     {"teams", "", "teams and who is in them", .verbs = team_verbs},
     {"organizations", "", "organisations and who is in them", .verbs = organization_verbs},
     {"users", "", "people and service accounts", .verbs = user_verbs},

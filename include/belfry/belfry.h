@@ -207,6 +207,11 @@ BF_EXPORT int bf_settings_each(const struct bf_hub_options *options, bf_setting_
 typedef void bf_problem_fn(void *arg, const struct bf_error *problem);
 BF_EXPORT int bf_hub_check(const struct bf_hub_options *options, bf_problem_fn *fn, void *arg);
 
+/* Whether a file of hooks in Lua compiles and has any, as a hub would find; then `hooks` says which:
+ * "filter and transform".  It is run in this process, in a box that a hostile file may keep busy for
+ * long.  [any] */
+BF_EXPORT int bf_script_check(const char *path, char *hooks, size_t len, struct bf_error *err);
+
 /* Text for people, yours to free(): the settings of a hub, or what a plugin's options are.
  * plugin_dir NULL is the installed one.  NULL with err if the plugin cannot be loaded.  [any] */
 BF_EXPORT char *bf_help_settings(void);

@@ -86,6 +86,11 @@ const automation = async to => (await must("POST", "/api/v1/automations", {
     name: fresh("automation"), scope: {entity: "acme", project: "vision"},
     event: {type: "matrix.tried"}, actions: [{integration: to ?? await integration()}]})).id;
 
+const hooked = async () => (await must("POST", "/api/v1/automations", {
+    name: fresh("automation"), scope: {entity: "acme", project: "vision"},
+    event: {type: "matrix.tried"}, hooks: {filter: {file: "working_hours.lua"}},
+    actions: [{integration: await integration()}]})).id;
+
 const event = async () => (await must("POST", "/api/v1/events",
     {type: "matrix.event", entity: "acme", project: "vision"})).events[0].id;
 
@@ -132,7 +137,9 @@ async function member() {
 
 // Which thing stands for a parameter of a path: the first row whose path begins it.
 const THINGS = [
+    ["/api/v1/automations/{id}/hooks/", {id: hooked, kind: () => "filter"}],
     ["/api/v1/automations/{id}", {id: () => automation()}],
+    ["/api/v1/scripts/{script}", {script: () => "working_hours.lua"}],
     ["/api/v1/integrations/{id}", {id: integration}],
     ["/api/v1/executions/{id}/resend", {id: cancelled}],
     ["/api/v1/executions/{id}", {id: execution}],

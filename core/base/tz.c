@@ -14,6 +14,7 @@
 #include "core/base/tz.h"
 
 #include <errno.h>
+#include <errno.h>
 #include <glib.h>
 #include <stdbool.h>
 #include <stdio.h>

@@ -198,11 +198,12 @@ static void on_event(struct bf_pool *p, uint32_t what)
         bf_seat_rung(s);
 }
 
+/* The spare stays: it takes little, and somebody would have to wait for the next one. */
 static bool has_had_enough(const struct bf_seat *s, int64_t now)
 {
     switch (s->role) {
     case BF_SEAT_SPARE:
-        return now - s->pool->asked_ms > BF_POOL_IDLE_MS;
+        return false;
     case BF_SEAT_ASIDE:
         return now - s->since_ms > BF_POOL_IDLE_MS;
     default:
@@ -262,6 +263,8 @@ static int how_long(const struct bf_pool *p)
         until = p->every_at_ms;
     if (p->dying)
         until = bf_min64(until, now + BF_POOL_TICK_MS);
+    if (p->warm_ms > now)
+        until = bf_min64(until, p->warm_ms);
     for (unsigned i = 0; i < BF_POOL_SEATS; i++) {
         const struct bf_seat *s = &p->seats[i];
 
@@ -305,6 +308,7 @@ static void *run(void *arg)
 
     p->every_at_ms = bf_pool_now_ms() + p->every_ms;
     for (;;) {
+        p->now_ms = bf_pool_now_ms();
         last = take_tasks(p, &tasks);
         run_tasks(tasks);
         if (last)

@@ -328,6 +328,8 @@ void bf_seat_rung(struct bf_seat *s)
         s->pool->broken = false;
         s->pool->failed_starts = 0;
         bf_seat_set_state(s, BF_SEAT_READY);
+        if (s->going)
+            bf_seat_kill(s);
     } else if (n == 1 && s->state == BF_SEAT_BUSY) {
         finish_batch(s);
     } else {

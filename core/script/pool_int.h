@@ -36,8 +36,9 @@
 #define BF_POOL_CPU_MS     30000        /* of a process's life, and it makes way */
 #define BF_POOL_TICK_MS    10           /* how often a process at work is looked at */
 #define BF_POOL_START_MS   5000         /* the longest a start may take */
-#define BF_POOL_IDLE_MS    5000         /* a process aside, or the spare, ends; */
+#define BF_POOL_IDLE_MS    5000         /* a process aside that has nothing to do ends; */
 #define BF_POOL_STEADY_MS  60000        /* and the steady one */
+#define BF_POOL_WARM_MS    3            /* after the spare was taken, before the next one is started */
 #define BF_POOL_RETRY_MS   1000         /* after a start that failed, before the next one */
 #define BF_POOL_LINES      20           /* of belfry.log, per second and script */
 #define BF_POOL_ZONES      64           /* names of time zones that a process is started with */
@@ -149,7 +150,9 @@ struct bf_pool {
     int64_t broken_ms;
     int64_t told_ms;            /* in the log */
     bool told;
+    int64_t now_ms;             /* of this turn */
     int64_t asked_ms;           /* the last call */
+    int64_t warm_ms;            /* when another spare may be started that nobody waits for */
     int64_t swept_ms;
     int64_t every_at_ms;
     bool ending;

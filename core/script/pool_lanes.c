@@ -126,7 +126,7 @@ void bf_pool_call(struct bf_pool *p, struct bf_pool_call *c)
     struct bf_pool_script *s = c->script;
 
     bf_pool_count(&p->tally.calls);
-    p->asked_ms = bf_pool_now_ms();
+    p->asked_ms = p->now_ms;
     c->answer = (struct bf_answer){.script = ""};
     c->text = NULL;
     c->len = 0;
@@ -490,7 +490,8 @@ void bf_pool_dispatch(struct bf_pool *p)
     aside = BF_SCRIPT_PROCESSES - count(p, BF_SEAT_ASIDE);
     suspects = least(suspects, BF_POOL_SUSPECTS - count_suspects(p));
     wanted = least(line + suspects, aside) + (p->steady.n && !count(p, BF_SEAT_STEADY));
-    if (bf_pool_now_ms() - p->asked_ms <= BF_POOL_IDLE_MS)
+    if (p->asked_ms && p->now_ms >= p->warm_ms &&
+        (!p->broken || p->now_ms - p->asked_ms < BF_POOL_IDLE_MS))
         wanted++;               /* to be at hand */
     start_missing(p, wanted);
     if (p->broken && !count(p, BF_SEAT_SPARE))

@@ -288,6 +288,7 @@ bool bf_seat_start(struct bf_pool *p)
 void bf_seat_take(struct bf_seat *s, enum bf_seat_role role)
 {
     s->role = role;
+    s->pool->warm_ms = bf_pool_now_ms() + BF_POOL_WARM_MS;  /* a start would keep us from its answer */
     if (role == BF_SEAT_ASIDE)
         setpriority(PRIO_PROCESS, (id_t)s->pid, NICE_ASIDE);
 }

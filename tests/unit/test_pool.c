@@ -316,6 +316,37 @@ TEST(a_log_of_a_script_is_the_hubs_and_has_a_limit)
     rig_close(&r);
 }
 
+/* No process can read a zone's data once it runs. */
+TEST(zones_that_a_script_names_are_known_to_its_process)
+{
+    struct rig r = rig_of(rig_helper());
+    struct bf_pool_script *even = rig_script("even.lua", EVEN), *zone;
+    struct asked *a;
+
+    rig_prove(&r, even);        /* there are processes without it */
+    zone = rig_script("zone.lua", "local here = 'Europe/Berlin' return { filter = function(e) "
+        "return belfry.time.parts(1785585600000, here).hour == 14 and "
+        "belfry.time.parts(1785585600000, \"UTC\").hour == 12 end }");
+    a = rig_ask(&r, zone, 40);
+    for (int i = 0; i < 40; i++) {
+        CHECK_STR(a->calls[i].call.answer.words ? a->calls[i].call.answer.words : "", "");
+        CHECK_INT(rig_said(a, i), BF_SAID_YES);
+    }
+    rig_free(a);
+    a = rig_ask(&r, even, 2);
+    CHECK_INT(rig_said(a, 1), BF_SAID_YES);
+    rig_free(a);
+    bf_pool_script_unref(zone);
+    zone = rig_script("none.lua", "return { filter = function(e) "
+        "return belfry.time.parts(0, \"Asia/\" .. \"Tokyo\").hour == 9 end }");
+    a = rig_ask(&r, zone, 1);
+    CHECK_INT(rig_said(a, 0), SANITIZED ? BF_SAID_YES : BF_SAID_FAILED);
+    rig_free(a);
+    bf_pool_script_unref(zone);
+    bf_pool_script_unref(even);
+    rig_close(&r);
+}
+
 /* --- lanes ------------------------------------------------------------------------------------------ */
 
 TEST(quick_scripts_share_a_process_and_a_slow_one_leaves_it)

@@ -15,6 +15,8 @@
 #      events of 1 and 10 points on disk / a row for each   <= 1.0, 0.3; per second   >= 0.1, 0.5
 #   k  ready with 100,000 runs and 1,000,000 events   <= 1 s
 #   l  durable intake while two backtests run      with them / without   >= 0.90
+#   m  a Lua filter's call in a batch, everything included   CPU <= 3 us, beside a plain lua_pcall of
+#      the same function; the first call in another process   <= 2 ms
 #
 # Both sides of a comparison run in turns, on the same machine at the same time, and the ratio is
 # the median of the rounds' ratios: what else the machine does falls on both.  Ratios come first,
@@ -34,6 +36,7 @@ HUB=$BUILD/belfry LOAD=$BUILD/tests/tools/load RECEIVE=$BUILD/tests/tools/receiv
 BARE=$BUILD/tests/bench/bare ROWS=$BUILD/tests/bench/rows SQL=$BUILD/tests/tools/sql
 POINTS=$BUILD/tests/bench/points
 WINDOWS=$BUILD/tests/bench/windows
+SCRIPT=$BUILD/tests/bench/script
 KEY=bf-0123456789abcdefghijklmnopqrstuvwxyzABCD
 WORK=$(mktemp -d "${BENCH_DIR:-$BUILD}/bench.XXXXXX") || exit 2
 mkdir "$WORK/series"
@@ -894,19 +897,38 @@ part_k()
     figure "k. PSS then" k_pss MB
 }
 
+# --- m: calls of scripts ----------------------------------------------------------------------------
+
+part_m()
+{
+    for round in $(seq "$ROUNDS"); do
+        "$SCRIPT" "$BUILD/belfry-script" >"$WORK/script.out" || die "no scripts"
+        for name in batch_us batch_wall_us shared_us plain_us ratio cold_ms warm_ms; do
+            keep "m_$name" "$(field "$name" "$WORK/script.out")"
+        done
+    done
+    target "m. CPU of a filter's call in a batch, in us" "$(median m_batch_us)" '<=' 3
+    target "m. the same, ten scripts about each event" "$(median m_shared_us)" '<=' 3
+    target "m. a script's first call in a process of its own, in ms" "$(median m_warm_ms)" '<=' 2
+    figure "m. a filter's call in a batch, on the wall" m_batch_wall_us us
+    figure "m. a plain lua_pcall of the same function" m_plain_us us
+    figure "m. a call in a batch / a plain lua_pcall" m_ratio times
+    figure "m. the very first call, with no process there yet" m_cold_ms ms
+}
+
 # --- all -------------------------------------------------------------------------------------
 
-for program in "$HUB" "$LOAD" "$RECEIVE" "$BARE" "$ROWS" "$WINDOWS" "$SQL" "$POINTS"; do
+for program in "$HUB" "$LOAD" "$RECEIVE" "$BARE" "$ROWS" "$WINDOWS" "$SQL" "$POINTS" "$SCRIPT"; do
     [ -x "$program" ] || die "$program is not there: run make first"
 done
 for program in curl wrk; do
     command -v "$program" >/dev/null || die "$program is not installed"
 done
-[ $# -gt 0 ] || set -- a b c d e f g h i j k l
+[ $# -gt 0 ] || set -- a b c d e f g h i j k l m
 for part in "$@"; do
     case $part in
-    [a-l]) say "part $part ..."; "part_$part" ;;
-    *) die "there is no part $part; there are: a b c d e f g h i j k l" ;;
+    [a-m]) say "part $part ..."; "part_$part" ;;
+    *) die "there is no part $part; there are: a b c d e f g h i j k l m" ;;
     esac
 done
 {

@@ -7,11 +7,12 @@
 #include "core/base/base.h"
 #include "core/base/buf.h"
 #include "core/bus/journal_list.h"
+#include "core/bus/originals.h"
 #include "core/event/cloudevents.h"
 #include "core/event/envelope.h"
 
 #define SCRATCH_MAX    (64 * 1024 * 1024)       /* to parse one envelope again */
-#define SHOWN_MAX      (BF_EVENT_MAX + 4096)    /* the sender's bytes and what we add */
+#define SHOWN_MAX      (2 * BF_EVENT_MAX + 64 * 1024)   /* what came, what on_event made of it, and what we add */
 #define PAGE_BYTES_MAX (1024 * 1024)    /* of events on one page; then it ends early */
 
 /* A reference to the event, or NULL with rc. */
@@ -25,15 +26,23 @@ static int read_event(struct bf_api *api, struct bf_db *db, uint64_t seq, struct
     return rc;
 }
 
+/* With what on_event did, and what had come, in front of the brace that ends it. */
 static int answer_event(struct bf_exchange *x, const struct bf_envelope *e)
 {
     struct bf_buf b;
+    int rc;
 
     bf_buf_init(&b, SHOWN_MAX);
     bf_envelope_print(e, &b);
-    bf_exchange_reply(x, "application/json", b.data, b.len);
+    while (b.len && b.data[b.len - 1] != '}')
+        b.len--;
+    b.len--;
+    rc = bf_original_print(bf_exchange_local(x), e->seq, &b);
+    bf_buf_addc(&b, '}');
+    if (!rc)
+        bf_exchange_reply(x, "application/json", b.data, b.len);
     bf_buf_fini(&b);
-    return 200;
+    return rc ? bf_api_unreadable(x) : 200;
 }
 
 /* As one of those that POST takes, for who asks for it. */

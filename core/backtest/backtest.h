@@ -50,6 +50,7 @@ struct bf_backtest_rooms {
     struct bf_bus *bus;
     struct bf_team *team;
     struct bf_plugins *plugins;
+    struct bf_asker asker;      /* asks scripts, and waits; none: they have not answered */
     const struct bf_clock *clock;
     struct bf_log *log;
 };

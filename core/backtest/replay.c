@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "core/base/base.h"
+#include "core/bus/answers.h"
 #include "core/bus/as_of.h"
 #include "core/bus/journal_list.h"
 #include "core/bus/past.h"
@@ -38,6 +39,7 @@ struct replay {
     struct bf_past *past;       /* what was remembered before the range, and is set since; values of
                                    runs before each record */
     struct bf_rules *rules;
+    struct bf_past_answers *answers;    /* of the automation's script */
     struct bf_arena *scratch;
     uint64_t from, to;
     uint64_t at;                /* the record at hand */
@@ -129,8 +131,10 @@ static void judge(struct replay *r, struct bf_envelope *e)
     struct bf_record record = {
         .event = e, .run = e->run, .points = e->points, .n_points = e->n_points};
     const struct bf_firing *firings;
-    size_t n = bf_rules_judge(r->rules, &record, &firings);
+    size_t n;
 
+    bf_past_answers_about(r->answers, e, e->seq);
+    n = bf_rules_judge(r->rules, &record, &firings);
     for (size_t i = 0; i < n; i++)
         bf_tally_firing(r->tally, e, &firings[i]);
 }
@@ -229,13 +233,15 @@ static int take(struct replay *r, uint64_t seq)
     rc = follow_moves(r, seq);
     if (!rc)
         rc = pass_time(r, e->received_ms, !is_wait(e));
-    if (!rc && !is_wait(e)) {
+    if (!rc && !is_wait(e) && !e->is_dropped) {
         judge(r, e);
         bf_rules_settle(r->rules);
         bf_tally_record(r->tally);
     }
     if (!rc)
         rc = bf_past_error(r->past);
+    if (!rc && bf_past_answers_error(r->answers))
+        rc = bf_error_set(r->err, bf_past_answers_error(r->answers), "a script could not be asked");
     bf_envelope_unref(e);
     bf_arena_reset(r->scratch);
     return rc;
@@ -309,7 +315,9 @@ static int find_range(struct replay *r)
 static void begin_rules(struct replay *r)
 {
     r->past = bf_past_new(r->db, r->from);
+    r->answers = bf_past_answers_new(r->db, &r->backtest->rooms.asker);
     r->rules = bf_rules_new();
+    bf_rules_answers(r->rules, bf_past_answers_get(r->answers));
     bf_rules_limit_windows(r->rules, BF_BACKTEST_WINDOWS);
     bf_rules_remember(r->rules, bf_past_rules(r->past));
     bf_rules_saved(r->rules, r->backtest->automation, r->backtest->since_ms);
@@ -338,6 +346,7 @@ static void end(struct replay *r)
     free(r->moves);
     bf_rules_free(r->rules);
     bf_past_free(r->past);
+    bf_past_answers_free(r->answers);
     bf_arena_free(r->scratch);
     bf_db_close(r->db);
 }

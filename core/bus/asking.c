@@ -439,8 +439,8 @@ int64_t bf_asking_sleep_ms(struct bf_bus *bus, int64_t ms)
 /* A run that has crashed and speaks again: the hub says that first, and nobody knew it would. */
 static bool may_resume(struct bf_tx *tx, const struct bf_work *w)
 {
-    for (size_t i = 0; i < w->n_events; i++)
-        if (bf_crash_may_resume(tx, w->events[i]))
+    for (const struct bf_met *m = w->parked ? w->parked->first : NULL; m; m = m->next)
+        if (!m->is_dropped && bf_crash_may_resume(tx, m->event))
             return true;
     return false;
 }

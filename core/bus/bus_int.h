@@ -13,6 +13,13 @@
 
 struct bf_asking;
 
+/* A script's number, as the database has it. */
+#define BF_SCRIPT_NUMBERS 256
+struct bf_script_numbered {
+    char hash[BF_HASH_LEN + 1];
+    int64_t number;             /* 0: the place is free */
+};
+
 /* Executions that one batch has added, told to the courier after the commit. */
 struct executions {
     struct bf_execution **items;        /* references */
@@ -34,6 +41,7 @@ struct bf_bus {
     struct bf_rules *rules;
     struct bf_live_memory *memory;      /* of the rules */
     struct bf_runs *runs;
+    struct bf_script_numbered script_numbers[BF_SCRIPT_NUMBERS];        /* by their hashes */
     struct bf_asking *asking;           /* which hooks are asked, and who waits for that */
     struct bf_crash crash;
     atomic_size_t n_automations;
@@ -80,7 +88,9 @@ int bf_bus_emit_text(struct bf_tx *tx, struct bf_arena *scratch, const struct bf
 int bf_journal_open(struct bf_bus *bus, struct bf_error *err);
 /* Whether the event is a repeat of one that has its key. */
 bool bf_journal_has_key(struct bf_tx *tx, const struct bf_envelope *e);
-int bf_journal_append(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt *out);
+/* One that on_event has dropped is of no run, and has no points. */
+int bf_journal_append(struct bf_tx *tx, struct bf_envelope *e, bool is_dropped,
+                      struct bf_receipt *out);
 
 /* advance.c: what waits on the clock */
 

@@ -1,12 +1,13 @@
 /* emit.c - what follows from an event: its place in the journal, who fires, and the executions that
  * are added for it, all in the transaction at hand. */
-#include "core/bus/asking.h"
+#include "core/bus/answers.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "core/base/base.h"
 #include "core/bus/journal_list.h"
+#include "core/bus/originals.h"
 #include "core/outbox/digest.h"
 
 static void place(struct bf_tx *tx, struct bf_execution *x)
@@ -184,16 +185,30 @@ static int decide(struct bf_tx *tx, struct bf_envelope *e, struct bf_met *met)
     return rc;
 }
 
+/* With what hooks said of it.  What was missed is undone, and need not be kept. */
+static int keep_answers(struct bf_tx *tx, uint64_t seq, const struct bf_met *met)
+{
+    int rc = met && !tx->missed ? bf_original_write(tx, seq, met) : BF_OK;
+
+    if (!rc && met && !tx->missed && !met->is_dropped)
+        rc = bf_answers_write(tx, seq, met);
+    return rc;
+}
+
 static int journal_and_decide(struct bf_tx *tx, struct bf_envelope *e, struct bf_met *met,
                               struct bf_receipt *out)
 {
-    int rc = bf_journal_append(tx, e, out);
+    bool is_dropped = met && met->is_dropped;
+    int rc = bf_journal_append(tx, e, is_dropped, out);
 
-    if (!rc)
-        bf_bus_tally(tx, out->duplicate);
-    if (!rc && !out->duplicate)
+    if (rc)
+        return rc;
+    bf_bus_tally(tx, out->duplicate);
+    if (out->duplicate)
+        return BF_OK;
+    if (!is_dropped)
         rc = decide(tx, e, met);
-    return rc;
+    return rc ? rc : keep_answers(tx, e->seq, met);
 }
 
 /* One whose key was there before needs no answer. */
@@ -230,12 +245,15 @@ int bf_bus_emit(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt *out,
     if (tx->bus->retry_mono_ms && !tx->advances)
         return bf_error_set(err, BF_EIO, "schedules and absences that are over cannot be stored,"
                                          " and come first");
-    rc = bf_crash_resume(tx, e, err);
+    rc = meet(tx, e, &met);
+    if (rc)
+        return fail(tx, rc, err);
+    e = met ? met->event : e;
+    if (!met || !met->is_dropped)
+        rc = bf_crash_resume(tx, e, err);
     if (rc)
         return rc;
-    rc = meet(tx, e, &met);
-    if (!rc)
-        rc = journal_and_decide(tx, met ? met->event : e, met, out);
+    rc = journal_and_decide(tx, e, met, out);
     return rc ? fail(tx, rc, err) : BF_OK;
 }
 

@@ -3,7 +3,7 @@
  * The invariant: nobody is told of anything that is not on disk, and what is on disk was told or
  * will be found by whoever asks.  So numbers, times and the list of new executions are kept aside
  * while a batch is open (struct mark), and put back if it fails. */
-#include "core/bus/asking.h"
+#include "core/bus/answers.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "core/base/base.h"
+#include "core/bus/scripts_kept.h"
 #include "core/bus/scripts_kept.h"
 #include "core/rules/timers.h"
 
@@ -45,6 +46,7 @@ static void back_to(struct bf_bus *bus, struct mark m)
     bf_runs_undo(bus->runs, m.run);
     bf_live_memory_undo(bus->memory);
     bf_crash_undo(bus);
+    bf_script_numbers_undo(bus);
     forget_added(bus, m.n_added);
     bf_suppressions_drop(bus->suppressed);
 }
@@ -540,6 +542,8 @@ int bf_bus_open(struct bf_db *db, const struct bf_clock *clock, struct bf_log *l
     bus->asking = bf_asking_new();
     bus->scratch = bf_arena_new(SCRATCH_MAX);
     rc = bf_db_migrate(db, "bus", bf_bus_schema, err);
+    if (!rc)
+        rc = bf_scripts_kept_open(db, err);
     if (!rc)
         rc = bf_db_migrate(db, "outbox", bf_outbox_schema, err);
     if (!rc)

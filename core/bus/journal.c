@@ -118,6 +118,14 @@ const char *const bf_bus_schema[] = {
     " PRIMARY KEY (name, seq))",
     /* The last event with values of a run that retention cut; NULL: none was. */
     "ALTER TABLE runs ADD COLUMN cut INTEGER",
+    /* What on_event did to an event (originals.h), and what filters said of it (answers.h). */
+    "CREATE TABLE journal_originals ("
+    " seq INTEGER PRIMARY KEY,"
+    " said INTEGER NOT NULL,"
+    " script INTEGER NOT NULL,"
+    " words TEXT,"
+    " body TEXT)",
+    "CREATE TABLE journal_answers (seq INTEGER PRIMARY KEY, answers BLOB NOT NULL)",
     NULL};
 
 /* The 16 bits that tell this hub's ids from another's: drawn once, kept for ever. */
@@ -221,7 +229,9 @@ static int insert(struct bf_tx *tx, const struct bf_envelope *e, uint64_t seq, s
 
     bf_buf_init(&points, BF_EVENT_MAX);
     packed = run && bf_run_pack(tx, run, e, &points);
-    if (!packed)
+    if (e->is_dropped)
+        bf_buf_addc(&points, BF_ROW_DROPPED);
+    else if (!packed)
         bf_row_print_order(e, &points);
     bf_query_int(q, 1, (int64_t)seq);
     bf_query_text(q, 2, e->entity);
@@ -240,7 +250,8 @@ static int insert(struct bf_tx *tx, const struct bf_envelope *e, uint64_t seq, s
     return rc;
 }
 
-int bf_journal_append(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt *out)
+int bf_journal_append(struct bf_tx *tx, struct bf_envelope *e, bool is_dropped,
+                      struct bf_receipt *out)
 {
     uint64_t seq = tx->bus->last_seq + 1;
     struct bf_run *run = NULL;
@@ -251,7 +262,9 @@ int bf_journal_append(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt
         rc = take_key(tx, e, seq, out);
     if (rc != 1)
         return rc;
-    rc = bf_runs_take(tx, e, seq, &run);
+    e->is_dropped = is_dropped;
+    e->run = 0;
+    rc = is_dropped ? BF_OK : bf_runs_take(tx, e, seq, &run);
     if (!rc)
         rc = insert(tx, e, seq, run);
     if (rc)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/base.h"
+#include "core/bus/answers.h"
 #include "core/bus/journal_list.h"
 #include "core/outbox/cut.h"
 
@@ -186,6 +187,8 @@ int bf_journal_cut(struct bf_db *db, int64_t before_ms, unsigned max, uint64_t *
         rc = cut(db, c.seqs[i]);
         ++*n_cut;
     }
+    if (!rc && *n_cut)
+        rc = bf_answers_cut(db, begin, *from);
     return rc ? rc : bf_blocks_cut(db, &bf_journal_blocks, begin, *from);
 }
 

@@ -33,8 +33,16 @@ void bf_row_place(struct bf_envelope *e, uint16_t hub, uint64_t seq, int64_t rec
 
 static size_t order_len(size_t n_points) { return 1 + (n_points + 7) / 8; }
 
+static bool is_dropped(const struct bf_row *row)
+{
+    return row->points && row->points_len == 1 && row->points[0] == BF_ROW_DROPPED;
+}
+
 static int read_order(const struct bf_row *row, struct bf_envelope *e)
 {
+    e->is_dropped = is_dropped(row);
+    if (e->is_dropped)
+        return BF_OK;
     if (row->points && row->points_len != order_len(e->n_points))
         return BF_EIO;
     for (size_t i = 0; i < e->n_points; i++)

@@ -2,7 +2,8 @@
  *
  * `body` is the event as its sender wrote it.  Of a run's event it may be empty: then `points` is the
  * event packed (points.h).  Else `points` says which points are in order: NULL if all are, or a 0,
- * and then a bit for each, in the order in which they are taken, that is set where one is not. */
+ * and then a bit for each, in the order in which they are taken, that is set where one is not; or it
+ * is BF_ROW_DROPPED: on_event has dropped the event. */
 #ifndef BF_JOURNAL_ROW_H
 #define BF_JOURNAL_ROW_H
 
@@ -12,6 +13,8 @@
 
 /* For SELECT; bf_row_of() takes them from there. */
 #define BF_ROW_COLUMNS "seq, received, hops, run, body, points"
+
+#define BF_ROW_DROPPED 2        /* the first byte of `points`; 1 is BF_PACKED */
 
 #define BF_ROW_SCRATCH (64 * 1024 * 1024)       /* the index of one event of BF_EVENT_MAX */
 

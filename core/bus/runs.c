@@ -417,7 +417,6 @@ int bf_runs_take(struct bf_tx *tx, struct bf_envelope *e, uint64_t seq, struct b
     int rc;
 
     *out = NULL;
-    e->run = 0;
     if (!e->run_id || !e->project)
         return BF_OK;
     rc = find(tx, e, is_of_run(e), out);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/base.h"
+#include "core/bus/answers.h"
 #include "core/bus/as_of.h"
 #include "core/bus/past.h"
 #include "core/bus/run_points.h"
@@ -19,6 +20,8 @@ struct bf_verdicts {
     uint64_t seq;
     struct bf_past *past;       /* of what is asked about now, with what judging it sets */
     struct bf_rules *rules;
+    struct bf_past_answers *answers;
+    bool is_recorded;
     int rc;                     /* the first trouble of those before it */
 };
 
@@ -34,6 +37,8 @@ static struct bf_rules *fresh_rules(struct bf_verdicts *v, const struct bf_autom
     if (v->organization.len)
         bf_rules_place(v->rules, v->event->entity, bf_buf_text(&v->organization));
     bf_rules_put(v->rules, a);
+    bf_past_answers_about(v->answers, v->event, v->is_recorded ? v->seq : 0);
+    bf_rules_answers(v->rules, bf_past_answers_get(v->answers));
     return v->rules;
 }
 
@@ -47,6 +52,7 @@ static struct bf_verdicts *new_verdicts(struct bf_db *db, struct bf_envelope *e,
     v->record = (struct bf_record){
         .event = e, .run = e->run, .points = e->points, .n_points = e->n_points};
     v->seq = seq;
+    v->answers = bf_past_answers_new(db, NULL);
     bf_buf_init(&v->organization, NAME_BYTES_MAX);
     return v;
 }
@@ -63,6 +69,7 @@ int bf_verdicts_open(struct bf_db *db, uint16_t hub, uint64_t seq, const char *o
     if (rc)
         return rc;
     v = new_verdicts(db, e, seq);
+    v->is_recorded = true;
     rc = bf_placement_as_of(db, seq, e->entity, organization, &v->organization);
     if (rc) {
         bf_verdicts_close(v);
@@ -131,9 +138,16 @@ void bf_verdicts_close(struct bf_verdicts *v)
         return;
     bf_rules_free(v->rules);
     bf_past_free(v->past);
+    bf_past_answers_free(v->answers);
     bf_buf_fini(&v->organization);
     bf_envelope_unref(v->event);
     free(v);
+}
+
+void bf_verdicts_ask(struct bf_verdicts *v, const struct bf_asker *asker)
+{
+    bf_past_answers_free(v->answers);
+    v->answers = bf_past_answers_new(v->db, asker);
 }
 
 struct bf_envelope *bf_verdicts_event(const struct bf_verdicts *v) { return v->event; }
@@ -142,22 +156,33 @@ const char *bf_verdicts_organization(const struct bf_verdicts *v)
     return bf_buf_text(&v->organization);
 }
 
-/* The numbers that it would be told with are not the ones of then. */
-static void print_not_recorded(const struct bf_automation *a, struct bf_buf *out)
+static void print_verdict(const struct bf_automation *a, const char *decision, const char *clause,
+                          const char *reason, struct bf_buf *out)
 {
     bf_buf_adds(out, "{\"automation\":");
     bf_buf_json(out, a->id);
     bf_buf_adds(out, ",\"name\":");
     bf_buf_json(out, a->name);
-    bf_buf_printf(out, ",\"revision\":%llu,\"decision\":\"not recorded\",\"clause\":\"retention\","
-                  "\"reason\":\"what was before the event, and would be needed, is not kept any"
-                  " more\"}", (unsigned long long)a->revision);
+    bf_buf_printf(out, ",\"revision\":%llu,\"decision\":\"%s\",\"clause\":\"%s\",\"reason\":\"%s\"}",
+                  (unsigned long long)a->revision, decision, clause, reason);
+}
+
+/* The numbers that it would be told with are not the ones of then. */
+static void print_not_recorded(const struct bf_automation *a, struct bf_buf *out)
+{
+    print_verdict(a, "not recorded", "retention", "what was before the event, and would be needed, is"
+                  " not kept any more", out);
 }
 
 void bf_verdicts_explain(struct bf_verdicts *v, const struct bf_automation *a, struct bf_buf *out)
 {
     struct bf_buf verdict;
 
+    if (v->event->is_dropped) {
+        print_verdict(a, "dropped", "on_event", "on_event dropped the event before any automation saw"
+                      " it", out);
+        return;
+    }
     bf_buf_init(&verdict, out->max);
     bf_rules_explain(fresh_rules(v, a), &v->record, a, &verdict);
     if (bf_past_is_cut(v->past))
@@ -171,10 +196,14 @@ void bf_verdicts_explain(struct bf_verdicts *v, const struct bf_automation *a, s
 size_t bf_verdicts_judge(struct bf_verdicts *v, const struct bf_automation *a,
                          const struct bf_firing **out)
 {
+    if (v->event->is_dropped)
+        return 0;
     return bf_rules_try(fresh_rules(v, a), &v->record, a, out);
 }
 
 int bf_verdicts_error(const struct bf_verdicts *v)
 {
-    return v->rc || !v->past ? v->rc : bf_past_error(v->past);
+    int rc = v->rc ? v->rc : bf_past_answers_error(v->answers);
+
+    return rc || !v->past ? rc : bf_past_error(v->past);
 }

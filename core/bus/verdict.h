@@ -5,7 +5,8 @@
  * automations (as_of.h), the organization of the team, what the rules remembered, and the points from
  * which windows are filled.  So it says what it said then, and why.
  *
- * Where retention has cut what it would need, that is the answer.
+ * Where retention has cut what it would need, that is the answer.  An event that on_event has dropped
+ * was judged by nobody, and that is the verdict of all.
  *
  * A connection of one's own, one thread at a time; nothing is changed. */
 #ifndef BF_VERDICT_H
@@ -13,6 +14,7 @@
 
 #include "core/base/buf.h"
 #include "core/base/error.h"
+#include "core/bus/bus.h"
 #include "core/rules/rules.h"
 #include "core/store/store.h"
 
@@ -27,6 +29,9 @@ int bf_verdicts_open(struct bf_db *db, uint16_t hub, uint64_t seq, const char *o
 int bf_verdicts_imagine(struct bf_db *db, struct bf_envelope *e, const char *organization,
                         struct bf_verdicts **out, struct bf_error *err);
 void bf_verdicts_close(struct bf_verdicts *v);  /* NULL is fine */
+/* What scripts have said is read back (answers.h).  From now on they are asked, waiting, where that is
+ * not known; for drafts, and events that have not happened. */
+void bf_verdicts_ask(struct bf_verdicts *v, const struct bf_asker *asker);
 
 struct bf_envelope *bf_verdicts_event(const struct bf_verdicts *v);     /* borrowed */
 /* The own entity of the organization that its entity was in; "" if it was in none. */

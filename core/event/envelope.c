@@ -820,6 +820,6 @@ void bf_envelope_print(const struct bf_envelope *e, struct bf_buf *out)
     bf_buf_adds(out, e->id);
     bf_buf_adds(out, "\",\"received\":\"");
     bf_buf_adds(out, received);
-    bf_buf_adds(out, "\",");
+    bf_buf_adds(out, e->is_dropped ? "\",\"dropped\":true," : "\",");
     bf_buf_add(out, e->text + 1, e->text_len - 1);
 }

@@ -62,6 +62,7 @@ struct bf_envelope {
     bool is_untimed;            /* it gave none; known once it has its place */
     /* Given by the engine when it is appended to the journal, 0 and "" before. */
     uint64_t seq;
+    bool is_dropped;            /* on_event has dropped it: nothing came of it */
     uint64_t run;               /* number of its run in this hub; 0: it has none, or an unknown one */
     int64_t received_ms;
     char id[BF_ID_LEN + 1];
@@ -83,7 +84,8 @@ void bf_envelope_unref(struct bf_envelope *e);  /* NULL is fine */
 int bf_envelopes_parse(struct bf_arena *a, const char *text, size_t len,
                        struct bf_envelope ***out, size_t *n, struct bf_error *err);
 
-/* The envelope as REST shows it: the sender's object with "id" and "received" in front. */
+/* The envelope as REST shows it: the sender's object with "id" and "received" in front, and
+ * "dropped":true if on_event has dropped it. */
 void bf_envelope_print(const struct bf_envelope *e, struct bf_buf *out);
 
 /* What is wrong with the name of an entity, project or collection, in words that follow the name

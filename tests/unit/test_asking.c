@@ -1,5 +1,7 @@
 /* test_asking.c - events that scripts are asked about: who waits for whom, what is done again, and
  * that decisions are the ones the answers lead to. */
+#include "core/bus/journal_cut.h"
+#include "core/bus/verdict.h"
 #include "tests/unit/bus_fixture.h"
 #include "tests/unit/fake_asker.h"
 
@@ -592,6 +594,227 @@ TEST(an_absence_is_asked_about_once_and_fires_once)
     CHECK_INT(look(&f, 90 * MINUTE), 0);
     CHECK_INT(count(&f, FIRED), 1);
     CHECK_INT(asker.n_questions, 1);
+    close_with(&f, &asker);
+}
+
+
+/* --- on_event ------------------------------------------------------------------------------------ */
+
+static const struct bf_hook passes = {.file = "hook.lua", .on_error = BF_FAILURE_FIRES};
+static const struct bf_hook drops = {.file = "hook.lua", .on_error = BF_FAILURE_SKIPS};
+
+static struct bf_envelope *read_event(struct fixture *f, uint64_t seq)
+{
+    struct bf_arena *a = bf_arena_new(1 << 24);
+    struct bf_envelope *e = NULL;
+    struct bf_error err;
+    struct bf_db *db;
+
+    CHECK_INT(bf_db_open(f->path, BF_DB_READ, &db, &err), 0);
+    CHECK_INT(bf_journal_read(db, bf_bus_hub(f->bus), seq, a, &e, &err), 0);
+    bf_db_close(db);
+    bf_arena_free(a);
+    return e;
+}
+
+TEST(what_on_event_drops_is_journaled_and_nothing_comes_of_it)
+{
+    struct fixture f = {.wall_ms = 1000, .on_event = &passes};
+    struct fake_asker asker = {.seed = 1};
+    struct sent first = {.rc = 0}, again = {.rc = 0};
+    struct bf_envelope *e;
+
+    open_with(&f, &asker);
+    CHECK_INT(save(&f, "A1", GOOD_CI, NULL), 0);
+    send(&f, &first, "{\"type\":\"ci.finished\",\"entity\":\"acme\",\"key\":\"k\",\"data\":\"good drop\"}");
+    wait_for(&first);
+    send(&f, &again, "{\"type\":\"ci.finished\",\"entity\":\"acme\",\"key\":\"k\",\"data\":\"good drop\"}");
+    wait_for(&again);
+    CHECK_INT(first.rc, 0);
+    CHECK(again.receipt.duplicate);
+    CHECK_STR(again.receipt.id, first.receipt.id);
+    CHECK_INT(count(&f, "SELECT count(*) FROM executions"), 0);
+    e = read_event(&f, 2);
+    CHECK(e->is_dropped);
+    bf_envelope_unref(e);
+    CHECK_INT(carry(&f, RUN_EVENT("run.state", "r1", ",\"name\":\"drop\",\"state\":\"RUNNING\"")), 0);
+    CHECK_INT(count(&f, "SELECT count(*) FROM runs"), 0);
+    CHECK_INT(carry(&f, CI("good")), 0);
+    CHECK_INT(count(&f, FIRED), 1);
+    CHECK_STR(ask(&f, "SELECT group_concat(seq || ':' || said) FROM journal_originals"), "2:2,3:2");
+    close_with(&f, &asker);
+}
+
+TEST(what_on_event_makes_of_an_event_is_what_rules_and_journal_see_and_what_came_is_kept)
+{
+    struct fixture f = {.wall_ms = 1000, .on_event = &passes};
+    struct fake_asker asker = {.seed = 1};
+    struct surprise s = {.texts = {CI("plain")}};
+    struct bf_envelope *e;
+
+    open_with(&f, &asker);
+    CHECK_INT(save(&f, "A1", FILTERED("changed", ON_CI, "changed", "fail"), NULL), 0);
+    CHECK_INT(carry(&f, CI("plain")), 0);
+    surprise(&f, &s);
+    wait_for(&s.sent);
+    CHECK_INT(count(&f, FIRED), 2);
+    e = read_event(&f, 2);
+    CHECK_STR(e->text, CI("changed"));
+    bf_envelope_unref(e);
+    CHECK_STR(ask(&f, "SELECT body FROM journal_originals WHERE seq = 2"), CI("plain"));
+    CHECK_INT(count(&f, "SELECT count(*) FROM journal_originals"), 2);
+    close_with(&f, &asker);
+}
+
+TEST(the_hubs_own_events_are_not_its_business)
+{
+    struct fixture f = {.wall_ms = 1000, .on_event = &drops};
+    struct fake_asker asker = {.seed = 1};
+
+    open_with(&f, &asker);
+    CHECK_INT(save(&f, "A1", GOOD_CI, NULL), 0);
+    CHECK_INT(asker.n_questions, 0);
+    CHECK_INT(count(&f, "SELECT count(*) FROM journal_originals"), 0);
+    close_with(&f, &asker);
+}
+
+/* The first event that is sent is kept, or dropped. */
+static void fails_as(const struct bf_hook *hook, const char *text, bool is_dropped, const char *words)
+{
+    struct fixture f = {.wall_ms = 1000, .on_event = hook};
+    struct fake_asker asker = {.seed = 1};
+    struct bf_envelope *e;
+
+    open_with(&f, &asker);
+    CHECK_INT(carry(&f, text), 0);
+    e = read_event(&f, (uint64_t)count(&f, "SELECT max(seq) FROM journal"));
+    CHECK_INT(e->is_dropped, is_dropped);
+    CHECK_STR(e->text, text);
+    bf_envelope_unref(e);
+    CHECK_INT(count(&f, "SELECT said FROM journal_originals ORDER BY seq DESC"), BF_SAID_FAILED);
+    CHECK_STR(ask(&f, "SELECT words FROM journal_originals ORDER BY seq DESC"), words);
+    close_with(&f, &asker);
+}
+
+TEST(a_failure_of_on_event_lets_pass_or_drops_as_the_settings_say)
+{
+    fails_as(&passes, CI("fails"), false, "it was told to fail");
+    fails_as(&drops, CI("fails"), true, "it was told to fail");
+}
+
+TEST(what_is_no_event_and_what_it_may_not_change_are_failures)
+{
+    fails_as(&passes, CI("garbage"), false,
+             "what on_event gave is no event: this is not JSON: byte 54: a value expected");
+    fails_as(&passes, "{\"type\":\"ci.finished\",\"entity\":\"acme\",\"key\":\"a\"}", false,
+             "what on_event gave is no event: key: on_event may not change it, from \"a\" to \"b\"");
+}
+
+TEST(another_on_event_is_in_force_from_the_next_event_on)
+{
+    struct fixture f = {.wall_ms = 1000, .on_event = &passes};
+    struct fake_asker asker = {.seed = 1};
+
+    open_with(&f, &asker);
+    CHECK_INT(carry(&f, CI("drop")), 0);
+    bf_bus_on_event(f.bus, NULL);
+    CHECK_INT(carry(&f, CI("drop")), 0);
+    bf_bus_on_event(f.bus, &drops);
+    CHECK_INT(carry(&f, CI("drop")), 0);
+    CHECK_STR(ask(&f, "SELECT group_concat(seq) FROM journal_originals"), "1,3");
+    close_with(&f, &asker);
+}
+
+
+/* --- what is kept ----------------------------------------------------------------------------------- */
+
+static const char *why(struct fixture *f, uint64_t seq, uint64_t revision)
+{
+    static char text[2000];
+    const struct bf_automation *a;
+    struct bf_verdicts *v;
+    struct bf_error err;
+    struct bf_buf b;
+    struct bf_db *db;
+
+    bf_buf_init(&b, 1 << 20);
+    CHECK_INT(bf_db_open(f->path, BF_DB_READ, &db, &err), 0);
+    CHECK_INT(bf_automation_read(db, revision, &a, &err), 0);
+    CHECK_INT(bf_verdicts_open(db, bf_bus_hub(f->bus), seq, NULL, &v, &err), 0);
+    bf_verdicts_explain(v, a, &b);
+    CHECK_INT(bf_verdicts_error(v), 0);
+    snprintf(text, sizeof(text), "%s", bf_buf_text(&b));
+    bf_buf_fini(&b);
+    bf_verdicts_close(v);
+    bf_automation_unref(a);
+    bf_db_close(db);
+    return text;
+}
+
+TEST(a_verdict_reads_back_what_a_script_said)
+{
+    struct fixture f = {.wall_ms = 1000};
+    struct fake_asker asker = {.seed = 1};
+
+    open_with(&f, &asker);
+    CHECK_INT(save(&f, "A1", GOOD_CI, NULL), 0);
+    CHECK_INT(carry(&f, CI("good")), 0);
+    CHECK_INT(carry(&f, CI("bad")), 0);
+    CHECK_INT(carry(&f, CI("fails")), 0);
+    close_with(&f, &asker);
+    f.asker = NULL;
+    fixture_open(&f);
+    CHECK(strstr(why(&f, 2, 1), "\"decision\":\"fired\""));
+    CHECK(strstr(why(&f, 2, 1), "\"said\":\"yes\""));
+    CHECK(strstr(why(&f, 3, 1), "\"decision\":\"no\",\"clause\":\"hook\""));
+    CHECK(strstr(why(&f, 4, 1), "\"decision\":\"failed\""));
+    CHECK(strstr(why(&f, 4, 1), "it was told to fail"));
+    CHECK_INT(count(&f, "SELECT count(*) FROM scripts"), 1);
+    fixture_close(&f);
+}
+
+TEST(of_a_dropped_event_the_verdict_says_so)
+{
+    struct fixture f = {.wall_ms = 1000, .on_event = &passes};
+    struct fake_asker asker = {.seed = 1};
+
+    open_with(&f, &asker);
+    CHECK_INT(save(&f, "A1", GOOD_CI, NULL), 0);
+    CHECK_INT(carry(&f, CI("good drop")), 0);
+    CHECK(strstr(why(&f, 2, 1), "\"decision\":\"dropped\",\"clause\":\"on_event\""));
+    close_with(&f, &asker);
+}
+
+static int apply_cut(struct bf_work *w, struct bf_tx *tx, struct bf_error *err)
+{
+    uint64_t from = 0;
+    unsigned n;
+    bool more;
+
+    (void)w;
+    (void)err;
+    return bf_journal_cut(tx->db, INT64_MAX, 100, &from, &n, &more);
+}
+
+TEST(retention_cuts_what_hooks_said_with_its_event)
+{
+    struct fixture f = {.wall_ms = 1000, .on_event = &passes};
+    struct fake_asker asker = {.seed = 1};
+    struct sent s = {.work = {.apply = apply_cut, .done = sent_done}};
+
+    open_with(&f, &asker);
+    CHECK_INT(save(&f, "A1", GOOD_CI, NULL), 0);
+    CHECK_INT(carry(&f, CI("bad plain")), 0);
+    CHECK_INT(carry(&f, CI("drop")), 0);
+    CHECK_INT(carry(&f, CI("good plain")), 0);  /* it fires, and is needed */
+    CHECK_INT(carry(&f, CI("bad plain")), 0);   /* and the newest stays */
+    CHECK_INT(count(&f, "SELECT count(*) FROM journal_answers"), 3);
+    CHECK_INT(count(&f, "SELECT count(*) FROM journal_originals"), 4);
+    CHECK_INT(bf_bus_post(f.bus, &s.work), 0);
+    wait_for(&s);
+    CHECK_INT(s.rc, 0);
+    CHECK_STR(ask(&f, "SELECT group_concat(seq) FROM journal_answers"), "4,5");
+    CHECK_STR(ask(&f, "SELECT group_concat(seq) FROM journal_originals"), "4,5");
     close_with(&f, &asker);
 }
 

@@ -95,7 +95,7 @@ TEST(hostile_files_end_with_an_error)
         {"x = = 1", "!:1: unexpected symbol near '='"},
         {"return 1, 2, 3", ""},
         {"x = 1 // 0", "!:1: attempt to divide by zero"},
-        {"goto nowhere", "!:1: no visible label 'nowhere' for goto"},
+        {"goto nowhere", "!:1: no visible label 'nowhere' for <goto>"},
     };
 
     for (size_t i = 0; i < BF_COUNT(table); i++)

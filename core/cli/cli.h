@@ -266,6 +266,7 @@ int bf_cli_test_automation(struct bf_cli *c);
 int bf_cli_backtest(struct bf_cli *c);
 int bf_cli_plan(struct bf_cli *c);
 int bf_cli_apply(struct bf_cli *c);
+int bf_cli_write(struct bf_cli *c);
 int bf_cli_secret_set(struct bf_cli *c);
 int bf_cli_test(struct bf_cli *c);
 int bf_cli_user_create(struct bf_cli *c);

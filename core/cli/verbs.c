@@ -670,6 +670,12 @@ static const struct bf_option_row apply_options[] = {
     {NULL},
 };
 
+static const struct bf_option_row write_options[] = {
+    {"output", 'o', "FILE", "write it there instead of printing it; as JSON if it ends in .json"},
+    {"all", 0, NULL, "of every team that you can see, though one is the team meant"},
+    {NULL},
+};
+
 
 /* --- all of them -------------------------------------------------------------------------------------------------- */
 
@@ -759,6 +765,11 @@ const struct bf_verb bf_verbs[] = {
      "was shown; if anything has changed in between, nothing is, and a new plan is needed.\n",
      bf_cli_apply, NULL, apply_options, BF_VERB_REMOTE | BF_VERB_CONFIRM, "POST",
      "/api/v1/plans/apply"},
+    {"export", "", "write down what there is, as a file that belfry plan finds nothing to change in",
+     "Teams, integrations and automations, in Lua, or as a JSON document with --json: of the team meant,\n"
+     "or of all that you can see.  Secrets are named.  One that was given as it is, and sealed, cannot be\n"
+     "written down: it is left out with a warning, and stays what it is when the file is applied.\n",
+     bf_cli_write, NULL, write_options, BF_VERB_REMOTE, "GET", "/api/v1/export"},
     {"integrations", "", "receivers that automations can reach", .verbs = integration_verbs},
     {"secrets", "", "what receivers want to see, sealed", .verbs = secret_verbs},
     {"intakes", "", "other programs' webhooks as events", .verbs = intake_verbs},

@@ -271,13 +271,24 @@ is "a team that one may not read is not there" \
 
 # --- written down
 
-api GET "/api/v1/export?team=acme" | jq -c .document >"$tmp/acme.json"
-plan "$tmp/acme.json"
-is "a plan of what was exported has no changes" "$rc" 0
+belfry export --team acme -o "$tmp/exported.lua"
+has "what there is is written down as a file" "$(cat "$tmp/exported.lua")" 'manifest "acme"'
+plan "$tmp/exported.lua"
+is "of which a plan has no changes" "$rc" 0
+belfry export --all >"$tmp/all.lua"
+plan "$tmp/all.lua"
+is "nor one of all teams" "$rc" 0
+belfry export --team acme -o "$tmp/exported.json"
+plan "$tmp/exported.json"
+is "nor one of the document" "$rc" 0
 api PATCH "/api/v1/integrations/$(api GET /api/v1/teams/acme/integrations | jq -r '.items[0].id')" \
     '{"config":{"secret":{"value":"a literal!"}}}' >/dev/null
 api GET "/api/v1/export?team=acme" >"$tmp/answer"
-is "a literal is left out, with a warning" \
+has "a literal is left out, and that is said" "$(belfry export --team acme 2>&1 >"$tmp/literal.lua")" \
+    'warning: config.secret of integration "w" of acme was given as it is'
+plan "$tmp/literal.lua"
+is "which is no change" "$rc" 0
+is "the hub says so, too" \
     "$(jq -c '[.warnings[] | .member]' "$tmp/answer") $(grep -c 'a literal!' "$tmp/answer")" '["config.secret"] 0'
 jq -c .document "$tmp/answer" >"$tmp/acme.json"
 plan "$tmp/acme.json"

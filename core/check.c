@@ -15,6 +15,7 @@
 #include "core/base/arena.h"
 #include "core/base/base.h"
 #include "core/base/map.h"
+#include "core/hub_int.h"
 #include "core/net/guard.h"
 #include "core/net/listener.h"
 #include "core/plugin/plugins.h"
@@ -69,6 +70,55 @@ static void check_addresses(struct checking *c)
     err = (struct bf_error){0};
     if (bf_listener_address_check(c->settings.listen, &err))
         tell(c, "listen", &err);
+}
+
+
+/* --- scripts ------------------------------------------------------------------------------------- */
+
+static void check_helper(struct checking *c)
+{
+    struct bf_error err;
+
+    if (access(c->settings.script_helper, X_OK) == 0)
+        return;
+    bf_error_field(&err, BF_ECONFIG, "script_helper", "script_helper: hooks cannot run: %s: %s",
+                   c->settings.script_helper, strerror(errno));
+    tell(c, "script_helper", &err);
+}
+
+/* In the operator's directory, or else in ours. */
+static const char *path_of_script(struct checking *c, const char *name)
+{
+    char *dir = hub_scripts_dir(&c->settings);
+    const char *path = bf_arena_printf(c->arena, "%s/%s", dir, name);
+
+    free(dir);
+    if (access(path, F_OK) == 0 || !c->settings.shipped_scripts)
+        return path;
+    path = bf_arena_printf(c->arena, "%s/%s", c->settings.shipped_scripts, name);
+    return access(path, F_OK) == 0 ? path : NULL;
+}
+
+static void check_on_event(struct checking *c)
+{
+    const char *name = c->settings.on_event, *path;
+    char hooks[100] = "";
+    struct bf_error err, why;
+
+    if (!name || !bf_script_name_ok(name))
+        return;                 /* which was told already */
+    path = path_of_script(c, name);
+    if (!path)
+        bf_error_field(&err, BF_ECONFIG, "on_event", "on_event: there is no %s in scripts_dir, nor"
+                       " one that Belfry ships", name);
+    else if (bf_script_check(path, hooks, sizeof(hooks), &why))
+        bf_error_field(&err, BF_ECONFIG, "on_event", "on_event: %s", why.words);
+    else if (!strstr(hooks, bf_hook_name(BF_HOOK_ON_EVENT)))
+        bf_error_field(&err, BF_ECONFIG, "on_event", "on_event: %s has %s, and no on_event", name,
+                       hooks);
+    else
+        return;
+    tell(c, "on_event", &err);
 }
 
 
@@ -304,6 +354,8 @@ int bf_hub_check(const struct bf_hub_options *options, bf_problem_fn *fn, void *
     c.arena = bf_arena_new(TEXT_MAX);
     check_addresses(&c);
     check_readable(&c, "ca_file", c.settings.ca_file);
+    check_helper(&c);
+    check_on_event(&c);
     if (make_scratch(&c)) {
         check_plugins(&c);
         check_data(&c);

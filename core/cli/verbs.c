@@ -691,8 +691,8 @@ const struct bf_verb bf_verbs[] = {
      bf_cli_serve, NULL, config_option, BF_VERB_SETTINGS},
     {"check", "", "say everything that is wrong with the settings, without starting",
      "Takes the options of serve.  Reads the configuration file, loads the plugins and has them look\n"
-     "at their options, and looks at the data directory, without changing anything.  Gives 0 if a\n"
-     "hub would start, 1 otherwise.\n",
+     "at their options, loads the script of on_event, and looks at the data directory, without\n"
+     "changing anything.  Gives 0 if a hub would start, 1 otherwise.\n",
      bf_cli_check, NULL, config_option, BF_VERB_SETTINGS},
     {"config", "", "show the settings in force, and where each came from",
      "Takes the options of serve.  Secrets are not shown.\n", bf_cli_config, NULL, config_show,

@@ -221,7 +221,7 @@ TEST(a_reload_that_fails_takes_back_what_it_has_changed)
     reload(&w, "on_event = 'filter.lua'\n");
     CHECK(logged(&w, "reload refused", 2));
     reload(&w, "on_event = '../master.key'\n");
-    CHECK(logged(&w, "reload refused, the old settings stay: on_event must be the name", 1));
+    CHECK(logged(&w, "on_event must be the name of a file", 1));
     write_script(&w, "none.lua", "return { on_event = function(event) return event end }");
     reload(&w, "allow_addresses = '127.0.0.0/8'\non_event = 'none.lua'\n");
     CHECK(logged(&w, "allow_addresses is \"127.0.0.0/8\" from now on", 1));
@@ -325,6 +325,46 @@ TEST(a_check_says_everything_that_is_wrong)
     CHECK_HAS(p.text, "belfry.lua:2: threads must be a number");
     CHECK_HAS(p.text, "[admin_key] ");
     CHECK_HAS(p.text, "[listen] ");
+}
+
+static const char *checked_with(struct world *w, const char *on_event)
+{
+    static struct problems p;
+    char text[400];
+
+    memset(&p, 0, sizeof(p));
+    snprintf(text, sizeof(text), "on_event = '%s'\n", on_event);
+    write_file(w, text);
+    bf_hub_check(&w->options, on_problem, &p);
+    return p.text;
+}
+
+TEST(a_check_loads_the_script_of_on_event)
+{
+    struct world w;
+
+    prepare(&w);
+    mkdir(w.data, 0700);
+    write_script(&w, "good.lua", "return { on_event = function(event) return event end }");
+    write_script(&w, "broken.lua", "return {\non_event = function(event) retrun event end }");
+    write_script(&w, "other.lua", "return { filter = function(event) return true end }");
+    CHECK_STR(checked_with(&w, "good.lua"), "");
+    CHECK_HAS(checked_with(&w, "broken.lua"), "[on_event] on_event: broken.lua:2: ");
+    CHECK_HAS(checked_with(&w, "other.lua"), "[on_event] on_event: other.lua has filter, and no");
+    CHECK_HAS(checked_with(&w, "none.lua"), "[on_event] on_event: ");
+    CHECK_HAS(checked_with(&w, "../x"), "belfry.lua:1: on_event must be the name of a file");
+}
+
+TEST(a_check_misses_the_program_that_runs_scripts)
+{
+    struct problems p = {0};
+    struct world w;
+
+    prepare(&w);
+    write_file(&w, "script_helper = '/nowhere/belfry-script'\n");
+    w.settings[2] = (struct bf_setting){NULL, NULL};
+    CHECK_INT(bf_hub_check(&w.options, on_problem, &p), 1);
+    CHECK_HAS(p.text, "[script_helper] script_helper: hooks cannot run: /nowhere/belfry-script: ");
 }
 
 TEST(a_check_leaves_nothing_behind)

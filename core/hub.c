@@ -239,6 +239,9 @@ static int open_plugins(struct bf_hub *hub, const struct bf_plugin *const *linke
         .loop = hub->loop,
         .workers = hub->workers,
         .guard = hub->guard,
+        .scripts = hub->scripts,
+        .ask = bf_scripts_ask,
+        .ask_wait = bf_scripts_ask_wait,
     };
     int rc = BF_OK;
 

@@ -49,10 +49,9 @@ struct bf_plugins_rooms {
     struct bf_loop *loop;
     struct bf_workers *workers;
     const struct bf_guard *guard;
-    /* bf_scripts_ask() and bf_scripts_ask_wait(). */
-    int (*ask)(void *scripts, struct bf_ask *ask);
-    int (*ask_wait)(void *scripts, struct bf_ask *ask);
-    void *scripts;
+    struct bf_scripts *scripts;
+    int (*ask)(struct bf_scripts *s, struct bf_ask *ask);       /* bf_scripts_ask(); NULL: there are none */
+    int (*ask_wait)(struct bf_scripts *s, struct bf_ask *ask);  /* bf_scripts_ask_wait() */
 };
 
 struct bf_plugins *bf_plugins_new(const struct bf_plugins_rooms *rooms);

@@ -640,9 +640,9 @@ TEST(a_dry_run_shows_what_the_script_made)
 
 /* --- only to look at --------------------------------------------------------------------------- */
 
-static int ask_wait(void *scripts, struct bf_ask *ask)
+static int ask_wait(struct bf_scripts *scripts, struct bf_ask *ask)
 {
-    struct scene *s = scripts;
+    struct scene *s = (struct scene *)scripts;
 
     answer_with(&ask->questions[0], s->made, s->words);
     return BF_OK;
@@ -652,7 +652,7 @@ static int preview(struct scene *s, struct bf_sent *out, struct bf_answer *said,
                    struct bf_error *err)
 {
     s->r.plugins->rooms.ask_wait = ask_wait;
-    s->r.plugins->rooms.scripts = s;
+    s->r.plugins->rooms.scripts = (struct bf_scripts *)s;
     return bf_plugins_preview(s->r.plugins, s->t.at.execution, s->t.at.arena, out, said, err);
 }
 

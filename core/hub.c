@@ -268,12 +268,19 @@ static int open_courier(struct bf_hub *hub, struct bf_error *err)
     return BF_OK;
 }
 
+static int on_ask_wait(void *arg, struct bf_ask *ask)
+{
+    return bf_scripts_ask_wait(((struct bf_hub *)arg)->scripts, ask);
+}
+
 static void open_backtests(struct bf_hub *hub)
 {
     hub->backtests = bf_backtests_new(&(struct bf_backtest_rooms){.db_path = hub->db_path,
                                                                   .bus = hub->bus,
                                                                   .team = hub->team,
                                                                   .plugins = hub->plugins,
+                                                                  .asker = {.ask = on_ask_wait,
+                                                                            .arg = hub},
                                                                   .clock = hub->clock,
                                                                   .log = hub->log});
 }

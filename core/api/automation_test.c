@@ -120,6 +120,11 @@ static int answer(struct test *t)
     return status;
 }
 
+static int on_ask(void *arg, struct bf_ask *ask)
+{
+    return bf_scripts_ask_wait(((struct test *)arg)->api->scripts, ask);
+}
+
 static int open_verdicts(struct test *t, struct bf_error *err)
 {
     char now[BF_ENTITY_NAME_MAX + 1];
@@ -145,10 +150,12 @@ static void run(struct bf_job *job)
     int status = bf_api_check_tried(api, x, &t->tried, &t->automation);
 
     if (!status) {
-        if (open_verdicts(t, &err))
+        if (open_verdicts(t, &err)) {
             status = bf_api_unreadable(x);
-        else
+        } else {
+            bf_verdicts_ask(t->verdicts, &(struct bf_asker){.ask = on_ask, .arg = t});
             status = answer(t);
+        }
     }
     bf_verdicts_close(t->verdicts);
     bf_db_close(t->db);

@@ -17,6 +17,8 @@
 #   l  durable intake while two backtests run      with them / without   >= 0.90
 #   m  a Lua filter's call in a batch, everything included   CPU <= 3 us, beside a plain lua_pcall of
 #      the same function; the first call in another process   <= 2 ms
+#   n  durable intake, 1,000 automations with a Lua filter each, of which one is asked about every
+#      event and says no, against the same decided without scripts   with / without   >= 0.70
 #
 # Both sides of a comparison run in turns, on the same machine at the same time, and the ratio is
 # the median of the rounds' ratios: what else the machine does falls on both.  Ratios come first,
@@ -916,6 +918,61 @@ part_m()
     figure "m. the very first call, with no process there yet" m_cold_ms ms
 }
 
+# --- n: intake past scripts --------------------------------------------------------------------------
+
+# The same automations twice: decided by a condition on the author, or by a script that looks at him.
+n_automation()          # ALIAS HOOKED
+{
+    printf '{"name":"of %s","scope":{"entity":"acme","project":"vision","collection":"classifier"},' "$1"
+    if [ "$2" = hooked ]; then
+        printf '"event":{"type":"ADD_ARTIFACT_ALIAS","filter":{"alias":"%s"}},' "$1"
+        printf '"hooks":{"filter":{"code":"return { filter = function(event) return event.author == \\"nobody\\" end }"}},'
+    else
+        printf '"event":{"type":"ADD_ARTIFACT_ALIAS","filter":{"alias":"%s",' "$1"
+        printf '"author":"nobody"}},'
+    fi
+    printf '"actions":[{"integration":"%s","config":{"payload":{"by":"${event_author}"}}}]}' "$integration"
+}
+
+n_set_up()              # URL HOOKED
+{
+    set_up "$1"
+    n_automation 'alias-%ID%' "$2" >"$WORK/automation"
+    "$LOAD" --url "$1/api/v1/automations" --key "$KEY" --connections 16 --count 999 \
+        --body-file "$WORK/automation" >"$WORK/load.out"
+    [ "$(field acknowledged "$WORK/load.out")" = 999 ] ||
+        die "automations were not made: $(cat "$WORK/load.out")"
+    api "$1" POST /automations "$(n_automation production "$2")" >"$WORK/answer"
+}
+
+n_plain() { measured "$plain_pid" send "$plain_url/api/v1/events" --connections "$n" \
+                --seconds "$SECONDS_EACH"
+            plain_rate=$per_second; keep "n_plain_$n" "$per_second"; keep "n_plain_cpu_$n" "$cpu_us"; }
+n_hooked() { measured "$hooked_pid" send "$hooked_url/api/v1/events" --connections "$n" \
+                 --seconds "$SECONDS_EACH"
+             hooked_rate=$per_second; keep "n_hooked_$n" "$per_second"; keep "n_hooked_cpu_$n" "$cpu_us"; }
+n_round() { ratio "n_$n" "$hooked_rate" "$plain_rate"; }
+
+part_n()
+{
+    start_hub plain "$WORK/n-plain"
+    n_set_up "$plain_url" plain
+    start_hub hooked "$WORK/n-hooked"
+    n_set_up "$hooked_url" hooked
+    for n in 64 256; do
+        in_turns n_plain n_hooked n_round
+        target "n. intake past Lua filters, $n connections: with / without" "$(median "n_$n")" '>=' 0.70
+        cpu "n. hub, $n connections, with" "n_hooked_cpu_$n"
+        cpu "n. hub, $n connections, without" "n_plain_cpu_$n"
+        figure "n. hub, $n connections, with" "n_hooked_$n" events/s
+        figure "n. hub, $n connections, without" "n_plain_$n" events/s
+    done
+    api "$hooked_url" GET '/executions?limit=1' | grep -q '"items": *\[ *\]' ||
+        die "a script that says no has fired"
+    stop "$plain_pid"
+    stop "$hooked_pid"
+}
+
 # --- all -------------------------------------------------------------------------------------
 
 for program in "$HUB" "$LOAD" "$RECEIVE" "$BARE" "$ROWS" "$WINDOWS" "$SQL" "$POINTS" "$SCRIPT"; do
@@ -924,11 +981,11 @@ done
 for program in curl wrk; do
     command -v "$program" >/dev/null || die "$program is not installed"
 done
-[ $# -gt 0 ] || set -- a b c d e f g h i j k l m
+[ $# -gt 0 ] || set -- a b c d e f g h i j k l m n
 for part in "$@"; do
     case $part in
-    [a-m]) say "part $part ..."; "part_$part" ;;
-    *) die "there is no part $part; there are: a b c d e f g h i j k l m" ;;
+    [a-n]) say "part $part ..."; "part_$part" ;;
+    *) die "there is no part $part; there are: a b c d e f g h i j k l m n" ;;
     esac
 done
 {

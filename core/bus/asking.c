@@ -445,9 +445,18 @@ static bool may_resume(struct bf_tx *tx, const struct bf_work *w)
     return false;
 }
 
+/* Whose conditions did not hold for long, and may now. */
+static bool may_be_asked_more(const struct bf_work *w)
+{
+    for (const struct bf_met *m = w->parked ? w->parked->first : NULL; m; m = m->next)
+        if (m->may_miss)
+            return true;
+    return false;
+}
+
 bool bf_asking_may_miss(struct bf_tx *tx, struct bf_work *w)
 {
-    return w->may_fail || may_resume(tx, w);
+    return w->may_fail || may_resume(tx, w) || may_be_asked_more(w);
 }
 
 void bf_asking_begin(struct bf_tx *tx, struct bf_work *w)

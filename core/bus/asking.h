@@ -48,6 +48,7 @@ struct bf_met {
     bool is_dropped;            /* on_event said so, or failed and that means so */
     bool is_fixed;              /* whose filters it may be asked of is settled */
     bool is_used;               /* in this run of apply */
+    bool may_miss;              /* the rules left some of its filters out */
     uint64_t generation;        /* as of which its filters are known; 0: they are not */
     struct bf_asked *filters;   /* by the addresses of their automations */
     size_t n_filters;

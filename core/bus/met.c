@@ -114,10 +114,8 @@ static void look_for_filters(struct bf_parked *p, struct bf_met *m)
 
     if (m->generation == generation || m->is_fixed)
         return;
-    if (m->is_dropped)
-        n = 0;
-    else
-        n = bf_rules_hooked(p->bus->rules, m->event, &list);
+    n = m->is_dropped ? 0 : bf_rules_hooked(p->bus->rules, m->event, &list);
+    m->may_miss = !m->is_dropped && bf_rules_left_out(p->bus->rules);
     if (set_filters(p, m, n ? list : NULL, n, false))
         m->generation = generation;
 }

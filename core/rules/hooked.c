@@ -92,9 +92,14 @@ void bf_keep_answer(struct bf_judging *j, struct bf_firing *f)
 bool bf_rules_has_hooks(const struct bf_rules *r) { return r->n_hooked > 0; }
 uint64_t bf_rules_hooks_generation(const struct bf_rules *r) { return r->generation; }
 
-static bool is_too_much(const struct bf_rules *r)
+bool bf_rules_left_out(const struct bf_rules *r) { return r->left_out; }
+
+static bool is_too_much(struct bf_rules *r)
 {
-    return r->max_effort && r->effort > r->max_effort;
+    bool too_much = r->max_effort && r->effort > r->max_effort;
+
+    r->left_out = r->left_out || too_much;
+    return too_much;
 }
 
 void bf_gather(struct bf_judging *j, const struct bf_automation *a)
@@ -152,6 +157,7 @@ size_t bf_rules_hooked(struct bf_rules *r, const struct bf_envelope *e,
     struct bf_judging j = {.rules = r, .event = e, .gathers = true};
 
     r->found.n = 0;
+    r->left_out = false;
     *out = r->found.items;
     if (!r->n_hooked || bf_is_wait(e->type))
         return 0;

@@ -557,6 +557,8 @@ static void gather_place(struct bf_judging *j, struct bf_index_place *p)
     for (const struct entry *en = p->first[1]; en; en = en->next) {
         if (en->filed->unasked < UNASKED_MAX)
             bf_gather(j, en->automation);
+        else
+            j->rules->left_out = true;
     }
 }
 

@@ -70,6 +70,8 @@ uint64_t bf_rules_hooks_generation(const struct bf_rules *r);
  * bf_rules_bound(); past that, what is left out will be missed. */
 size_t bf_rules_hooked(struct bf_rules *r, const struct bf_envelope *e,
                        const struct bf_automation *const **out);
+/* Whether it left any out, so that judging this event may miss an answer. */
+bool bf_rules_left_out(const struct bf_rules *r);
 
 /* --- judging records ------------------------------------------------------------ */
 

@@ -59,7 +59,8 @@ struct bf_rules {
     uint64_t generation;        /* of these, and of where entities are */
     uint64_t asked;             /* how often the judge came to a script */
     uint64_t gathered;          /* how often they were gathered: what places are marked with */
-    struct bf_automations found;        /* what was gathered last */
+    struct bf_automations found;        /* what was gathered last, */
+    bool left_out;              /* but for some */
     struct bf_automations missed;       /* whose answer was */
     struct bf_map *missed_ids;  /* the same, by id; NULL: none */
 };

@@ -424,6 +424,35 @@ TEST(a_work_that_emits_what_nobody_knew_is_done_again_with_the_answers)
     close_with(&f, &asker);
 }
 
+#define ON_LOSS                                                                              \
+    "{\"type\":\"RUN_METRIC\",\"filter\":{\"run_metric_filter\":{\"threshold_filter\":{"            \
+    "\"name\":\"loss\",\"cmp_op\":\"$gt\",\"threshold\":3}}}}"
+#define LOSS(value)                                                                          \
+    "{\"type\":\"run.metric\",\"entity\":\"acme\",\"project\":\"p\",\"run\":{\"id\":\"good\"},"       \
+    "\"metrics\":[{\"name\":\"loss\",\"value\":" value "}]}"
+
+/* Nobody asks a script about each of a million points that are all well; then one is not. */
+TEST(a_script_that_was_not_asked_since_nothing_held_for_long_is_asked_when_it_does)
+{
+    struct fake_asker asker = {0};
+    struct fixture f = {.wall_ms = 1000000};
+    size_t asked;
+
+    open_with(&f, &asker);
+    CHECK_INT(save(&f, "A1", FILTERED("loss", ON_LOSS, "good", "fail"), NULL), 0);
+    for (int i = 0; i < 20; i++)
+        CHECK_INT(carry(&f, LOSS("1")), 0);
+    asked = asker.n_questions;
+    CHECK_INT(carry(&f, LOSS("1")), 0);
+    CHECK_INT(asker.n_questions, asked);
+    CHECK_INT(carry(&f, LOSS("4")), 0);
+    CHECK_INT(asker.n_questions, asked + 1);
+    CHECK_INT(count(&f, FIRED), 1);
+    CHECK_INT(count(&f, "SELECT count(*) FROM executions WHERE status = 3"), 0);
+    CHECK_INT(count(&f, "SELECT count(*) FROM journal WHERE type = 'run.metric'"), 22);
+    close_with(&f, &asker);
+}
+
 TEST(it_holds_its_lines_meanwhile_and_nobody_else)
 {
     struct fixture f = {.wall_ms = 1000};

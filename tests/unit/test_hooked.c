@@ -299,9 +299,12 @@ TEST(one_that_watches_metrics_is_gathered_while_its_conditions_hold_now_and_then
         CHECK_STR(hooked(&w, at_5), "A");
         CHECK_STR(metric(&w, 1, "loss", i, 1), "");
     }
+    CHECK(!bf_rules_left_out(w.rules));
     CHECK_STR(hooked(&w, at_5), "");
+    CHECK(bf_rules_left_out(w.rules));
     CHECK_STR(metric(&w, 1, "loss", 8, 5), "A fires");          /* or its answer is missed */
     CHECK_STR(hooked(&w, at_5), "A");
+    CHECK(!bf_rules_left_out(w.rules));
     for (int i = 9; i < 16; i++)
         metric(&w, 1, "loss", i, 1);
     metric(&w, 1, "loss", 16, 4);
@@ -320,6 +323,7 @@ TEST(what_is_gathered_is_bounded_as_judging_is)
     CHECK_STR(hooked(&w, BUILD("main")), "A B C D E F G H I J");
     bf_rules_bound(w.rules, 3);
     CHECK_INT(strlen(hooked(&w, BUILD("main"))), strlen("A B C D"));
+    CHECK(bf_rules_left_out(w.rules));
     bf_rules_bound(w.rules, 0);
     CHECK_STR(hooked(&w, BUILD("main")), "A B C D E F G H I J");
     world_close(&w);

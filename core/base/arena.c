@@ -1,7 +1,7 @@
 /* arena.c - chunks of memory that are handed out from the front and freed together.
  *
  * The first chunk comes in the same malloc() as the arena, so small work costs one; later ones
- * double up to CHUNK_MAX.  What is larger than a quarter of the next chunk gets one of its own,
+ * double, from twice CHUNK_FIRST up to CHUNK_MAX.  What is larger than a quarter of the next chunk gets one of its own,
  * and the current one stays, so that the room left in that is not lost.
  *
  * `used` counts what was handed out, with alignment, and never passes `limit`.  The system having
@@ -44,17 +44,19 @@ struct arena {
 
 static struct arena *inside(const struct bf_arena *a) { return (struct arena *)a; }
 
-struct bf_arena *bf_arena_new(size_t limit)
+struct bf_arena *bf_arena_new_with(size_t limit, size_t first)
 {
-    struct arena *a = bf_zrealloc(NULL, sizeof(*a) + CHUNK_FIRST);
+    struct arena *a = bf_zrealloc(NULL, sizeof(*a) + first);
 
     memset(a, 0, sizeof(*a));
     a->limit = limit;
     a->next_size = 2 * CHUNK_FIRST;
-    a->first.size = CHUNK_FIRST;
+    a->first.size = first;
     a->current = &a->first;
     return &a->pub;
 }
+
+struct bf_arena *bf_arena_new(size_t limit) { return bf_arena_new_with(limit, CHUNK_FIRST); }
 
 static void free_chunks(struct arena *a)
 {

@@ -14,6 +14,8 @@
 #include <belfry/plugin.h>
 
 struct bf_arena *bf_arena_new(size_t limit);
+/* The same for work that is done again and again: so many bytes are kept over a reset. */
+struct bf_arena *bf_arena_new_with(size_t limit, size_t first);
 void bf_arena_free(struct bf_arena *a);         /* NULL is fine */
 void bf_arena_reset(struct bf_arena *a);        /* empty again, keeping its first chunk */
 bool bf_arena_ok(const struct bf_arena *a);     /* no call went past the limit */

@@ -21,8 +21,11 @@
 #include "core/base/crypto.h"
 #include "core/base/utf8.h"
 
-#define TICK       1000
-#define ARENA_MAX  ((size_t)16 * 1024 * 1024)
+#define TICK        1000
+#define ARENA_MAX   ((size_t)16 * 1024 * 1024)
+#define ARENA_FIRST 6144                /* what an event of a few kilobytes takes, so that no call allocates */
+#define GC_PAUSE    400                 /* percent of what is in use, to begin collecting at: a state is
+                                           small, and a call leaves little behind */
 
 struct bf_script {
     struct bf_box *box;
@@ -123,6 +126,7 @@ int bf_box_run(struct bf_box *b, lua_CFunction fn, void *arg)
 
 static int open_all(lua_State *L)
 {
+    lua_gc(L, LUA_GCINC, GC_PAUSE, 0, 0);
     bf_box_setup(L);
     return 0;
 }
@@ -135,7 +139,7 @@ struct bf_box *bf_box_new(const struct bf_box_limits *limits, bf_box_log_fn *log
     b->limits = limits ? *limits : usual;
     b->log = log;
     b->arg = arg;
-    b->arena = bf_arena_new(ARENA_MAX);
+    b->arena = bf_arena_new_with(ARENA_MAX, ARENA_FIRST);
     b->texts = bf_arena_new(ARENA_MAX);
     bf_buf_init(&b->json, b->limits.memory / 4);
     b->L = bf_crypto_init(NULL) ? NULL : lua_newstate(allocate, b);

@@ -18,23 +18,24 @@
 
 #include "core/base/base.h"
 #include "core/base/clock.h"
+#include "core/script/box_text.h"
 
-enum { MEMBERS_FIRST = 16 };
+enum { MEMBERS_FIRST = 12 };
 
-/* Offsets are from the beginning of its container. */
+/* Offsets are from the beginning of the whole text. */
 struct member {
     uint32_t key;
-    uint32_t key_len : 31;
-    uint32_t key_escaped : 1;
+    uint32_t key_len;
     uint32_t value;
     uint32_t value_len;
     struct bf_lazy *child;     /* of a container that was touched */
 };
 
 struct bf_lazy {
-    const char *text;           /* at its bracket */
-    uint32_t len;
-    uint32_t at;                /* offset of what was not looked at yet; 0: all is known */
+    struct bf_box_text *text;   /* of the whole */
+    uint32_t start;             /* its bracket, and what is behind it all */
+    uint32_t end;
+    uint32_t at;                /* what was not looked at yet; 0: all is known */
     uint32_t n;                 /* members that are known */
     uint32_t cap;
     struct member *members;
@@ -58,79 +59,13 @@ struct handle {
 
 /* --- going through a text ----------------------------------------------------------------------- */
 
-static const char *skip_space(const char *p, const char *end)
-{
-    while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
-        p++;
-    return p;
-}
-
-/* From an opening quote to behind the closing one; *escaped if there is a backslash. */
-static const char *string_end(const char *p, const char *end, bool *escaped)
-{
-    const uint64_t each = 0x0101010101010101;
-
-    *escaped = false;
-    for (p++; p < end; p++) {
-        while (end - p >= 8) {
-            uint64_t word, quote, slash;
-
-            memcpy(&word, p, sizeof(word));
-            quote = word ^ each * '"';
-            slash = word ^ each * '\\';
-            if (((quote - each) & ~quote & each * 0x80) | ((slash - each) & ~slash & each * 0x80))
-                break;
-            p += 8;
-        }
-        if (p == end || *p == '"')
-            break;
-        if (*p == '\\') {
-            *escaped = true;
-            p++;
-        }
-    }
-    return p < end ? p + 1 : end;
-}
-
-/* Behind a container: { and [ differ in one bit, and so do } and ]. */
-static const char *container_end(const char *p, const char *end)
-{
-    unsigned depth = 0;
-    bool escaped;
-
-    while (p < end) {
-        char c = *p | 0x20;
-
-        if (*p == '"') {
-            p = string_end(p, end, &escaped);
-            continue;
-        }
-        p++;
-        if (c == '{')
-            depth++;
-        else if (c == '}' && --depth == 0)
-            break;
-    }
-    return p;
-}
-
-static const char *value_end(const char *p, const char *end)
-{
-    bool escaped;
-
-    if (p < end && (*p == '{' || *p == '['))
-        return container_end(p, end);
-    if (p < end && *p == '"')
-        return string_end(p, end, &escaped);
-    while (p < end && *p != ',' && *p != '}' && *p != ']' && (unsigned char)*p > ' ')
-        p++;
-    return p;
-}
-
 static void no_memory(lua_State *L)
 {
     luaL_error(L, "this event takes more than the memory that there is");
 }
+
+/* Its insides, from an offset on. */
+static const char *text_at(const struct bf_lazy *v, uint32_t at) { return v->text->text + at; }
 
 static struct member *new_member(lua_State *L, struct bf_lazy *v)
 {
@@ -148,12 +83,32 @@ static struct member *new_member(lua_State *L, struct bf_lazy *v)
     return &v->members[v->n++];
 }
 
+static const char *skip_space(const char *p, const char *end)
+{
+    while (p < end && (unsigned char)*p <= ' ')
+        p++;
+    return p;
+}
+
+static const char *value_end(struct bf_box_text *t, const char *p, const char *end)
+{
+    char c = p < end ? *p : ' ';
+
+    if (c == '"')
+        return t->text + bf_box_text_string_end(t, (uint32_t)(p - t->text));
+    if (c == '{' || c == '[')
+        return t->text + bf_box_text_container_end(t, (uint32_t)(p - t->text));
+    while (p < end && (c = *p) != ',' && c != '}' && c != ']' && (unsigned char)c > ' ')
+        p++;
+    return p;
+}
+
 /* Note one more member; NULL once there are no more. */
 static struct member *look_on(lua_State *L, struct bf_lazy *v)
 {
-    const char *end = v->text + v->len, *p = v->text + v->at, *value;
+    struct bf_box_text *t = v->text;
+    const char *p = t->text + v->at, *end = t->text + v->end, *key, *value;
     struct member *m;
-    bool escaped = false;
 
     if (v->at == 0)
         return NULL;
@@ -166,20 +121,18 @@ static struct member *look_on(lua_State *L, struct bf_lazy *v)
     }
     m = new_member(L, v);
     if (!v->is_array) {
-        const char *key = p + 1;
-
-        p = string_end(p, end, &escaped);
-        m->key = (uint32_t)(key - v->text);
-        m->key_len = (uint32_t)(p - 1 - key);
-        m->key_escaped = escaped;
+        key = p + 1;
+        p = t->text + bf_box_text_string_end(t, (uint32_t)(p - t->text));
+        m->key = (uint32_t)(key - t->text);
+        m->key_len = (uint32_t)(p - key) - 1;
         p = skip_space(p, end);
         p = skip_space(p < end ? p + 1 : p, end);       /* past the colon */
     }
     value = p;
-    p = value_end(p, end);
-    m->value = (uint32_t)(value - v->text);
+    p = value_end(t, p, end);
+    m->value = (uint32_t)(value - t->text);
     m->value_len = (uint32_t)(p - value);
-    v->at = (uint32_t)(p - v->text);
+    v->at = (uint32_t)(p - t->text);
     return m;
 }
 
@@ -191,15 +144,24 @@ static void look_at_all(lua_State *L, struct bf_lazy *v)
 
 /* --- members ------------------------------------------------------------------------------------ */
 
+static struct bf_json string_at(const struct bf_lazy *v, uint32_t at, uint32_t len)
+{
+    const char *text = text_at(v, at);
+
+    return (struct bf_json){.text = text, .len = len, .type = BF_JSON_STRING,
+                            .escaped = v->text->escapes && memchr(text, '\\', len) != NULL};
+}
+
 static bool key_is(const struct bf_lazy *v, const struct member *m, const char *key, size_t len)
 {
-    if (m->key_escaped) {
-        struct bf_json j = {.text = v->text + m->key, .len = m->key_len, .type = BF_JSON_STRING,
-                            .escaped = 1};
+    struct bf_json j;
 
-        return bf_json_eq(&j, key) && strlen(key) == len;
-    }
-    return m->key_len == len && memcmp(v->text + m->key, key, len) == 0;
+    if (m->key_len == len && memcmp(text_at(v, m->key), key, len) == 0)
+        return true;
+    if (!v->text->escapes || m->key_len <= len)
+        return false;
+    j = string_at(v, m->key, m->key_len);
+    return j.escaped && bf_json_eq(&j, key) && strlen(key) == len;
 }
 
 static struct member *find(lua_State *L, struct bf_lazy *v, const char *key, size_t len)
@@ -223,17 +185,28 @@ static struct member *element(lua_State *L, struct bf_lazy *v, lua_Integer i)
     return i >= 1 ? &v->members[i - 1] : NULL;
 }
 
-static struct bf_lazy *new_lazy(lua_State *L, const char *text, size_t len)
+static struct bf_lazy *new_lazy(lua_State *L, struct bf_box_text *text, uint32_t start, uint32_t len)
 {
     struct bf_lazy *v = bf_arena_new_of(bf_box_of(L)->arena, struct bf_lazy);
 
     if (!v)
         no_memory(L);
     v->text = text;
-    v->len = (uint32_t)len;
-    v->at = 1;
-    v->is_array = len && *text == '[';
+    v->start = start;
+    v->end = start + len;
+    v->at = start + 1;
+    v->is_array = len && text->text[start] == '[';
     return v;
+}
+
+/* The whole of a text. */
+static struct bf_lazy *new_whole(lua_State *L, const char *text, size_t len)
+{
+    struct bf_box_text *t = bf_box_text_new(bf_box_of(L)->arena, text, len);
+
+    if (!t)
+        no_memory(L);
+    return new_lazy(L, t, 0, (uint32_t)len);
 }
 
 static void push_handle(lua_State *L, struct bf_lazy *v)       /* +1 */
@@ -246,36 +219,30 @@ static void push_handle(lua_State *L, struct bf_lazy *v)       /* +1 */
     lua_setmetatable(L, -2);                            /* -1 */
 }
 
-/* A text as what it is. */
-static void push_text(lua_State *L, const char *text, size_t len)       /* +1 */
+/* What is no container, as what it is: +1. */
+static void push_scalar(lua_State *L, const struct bf_lazy *v, uint32_t at, uint32_t len)
 {
-    struct bf_json j = {.text = text, .len = (uint32_t)len};
+    struct bf_json j = {.text = text_at(v, at), .len = len, .type = BF_JSON_NUMBER};
 
-    switch (len ? *text : 'n') {
-    case '"':
-        j.type = BF_JSON_STRING;
-        j.text++;
-        j.len -= 2;
-        j.escaped = memchr(j.text, '\\', j.len) != NULL;
-        break;
+    switch (len ? *j.text : 'n') {
+    case '"': j = string_at(v, at + 1, len - 2); break;
     case 't': j.type = BF_JSON_TRUE; break;
     case 'f': j.type = BF_JSON_FALSE; break;
     case 'n': j.type = BF_JSON_NULL; break;
-    default: j.type = BF_JSON_NUMBER; break;
     }
     bf_box_push_scalar(L, bf_box_of(L)->arena, &j);
 }
 
-static void push_member(lua_State *L, struct bf_lazy *v, struct member *m)     /* +1 */
+static void push_member(lua_State *L, struct bf_lazy *v, struct member *m)      /* +1 */
 {
-    const char *text = v->text + m->value;
+    char c = m->value_len ? *text_at(v, m->value) : 'n';
 
-    if (m->value_len == 0 || (*text != '{' && *text != '[')) {
-        push_text(L, text, m->value_len);
+    if (c != '{' && c != '[') {
+        push_scalar(L, v, m->value, m->value_len);
         return;
     }
     if (!m->child) {
-        m->child = new_lazy(L, text, m->value_len);
+        m->child = new_lazy(L, v->text, m->value, m->value_len);
         m->child->mutable = v->mutable;
         m->child->up = v;
         m->child->place = (uint32_t)(m - v->members);
@@ -283,10 +250,9 @@ static void push_member(lua_State *L, struct bf_lazy *v, struct member *m)     /
     push_handle(L, m->child);
 }
 
-static void push_key(lua_State *L, const struct bf_lazy *v, const struct member *m)    /* +1 */
+static void push_key(lua_State *L, const struct bf_lazy *v, const struct member *m)     /* +1 */
 {
-    struct bf_json j = {.text = v->text + m->key, .len = m->key_len, .type = BF_JSON_STRING,
-                        .escaped = m->key_escaped};
+    struct bf_json j = string_at(v, m->key, m->key_len);
 
     bf_box_push_scalar(L, bf_box_of(L)->arena, &j);
 }
@@ -336,7 +302,7 @@ static void put_path(lua_State *L, luaL_Buffer *b, const struct bf_lazy *v)
         luaL_addvalue(b);                               /* -1 */
     } else {
         luaL_addchar(b, '.');
-        luaL_addlstring(b, v->up->text + m->key, m->key_len < 100 ? m->key_len : 100);
+        luaL_addlstring(b, text_at(v->up, m->key), m->key_len < 100 ? m->key_len : 100);
     }
 }
 
@@ -542,7 +508,7 @@ bool bf_lazy_is_changed(const struct bf_lazy *v) { return v->dirty; }
 struct bf_lazy *bf_lazy_push_event(lua_State *L, const struct bf_box_event *event,
                                      const char *action, bool mutable)
 {
-    struct bf_lazy *v = new_lazy(L, event->text, event->len);
+    struct bf_lazy *v = new_whole(L, event->text, event->len);
 
     v->name = "event";
     v->event = event;
@@ -554,13 +520,12 @@ struct bf_lazy *bf_lazy_push_event(lua_State *L, const struct bf_box_event *even
 
 struct bf_lazy *bf_lazy_push_json(lua_State *L, const char *name, const char *text, size_t len)
 {
-    struct bf_lazy *v;
+    struct bf_lazy *v = new_whole(L, text, len);
 
     if (len == 0 || (*text != '{' && *text != '[')) {
-        push_text(L, text, len);                        /* +1 */
+        push_scalar(L, v, 0, (uint32_t)len);            /* +1 */
         return NULL;
     }
-    v = new_lazy(L, text, len);
     v->name = name;
     v->mutable = true;
     push_handle(L, v);                                  /* +1 */
@@ -753,8 +718,8 @@ bool bf_lazy_next(lua_State *L, struct bf_lazy *v, uint32_t *at)
 
 const char *bf_lazy_raw(const struct bf_lazy *v, bool bare, size_t *len)
 {
-    *len = v->len;
-    return v->dirty || (v->event && !bare) ? NULL : v->text;
+    *len = v->end - v->start;
+    return v->dirty || (v->event && !bare) ? NULL : text_at(v, v->start);
 }
 
 /* The member in the text, or +1 what there is instead; false if it is gone. */
@@ -763,7 +728,7 @@ static bool write_text(lua_State *L, struct bf_lazy *v, uint32_t index, struct b
     struct member *m = &v->members[index];
     int said = 0;
 
-    out->key = v->is_array ? NULL : v->text + m->key;
+    out->key = v->is_array ? NULL : text_at(v, m->key);
     out->key_len = m->key_len;
     out->key_is_json = true;
     out->text = NULL;
@@ -781,7 +746,7 @@ static bool write_text(lua_State *L, struct bf_lazy *v, uint32_t index, struct b
         push_handle(L, m->child);                       /* +1 */
         return true;
     }
-    out->text = v->text + m->value;
+    out->text = text_at(v, m->value);
     out->len = m->value_len;
     return true;
 }

@@ -15,6 +15,9 @@ $(B)/tests/bench/windows: $(B)/tests/bench/windows.o $(B)/tests/tools/tool.o $(B
 $(B)/tests/bench/script: $(B)/tests/bench/script.o $(B)/tests/tools/tool.o $(B)/libbelfry.a
 	$(Q)$(LINK) $^ $(LIBS) -o $@
 
+$(B)/tests/bench/box: $(B)/tests/bench/box.o $(B)/tests/tools/tool.o $(B)/libbelfry.a
+	$(Q)$(LINK) $^ $(LIBS) -o $@
+
 # PARTS="a c" runs only these.
 bench: all $(TOOL_PROGRAMS) $(B)/tests/bench/bare $(B)/tests/bench/rows $(B)/tests/bench/points \
        $(B)/tests/bench/windows $(B)/tests/bench/script

@@ -22,6 +22,9 @@
 #include "core/base/utf8.h"
 
 #define TICK        1000
+#define MANY_ARGUMENTS 500
+#define LARGE       4096                /* bytes of a piece of memory that counts as work */
+#define BYTES_PER_STEP 64
 #define ARENA_MAX   ((size_t)16 * 1024 * 1024)
 #define ARENA_FIRST 6144                /* what an event of a few kilobytes takes, so that no call allocates */
 #define GC_PAUSE    400                 /* percent of what is in use, to begin collecting at: a state is
@@ -46,6 +49,18 @@ static const char *hook_name(enum bf_hook_kind kind)
 
 /* --- memory ------------------------------------------------------------------------------------- */
 
+static void on_count(lua_State *L, lua_Debug *ar);
+
+/* Memory takes time: to fill, to collect, and most of all if there is none, as all of it is looked
+ * through then.  Without a share of the budget for it a loop of few instructions would go on for hours.
+ * Nothing may be raised here; the next instruction does. */
+static void charge_memory(struct bf_box *b, size_t len)
+{
+    b->left -= (int64_t)(len / BYTES_PER_STEP);
+    if (b->left < 0 && b->running)
+        lua_sethook(b->L, on_count, LUA_MASKCOUNT, 1);
+}
+
 static void *allocate(void *ud, void *old, size_t old_len, size_t len)
 {
     struct bf_box *b = ud;
@@ -61,16 +76,17 @@ static void *allocate(void *ud, void *old, size_t old_len, size_t len)
     if (!new) {
         if (len <= before)
             return old;                         /* Lua counts on it that shrinking works */
+        charge_memory(b, b->used);
         bf_box_note_where(b);
         return NULL;
     }
+    if (len - before >= LARGE && len > before)
+        charge_memory(b, len);
     b->used = b->used - before + len;
     return new;
 }
 
 /* --- instructions ------------------------------------------------------------------------------- */
-
-static void on_count(lua_State *L, lua_Debug *ar);
 
 static int out_of_budget(lua_State *L)
 {
@@ -79,11 +95,21 @@ static int out_of_budget(lua_State *L)
                       (int)(bf_box_of(L)->limits.instructions / 1000000));
 }
 
+/* A call that passes thousands of arguments on takes as many steps for one instruction. */
+static bool has_many_arguments(lua_State *L, const lua_Debug *ar)
+{
+    bool many = lua_getlocal(L, ar, -MANY_ARGUMENTS) != NULL;   /* +1, if there is one */
+
+    if (many)
+        lua_pop(L, 1);
+    return many;
+}
+
 static void on_count(lua_State *L, lua_Debug *ar)
 {
     struct bf_box *b = bf_box_of(L);
 
-    b->left -= TICK;
+    b->left -= has_many_arguments(L, ar) ? TICK * 100 : TICK;
     if (b->left < 0)
         out_of_budget(L);
     if (lua_getstack(L, BOX_STACK_MAX, ar))

@@ -287,7 +287,7 @@ static bool following_key(lua_State *L, bool first, const struct key *after, str
             any = true;
         }
     }
-    bf_box_charge(L, n);
+    bf_box_charge(L, 8 * n);
     return any;
 }
 

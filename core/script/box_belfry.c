@@ -11,6 +11,7 @@
 #include "core/base/utf8.h"
 
 #define LOG_LINE_MAX 1000
+#define COST_OF_JSON 100        /* instructions, which take as long as one encoding or decoding at least */
 
 /* --- belfry.json -------------------------------------------------------------------------------- */
 
@@ -24,7 +25,7 @@ static int json_encode(lua_State *L)
     luaL_checkany(L, 1);
     bf_buf_clear(&b->json);
     bf_box_encode(L, 1, "value", &b->json);
-    bf_box_charge(L, b->json.len / 16);
+    bf_box_charge(L, COST_OF_JSON + b->json.len / 2);
     lua_pushlstring(L, bf_buf_text(&b->json), b->json.len);
     return 1;
 }
@@ -35,7 +36,7 @@ static int push_decoded(lua_State *L, const char *text, size_t len)
     const struct bf_json *j;
     struct bf_error err;
 
-    bf_box_charge(L, len / 16);
+    bf_box_charge(L, COST_OF_JSON + len / 2);
     bf_arena_reset(b->texts);
     j = bf_json_parse(b->texts, text, len, &err);
     if (!j) {

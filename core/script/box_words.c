@@ -335,13 +335,21 @@ static bool say_argument(struct bf_buf *b, const char *message, const char *line
     return true;
 }
 
+/* Of calls, of what is written in brackets, or of values that stand on Lua's stack at once. */
 static bool say_overflow(struct bf_buf *b, const char *message, const char *line, size_t len)
 {
+    const char *why = strstr(message, "stack overflow (");
+
     (void)line;
     (void)len;
+    if (why) {
+        why += strlen("stack overflow (");
+        bf_buf_printf(b, "there are too many values at once: %.*s", (int)strcspn(why, ")"), why);
+        return true;
+    }
     if (!strstr(message, "stack overflow"))
         return false;
-    bf_buf_adds(b, "functions call each other too deep; does a recursion not end?");
+    bf_buf_adds(b, "functions, or what is in brackets, are nested too deep; does a recursion not end?");
     return true;
 }
 

@@ -14,7 +14,6 @@
 #include "core/base/tz.h"
 
 #include <errno.h>
-#include <errno.h>
 #include <glib.h>
 #include <stdbool.h>
 #include <stdio.h>

@@ -140,6 +140,8 @@ static void lose(struct bf_seat *s, const char *fmt, ...)
     bf_pool_count(&s->pool->tally.killed);
     if (c)
         bf_pool_crashed(s, c, "%s", words);
+    else
+        bf_warnf(s->pool->log, "script", "of a process that had nothing to do: %s", words);
     bf_pool_batch_over(s);
     if (s->pidfd >= 0)
         bf_seat_kill(s);
@@ -441,7 +443,8 @@ static void look_at_batch(struct bf_seat *s)
     int64_t cpu_us = bf_seat_cpu_us(s);
     uint32_t begun = atomic_load_explicit(&s->board->begun, memory_order_acquire);
 
-    if (!harvest(s)) {
+    /* Who begins a call has answered those before it: nobody gains time by counting. */
+    if (!harvest(s) || begun > s->answered + 1) {
         lose_liar(s);
     } else if (begun + s->answered != s->seen || !s->seen_cpu_us) {
         s->seen = begun + s->answered;

@@ -340,7 +340,7 @@ TEST(zones_that_a_script_names_are_known_to_its_process)
     zone = rig_script("none.lua", "return { filter = function(e) "
         "return belfry.time.parts(0, \"Asia/\" .. \"Tokyo\").hour == 9 end }");
     a = rig_ask(&r, zone, 1);
-    CHECK_INT(rig_said(a, 0), SANITIZED ? BF_SAID_YES : BF_SAID_FAILED);
+    CHECK_INT(rig_said(a, 0), BF_SAID_FAILED);
     rig_free(a);
     bf_pool_script_unref(zone);
     bf_pool_script_unref(even);

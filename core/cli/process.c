@@ -6,9 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-struct place {
-    char path[PATH_MAX + 64];
-};
+#define PLACE_MAX (PATH_MAX + 64)
 
 static bool is_there(const char *path)
 {
@@ -17,47 +15,44 @@ static bool is_there(const char *path)
 
 /* DIR/belfry has DIR/BUILT beside it, or PREFIX/bin/belfry has PREFIX/INSTALLED, wherever these are
  * now. */
-static const char *beside(struct place *p, const char *built, const char *installed)
+static const char *beside(char *path, const char *built, const char *installed)
 {
-    ssize_t len = readlink("/proc/self/exe", p->path, PATH_MAX);
-    char *name, *folder;
+    char dir[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", dir, sizeof(dir) - 1);
 
-    if (len < 0)
+    if (len <= 0)
         return NULL;
-    p->path[len] = '\0';
-    name = strrchr(p->path, '/');
-    if (!name)
+    dir[len] = '\0';
+    *strrchr(dir, '/') = '\0';
+    snprintf(path, PLACE_MAX, "%s/%s", dir, built);
+    if (is_there(path))
+        return path;
+    len = (ssize_t)strlen(dir) - (ssize_t)strlen("/bin");
+    if (len < 0 || strcmp(dir + len, "/bin") != 0)
         return NULL;
-    sprintf(name, "/%s", built);
-    if (is_there(p->path))
-        return p->path;
-    *name = '\0';
-    folder = strrchr(p->path, '/');
-    if (!folder || strcmp(folder, "/bin") != 0)
-        return NULL;
-    sprintf(folder, "/%s", installed);
-    return is_there(p->path) ? p->path : NULL;
+    snprintf(path, PLACE_MAX, "%.*s/%s", (int)len, dir, installed);
+    return is_there(path) ? path : NULL;
 }
 
 const char *bf_cli_plugin_dir(void)
 {
-    static struct place p;
+    static char path[PLACE_MAX];
 
-    return beside(&p, "plugins", "lib/belfry/plugins");
+    return beside(path, "plugins", "lib/belfry/plugins");
 }
 
 const char *bf_cli_scripts_dir(void)
 {
-    static struct place p;
+    static char path[PLACE_MAX];
 
-    return beside(&p, "scripts", "share/belfry/scripts");
+    return beside(path, "scripts", "share/belfry/scripts");
 }
 
 const char *bf_cli_script_helper(void)
 {
-    static struct place p;
+    static char path[PLACE_MAX];
 
-    return beside(&p, "belfry-script", "libexec/belfry/belfry-script");
+    return beside(path, "belfry-script", "libexec/belfry/belfry-script");
 }
 
 static void (*stop_fn)(void);

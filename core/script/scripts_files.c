@@ -191,8 +191,9 @@ static void refuse(struct bf_scripts *s, struct script_file *f, const char *hash
 {
     set_words(s, f, hash, words, bf_wall_ms(s->o.clock));
     bf_count(&s->refused, 1);
-    bf_warnf(s->o.log, "scripts", "%s: %.12s is refused, %s: %.400s", f->name, hash,
-             f->script ? "the one before it stays" : "and there is none before it", words);
+    bf_warnf(s->o.log, "scripts", "%s: %.12s is refused, %s: %.*s", f->name, hash,
+             f->script ? "the one before it stays" : "and there is none before it",
+             (int)strcspn(words, "\n"), words);
     script_tell(s, &(struct bf_script_news){.what = BF_SCRIPT_REFUSED,
                                             .file = f->name,
                                             .hash = hash,

@@ -101,8 +101,8 @@ static void disable(struct bf_scripts *s, struct streak *k)
     k->since_ms = bf_wall_ms(s->o.clock);
     s->n_disabled++;
     pthread_mutex_unlock(&s->lock);
-    bf_warnf(s->o.log, "scripts", "%s has failed %u times in a row, and is disabled: %.300s",
-             say_hook(k, hook, sizeof(hook)), k->failures, k->words);
+    bf_warnf(s->o.log, "scripts", "%s has failed %u times in a row, and is disabled: %.*s",
+             say_hook(k, hook, sizeof(hook)), k->failures, (int)strcspn(k->words, "\n"), k->words);
     tell_of(s, k, BF_HOOK_DISABLED);
 }
 

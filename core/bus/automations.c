@@ -107,6 +107,15 @@ static int put_automation(struct bf_db *db, const struct bf_automation *a, int64
     return bf_query_run(q);
 }
 
+/* Inline code has a number from here on, and its text is kept beside it: whoever sees in the history
+ * what ran can read it, whatever the automation has become. */
+static int keep_code(struct bf_db *db, const struct bf_hook *h)
+{
+    int64_t unused;
+
+    return h && h->code ? bf_script_number(db, h->hash, h->code, h->code_len, &unused) : BF_OK;
+}
+
 int bf_bus_save_automation(struct bf_tx *tx, const struct bf_automation_change *change,
                            const struct bf_automation **out, struct bf_error *err)
 {
@@ -127,6 +136,10 @@ int bf_bus_save_automation(struct bf_tx *tx, const struct bf_automation_change *
         rc = bf_uses_save(tx->db, a);
     if (!rc)
         rc = bf_kept_hooks_forget(tx->db, a->id);
+    if (!rc)
+        rc = keep_code(tx->db, a->hooks.filter);
+    if (!rc)
+        rc = keep_code(tx->db, a->hooks.transform);
     if (!rc)
         bf_rules_saved(tx->bus->rules, a, tx->now_ms);
     if (rc == BF_EEXIST)

@@ -66,6 +66,18 @@ has "belfry scripts check needs no hub" \
     "$(BELFRY_URL=http://127.0.0.1:1 "$BELFRY" scripts check scripts/hooks/redact_keys.lua)" \
     "redact_keys.lua has transform and on_event"
 
+CODE='return { filter = function(event) return event.data.n == 77 end }'
+INLINE=$(hooked inline "$(jq -nc --arg c "$CODE" '{filter: {code: $c}}')" | jq -r .id)
+emit '{"type":"x.happened","entity":"acme","project":"vision","data":{"level":"off","n":77}}' >"$tmp/answer"
+ran() { [ -n "$(api GET "/api/v1/executions?automation=$INLINE" | jq -r '.items[0].hooks.filter.script // ""')" ]; }
+within 10 ran || bad "an execution names the script that let it through" "$(api GET "/api/v1/executions?automation=$INLINE")"
+is "inline code that ran can be read by its hash" \
+    "$("$BELFRY" scripts show "$(api GET "/api/v1/executions?automation=$INLINE" |
+        jq -r '.items[0].hooks.filter.script')")" "$CODE"
+api DELETE "/api/v1/automations/$INLINE" >"$tmp/answer"
+all_finished() { [ "$(executions pending)" = 0 ]; }
+within 10 all_finished
+
 # --- changed
 
 put level.lua "$(filter 'return event.data.level ~= "off"')"
@@ -75,7 +87,7 @@ new_is_in_force() {
 }
 within 5 new_is_in_force || bad "another text comes into force" "$(api GET /api/v1/scripts)"
 emit "$(event low 3)" >"$tmp/answer"
-within 10 have_executions finished 2 || bad "and is asked from then on"
+within 10 have_executions finished 3 || bad "and is asked from then on"
 records() { # TYPE: how many
     "$B/tests/tools/sql" "$DATA/belfry.db" "SELECT count(*) FROM journal WHERE type = '$1'"
 }
@@ -85,7 +97,7 @@ GOOD=$(cat "$tmp/scripts/level.lua")
 put level.lua "$(filter 'return event.data.level ~= ')"
 within 5 file_is level.lua refused || bad "a broken one is refused" "$(api GET /api/v1/scripts)"
 emit "$(event low 4)" >"$tmp/answer"
-within 10 have_executions finished 3 || bad "and the old one stays"
+within 10 have_executions finished 4 || bad "and the old one stays"
 ROW=$("$BELFRY" scripts list | grep '^level.lua')
 has "belfry scripts list shows both facts: it is in force" "$ROW" "$(printf %.8s "$(printf '%s\n' "$GOOD" | sha256sum)")"
 has "and why the new one is not" "$ROW" "level.lua:1:"
@@ -99,7 +111,7 @@ within 10 refused_for 'loop\|instructions\|ms' || bad "so is one that hangs" "$(
 rm "$tmp/scripts/level.lua"
 within 5 file_is level.lua gone || bad "one that vanishes stays in force" "$(api GET /api/v1/scripts)"
 emit "$(event low 5)" >"$tmp/answer"
-within 10 have_executions finished 4 || bad "and goes on answering"
+within 10 have_executions finished 5 || bad "and goes on answering"
 
 # --- disabled
 
@@ -135,4 +147,23 @@ within 5 enabled || bad "then it is"
 is "which is in the journal" "$(records belfry.hook.enable)" 1
 stop_hub
 is "the hub ends with 0" $? 0
+
+# --- the hub's own
+
+put boom.lua 'return { on_event = function(event) return event.data.no.such and event end }'
+start_hub --scripts_dir "$tmp/scripts" --on_event boom.lua
+BELFRY_URL=$URL
+for n in $(seq 11); do
+    emit '{"type":"x.other","entity":"acme","project":"vision","data":{}}' >"$tmp/answer"
+done
+is "events pass where on_event fails" "$(status)" 202
+own() { api GET /api/v1/scripts | jq -r ".on_event$1"; }
+within 5 test "$(own .disabled.error)" != null || bad "it is disabled" "$(own '')"
+has "with what was wrong" "$(own .disabled.error)" boom.lua:1
+is "an admin of the hub enables it" "$("$BELFRY" scripts enable on_event)" "on_event is enabled"
+within 5 test "$(own .disabled)" = null || bad "then it is" "$(own '')"
+stop_hub
+is "a file that does not exist is no on_event" \
+    "$(timeout 10 "$BELFRY" serve --data "$DATA" --listen 127.0.0.1:0 --scripts_dir "$tmp/scripts" \
+        --on_event none.lua 2>&1 | grep -c 'on_event: there is no none.lua')" 1
 finish

@@ -32,10 +32,11 @@ struct naming {
     const char *entity;         /* of the document's scope */
 };
 
-/* What the document calls it, or else the hub. */
+/* What the document calls it, or else the hub.  In scratch memory, as all here is that is printed at
+ * once. */
 static const char *name_of(struct naming *n, const char *id)
 {
-    struct bf_arena *a = n->p->arena;
+    struct bf_arena *a = n->p->scratch;
     const struct bf_planned *t = bf_map_get(
         n->p->by_id, bf_arena_printf(a, "%s/%s", bf_thing_name(BF_THING_INTEGRATION), id));
     struct bf_integration *i;
@@ -58,6 +59,7 @@ static const char *on_id(void *arg, unsigned action, const char *id, const char 
     return name_of(arg, id);
 }
 
+/* Good until the next one is asked for. */
 static const char *shown(struct bf_plan *p, const struct bf_planned *t, const char *state)
 {
     struct naming n = {p, t->entity};
@@ -65,7 +67,8 @@ static const char *shown(struct bf_plan *p, const struct bf_planned *t, const ch
 
     if (!state || t->kind != BF_THING_AUTOMATION)
         return state;
-    return bf_api_rename_integrations(p->arena, state, strlen(state), on_id, &n, &len);
+    bf_arena_reset(p->scratch);
+    return bf_api_rename_integrations(p->scratch, state, strlen(state), on_id, &n, &len);
 }
 
 
@@ -143,7 +146,7 @@ static const char *named_value(struct showing *s, const char *member, const char
         return value;
     bf_buf_init(&b, 4096);
     bf_buf_json(&b, name);
-    name = bf_arena_dup(s->p->arena, bf_buf_text(&b));
+    name = bf_arena_dup(s->p->scratch, bf_buf_text(&b));
     bf_buf_fini(&b);
     return name;
 }
@@ -171,8 +174,9 @@ static void put_differs(struct bf_plan *p, const struct bf_planned *t, const cha
                       back ? t->called : t->name, back ? t->name : t->called);
         s.n++;
     }
+    bf_arena_reset(p->scratch);
     if (before && after)
-        bf_states_differ(p->arena, t->kind, before, after, on_member, &s);
+        bf_states_differ(p->scratch, t->kind, before, after, on_member, &s);
     bf_buf_addc(b, ']');
 }
 
@@ -276,9 +280,9 @@ struct others {
 
 static void put_other(struct others *o, const char *id, const char *name)
 {
-    const char *key = bf_arena_printf(o->p->arena, "%s/%s", bf_thing_name(o->kind), id);
-    char manifest[BF_MANIFEST_NAME_MAX + 1];
+    char manifest[BF_MANIFEST_NAME_MAX + 1], key[BF_ID_LEN + 32];
 
+    snprintf(key, sizeof(key), "%s/%s", bf_thing_name(o->kind), id);
     if (bf_map_get(o->p->by_id, key) || o->n++ >= NAMED_MAX)
         return;
     bf_managed_owner(o->p->db, o->kind, id, manifest);

@@ -12,7 +12,7 @@
 
 #define AT_ONCE       2         /* plans that are made */
 #define BODY_MAX      (4 * 1024 * 1024 + 65536)         /* a document, and what stands beside it */
-#define ARENA_BYTES   (256u * 1024 * 1024)      /* of all that is looked at for one */
+#define ARENA_BYTES   (128u * 1024 * 1024)      /* of all that is looked at for one */
 #define SCRATCH_BYTES (64u * 1024 * 1024)
 
 

@@ -209,7 +209,8 @@ static void put_figures(const struct planning *p, struct bf_buf *b, const struct
         bf_buf_printf(b, "    no backtest: %s\n", f->words);
         return;
     }
-    bf_buf_printf(b, "    firings since %s ago: ", p->since);
+    bf_buf_printf(b, strchr(p->since, '-') ? "    firings since %s: " : "    firings in the last %s: ",
+                  p->since);
     if (f->before.known)
         put_figure(b, &f->before);
     if (f->before.known && f->after.known)

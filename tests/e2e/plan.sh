@@ -69,7 +69,7 @@ is "a plan with changes has a status of its own" "$rc" 6
 has "it names what is made" "$out" '+ integration "deployer" of acme'
 has "with a team" "$out" '+ team beta'
 has "and counts" "$out" 'acme-vision: 6 to make, 0 to change, 0 to delete, 0 as it should be'
-has "an automation that is not there yet is tried on what was recorded" "$out" 'firings since 7d ago: 2'
+has "an automation that is not there yet is tried on what was recorded" "$out" 'firings in the last 7d: 2'
 is "a plan changes nothing" "$(api GET /api/v1/automations | jq '.items | length')" 0
 apply "$tmp/acme.lua"
 is "it is applied" "$rc" 0
@@ -95,7 +95,7 @@ plan "$tmp/acme.lua"
 is "a change is shown" "$rc" 6
 has "of an integration" "$out" 'config.url: "http://127.0.0.1:9/deploy" → "http://127.0.0.1:9/deploy2"'
 has "and an automation" "$out" 'threshold: 0.79 → 0.85'
-has "with what would have fired before and after" "$out" 'firings since 7d ago: 3 → 9'
+has "with what would have fired before and after" "$out" 'firings in the last 7d: 3 → 9'
 has "and how many there are" "$out" '0 to make, 3 to change, 0 to delete, 3 as it should be'
 plan "$tmp/acme.lua" --json
 is "the same for scripts" \

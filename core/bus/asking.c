@@ -114,6 +114,7 @@ static struct bf_parked *get(struct bf_bus *bus, struct bf_work *w)
     p->n_lines = 0;
     p->n_tries = 0;
     p->is_out = p->has_all = false;
+    p->awaits = NULL;
     w->parked = p;
     return p;
 }
@@ -150,6 +151,36 @@ static void add_line(struct bf_parked *p, uint64_t line)
         p->lines = bf_zrealloc(p->lines, p->cap_lines * sizeof(*p->lines));
     }
     p->lines[p->n_lines++] = line;
+}
+
+static bool is_awaited(const struct bf_bus *bus, const struct bf_automation *a,
+                       const struct bf_envelope *e)
+{
+    const char *of = a->absence->of;
+    bool is_of_type = strcmp(of, e->type) == 0 ||
+                      (strcmp(of, "run") == 0 && strncmp(e->type, "run.", 4) == 0);
+
+    return is_of_type && bf_scope_holds(bus->rules, a, e);
+}
+
+/* An absence that is over stands before the event that would begin it anew. */
+static void stand_behind_absences(struct bf_parked *p)
+{
+    for (const struct bf_parked *o = p->bus->asking->over; o; o = o->next_over)
+        for (const struct bf_met *m = p->first; m; m = m->next)
+            if (o != p && is_awaited(p->bus, o->awaits, m->event))
+                add_line(p, o->lines[0]);
+}
+
+static void forget_over(struct bf_parked *p)
+{
+    struct bf_parked **at = &p->bus->asking->over;
+
+    while (*at && *at != p)
+        at = &(*at)->next_over;
+    if (*at)
+        *at = p->next_over;
+    p->awaits = NULL;
 }
 
 static struct bf_parked *get_with_events(struct bf_bus *bus, struct bf_work *w)
@@ -216,6 +247,8 @@ static void on_turn(void *arg, struct bf_turn *t)
 
 static void unlist(struct bf_parked *p)
 {
+    if (p->awaits)
+        forget_over(p);
     *p->back = p->later;
     if (p->later)
         p->later->back = p->back;
@@ -383,6 +416,7 @@ static bool examine(struct bf_bus *bus, struct bf_work *w)
     if (!w->n_events && !w->parked)
         return true;
     p = get_with_events(bus, w);
+    stand_behind_absences(p);
     if (w->met_at != generation)
         has_questions = bf_met_question(p);
     if (!has_questions) {
@@ -493,6 +527,11 @@ void bf_asking_add(struct bf_bus *bus, struct bf_work *w, struct bf_envelope *e,
     p = get(bus, w);
     bf_met_fix(p, bf_met_add(p, e, true), a);
     add_line(p, e->run_id ? bf_line_of(e) : bf_hash64(a->id, strlen(a->id)));
+    if (a->absence && !e->run_id) {
+        p->awaits = p->first->filters ? p->first->filters[0].automation : NULL;
+        p->next_over = bus->asking->over;
+        bus->asking->over = p->awaits ? p : bus->asking->over;
+    }
     park(p, bf_met_question(p));
 }
 

@@ -24,6 +24,9 @@ struct bf_parked {
     bool has_all;               /* it knows what it needs */
     unsigned n_tries;
     struct bf_parked *later, **back;    /* among those that are parked */
+    const struct bf_automation *awaits; /* of a wait for no run that is over: an absence; borrowed from
+                                           what it has met */
+    struct bf_parked *next_over;        /* among such */
     struct bf_parked *next;     /* of those that could not be asked, that leave, or are spare */
 };
 
@@ -36,6 +39,7 @@ struct bf_asking {
     struct bf_work **ready;     /* whose turn it is */
     size_t n_ready, cap_ready;
     struct bf_parked *parked;   /* all that are */
+    struct bf_parked *over;     /* those that are absences */
     struct bf_parked *leaving;  /* for a moment: those whose turn has come */
     struct bf_parked *unasked, **unasked_end;
     struct bf_parked *spare;

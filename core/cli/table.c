@@ -118,6 +118,8 @@ static const char *event_text(struct bf_arena *a, const struct bf_json *event)
     for (size_t i = 0; i < BF_COUNT(told); i++)
         if (bf_json_is(bf_json_at(event, told[i]), BF_JSON_STRING))
             out = with(a, out, bf_cli_text(a, bf_json_at(event, told[i])));
+    if (bf_json_is(bf_json_get(event, "dropped"), BF_JSON_TRUE))
+        out = with(a, out, "(dropped)");
     return *out ? out : "-";
 }
 

@@ -123,7 +123,7 @@ static void put_verdict(struct bf_cli *c, struct bf_buf *b, const struct bf_json
 /* --- many, in a line each -------------------------------------------------------------------- */
 
 static const char *const order[] = {"fired",      "failed",  "delayed",      "joined",
-                                    "suppressed", "unknown", "not recorded", "no"};
+                                    "suppressed", "unknown", "not recorded", "dropped", "no"};
 
 struct listing {
     struct bf_cli *c;

@@ -73,6 +73,10 @@ size_t bf_rules_hooked(struct bf_rules *r, const struct bf_envelope *e,
 /* Whether it left any out, so that judging this event may miss an answer. */
 bool bf_rules_left_out(const struct bf_rules *r);
 
+/* Whether the event lies in the automation's scope. */
+bool bf_scope_holds(const struct bf_rules *r, const struct bf_automation *a,
+                    const struct bf_envelope *e);
+
 /* --- judging records ------------------------------------------------------------ */
 
 enum bf_ruling {

@@ -111,8 +111,6 @@ uint64_t bf_watched_since(struct bf_rules *r, const struct bf_automation *a, con
 /* The row of the table by which the automation would be asked about this type; NULL: it would not. */
 const struct bf_trigger *bf_trigger_for(const struct bf_automation *a,
                                         const struct bf_envelope *e);
-bool bf_scope_holds(const struct bf_rules *r, const struct bf_automation *a,
-                    const struct bf_envelope *e);
 bool bf_is_wait(const char *type);      /* schedule.tick, clock.advance: one automation's own */
 bool bf_is_metric_trigger(const struct bf_trigger *t);
 const char *bf_waited_state(const char *state);         /* under which it is waited for */

@@ -627,6 +627,31 @@ TEST(an_absence_is_asked_about_once_and_fires_once)
 }
 
 
+TEST(an_absence_that_is_over_stands_before_the_event_that_comes_while_its_script_is_asked)
+{
+    struct fixture f = {.wall_ms = START};
+    struct fake_asker asker = {.seed = 1, .may_be_slow = true};
+    struct sent late = {.rc = 0};
+
+    open_with(&f, &asker);
+    CHECK_INT(save(&f, "slow", FILTERED("silence", "{\"type\":\"ABSENCE\",\"filter\":{\"of\":\"ci.ping\","
+                                        "\"for\":\"30m\"}}", "clock.advance", "fail"), NULL), 0);
+    CHECK_INT(carry(&f, "{\"type\":\"ci.ping\",\"entity\":\"acme\"}"), 0);
+    CHECK_INT(look(&f, START + 31 * MINUTE), 0);
+    while (fake_waiting(&asker) == 0)
+        usleep(500);
+    send(&f, &late, "{\"type\":\"ci.ping\",\"entity\":\"acme\",\"project\":\"p\"}");
+    CHECK_INT(carry(&f, CI("of another type")), 0);
+    CHECK(!late.is_done);
+    fake_slow_ones_may_go(&asker);
+    wait_for(&late);
+    CHECK_INT(count(&f, FIRED), 1);
+    CHECK_INT(count(&f, "SELECT (SELECT seq FROM journal WHERE type = 'clock.advance') <"
+                        " (SELECT max(seq) FROM journal WHERE type = 'ci.ping')"), 1);
+    close_with(&f, &asker);
+}
+
+
 /* --- on_event ------------------------------------------------------------------------------------ */
 
 static const struct bf_hook passes = {.file = "hook.lua", .on_error = BF_FAILURE_FIRES};

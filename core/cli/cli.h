@@ -263,6 +263,7 @@ int bf_cli_why(struct bf_cli *c);
 void bf_cli_put_payloads(struct bf_cli *c, struct bf_buf *b, const char *title,
                          const struct bf_json *actions);
 int bf_cli_test_automation(struct bf_cli *c);
+int bf_cli_test_code(struct bf_cli *c);
 int bf_cli_backtest(struct bf_cli *c);
 int bf_cli_plan(struct bf_cli *c);
 int bf_cli_apply(struct bf_cli *c);
@@ -285,6 +286,8 @@ int bf_cli_help(struct bf_cli *c);
 int bf_cli_man(struct bf_cli *c);
 int bf_cli_completion(struct bf_cli *c);
 int bf_cli_version(struct bf_cli *c);
+/* What automations as code are, for people, in front of the words of the language. */
+extern const char bf_cli_code_text[];
 void bf_cli_explain(const struct bf_verb *noun, const struct bf_verb *v, struct bf_buf *b);
 
 /* An automation in a file, with the names of integrations made ids. */

@@ -90,6 +90,53 @@ void bf_cli_explain(const struct bf_verb *noun, const struct bf_verb *v, struct 
         put_settings(b);
 }
 
+#define CODE_INDENT 38
+#define CODE_WIDTH  100
+
+/* A form, and behind it what it does, in as many lines as that takes. */
+static void put_word(struct bf_buf *b, const char *form, const char *help)
+{
+    size_t column = bf_text_width(form, strlen(form)) + 2;
+
+    bf_buf_printf(b, "  %s", form);
+    if (column > CODE_INDENT - 2) {
+        bf_buf_addc(b, '\n');
+        column = 0;
+    }
+    while (*help) {
+        size_t len = strcspn(help, " "), width = bf_text_width(help, len);
+
+        if (column < CODE_INDENT || column + 1 + width > CODE_WIDTH) {
+            if (column >= CODE_INDENT) {
+                bf_buf_addc(b, '\n');
+                column = 0;
+            }
+            bf_buf_printf(b, "%*s", (int)(CODE_INDENT - column), "");
+            column = CODE_INDENT;
+        } else {
+            bf_buf_addc(b, ' ');
+            column++;
+        }
+        bf_buf_add(b, help, len);
+        column += width;
+        help += len + strspn(help + len, " ");
+    }
+    bf_buf_addc(b, '\n');
+}
+
+static void put_code(struct bf_buf *b)
+{
+    const char *form, *help;
+
+    bf_buf_adds(b, bf_cli_code_text);
+    for (size_t i = 0; bf_code_describe(i, &form, &help); i++) {
+        if (help)
+            put_word(b, form, help);
+        else
+            bf_buf_printf(b, "\n%s:\n", form);
+    }
+}
+
 static void put_all(struct bf_buf *b)
 {
     bf_buf_adds(b, "Belfry turns events of machine-learning runs into actions.\n\n");
@@ -105,7 +152,7 @@ static void put_all(struct bf_buf *b)
                 "  belfry help automations create  # has an example\n"
                 "\n"
                 "belfry help VERB says more, belfry help PLUGIN (as in: belfry help webhook) lists a\n"
-                "plugin's options.  Without a login, programs give BELFRY_URL, BELFRY_API_KEY and\n"
+                "plugin's options, belfry help code the language of automations in files.  Without a login, programs give BELFRY_URL, BELFRY_API_KEY and\n"
                 "BELFRY_TEAM in the environment.  Exit statuses: 0 done, 1 failed, 2 wrong usage, 3 no\n"
                 "hub answers, 4 no key or not allowed, 5 no such thing, 6 plan: there are changes.\n");
 }
@@ -143,6 +190,10 @@ static int explain(struct bf_cli *c, struct bf_buf *b)
         return 0;
     }
     v = bf_verb_find(bf_verbs, c->operands[0]);
+    if (!v && strcmp(c->operands[0], "code") == 0) {
+        put_code(b);
+        return 0;
+    }
     if (!v)
         return explain_plugin(c, c->operands[0], b);
     if (v->verbs && c->n_operands > 1) {

@@ -245,6 +245,41 @@ static void put_config_page(struct bf_buf *b)
     bf_buf_adds(b, ".SH SEE ALSO\n.BR belfry\\-serve (1),\n.BR belfry\\-check (1)\n");
 }
 
+/* In a macro's line quotes would join its arguments. */
+static void put_form(struct bf_buf *b, const char *form)
+{
+    for (; *form; form += *form != '\0') {
+        size_t len = strcspn(form, "\"");
+        char part[200];
+
+        snprintf(part, sizeof(part), "%.*s", (int)len, form);
+        put_text(b, part);
+        form += len;
+        if (!*form)
+            return;
+        bf_buf_adds(b, "\\(dq");
+    }
+}
+
+static void put_code_page(struct bf_buf *b)
+{
+    const char *form, *help;
+
+    put_head(b, "belfry-code", "5", "automations as code");
+    bf_buf_adds(b, ".SH DESCRIPTION\n");
+    put_paragraphs(b, bf_cli_code_text);
+    for (size_t i = 0; bf_code_describe(i, &form, &help); i++) {
+        bf_buf_adds(b, help ? ".TP\n.B " : ".SH ");
+        put_form(b, form);
+        bf_buf_addc(b, '\n');
+        if (help) {
+            put_text(b, help);
+            bf_buf_addc(b, '\n');
+        }
+    }
+    bf_buf_adds(b, ".SH SEE ALSO\n.BR belfry\\-test (1),\n.BR belfry\\-automations (1)\n");
+}
+
 static int write_page(struct bf_cli *c, const char *dir, const char *name, const struct bf_buf *b)
 {
     const char *path = bf_arena_printf(c->arena, "%s/%s", dir, name);
@@ -268,6 +303,10 @@ static int write_all(struct bf_cli *c, const char *dir)
     put_config_page(&b);
     if (!rc)
         rc = write_page(c, dir, "belfry-config.5", &b);
+    bf_buf_clear(&b);
+    put_code_page(&b);
+    if (!rc)
+        rc = write_page(c, dir, "belfry-code.5", &b);
     for (const struct bf_verb *v = bf_verbs; v->name && !rc; v++) {
         if (v->flags & BF_VERB_HIDDEN)
             continue;
@@ -288,11 +327,13 @@ int bf_cli_man(struct bf_cli *c)
 
     if (dir)
         return write_all(c, dir);
-    if (name && !v && strcmp(name, "settings") != 0)
+    if (name && !v && strcmp(name, "settings") != 0 && strcmp(name, "code") != 0)
         return bf_cli_usage(c, "there is no verb \"%s\"", name);
     bf_buf_init(&b, PAGE_MAX);
     if (v)
         put_verb_page(&b, v);
+    else if (name && strcmp(name, "code") == 0)
+        put_code_page(&b);
     else if (name)
         put_config_page(&b);
     else

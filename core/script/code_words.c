@@ -140,3 +140,15 @@ bool bf_code_is_taken(const char *name, size_t len)
             return true;
     return false;
 }
+
+bool bf_code_describe(size_t i, const char **form, const char **help)
+{
+    for (const struct bf_code_word *w = bf_code_words; w->name || w->form; w++) {
+        if (!w->form || i-- > 0)
+            continue;
+        *form = w->form;
+        *help = w->help;
+        return true;
+    }
+    return false;
+}

@@ -170,6 +170,10 @@ BF_EXPORT const char *bf_code_tests(const struct bf_code *code, size_t *len);
  * says may be written otherwise.  NULL with err if it is none.  [any] */
 BF_EXPORT char *bf_code_export(const char *document, size_t len, struct bf_error *err);
 
+/* The i-th line of the language's description: what is written, and what it does; or a title, whose help
+ * is NULL.  False behind the last.  [any] */
+BF_EXPORT bool bf_code_describe(size_t i, const char **form, const char **help);
+
 /* The line where the i-th thing of the document's array was declared; 0: there is none.  [any] */
 enum bf_code_noun { BF_CODE_TEAM, BF_CODE_INTEGRATION, BF_CODE_AUTOMATION };
 BF_EXPORT int bf_code_line(const struct bf_code *code, enum bf_code_noun noun, size_t index);

@@ -1,5 +1,5 @@
 /* test_code.c - what files of automations say, and what is told of their mistakes. */
-#include "core/script/code.h"
+#include "core/script/code_int.h"
 
 #include <stdlib.h>
 
@@ -652,6 +652,34 @@ TEST(what_is_no_document_is_refused)
         CHECK(!bf_code_export(rows[i][0], strlen(rows[i][0]), &err));
         CHECK_HAS(err.words, rows[i][1]);
     }
+}
+
+/* --- words ------------------------------------------------------------------------ */
+
+TEST(every_word_that_help_tells_of_means_something)
+{
+    char text[200];
+
+    for (const struct bf_code_word *w = bf_code_words; w->name || w->form; w++) {
+        if (!w->name)
+            continue;
+        snprintf(text, sizeof(text), "local x = %s\nassert(x ~= nil)", w->name);
+        bf_code_free(read_code(text));
+        CHECK(bf_code_is_taken(w->name, strlen(w->name)));
+    }
+}
+
+TEST(every_word_of_the_language_is_told_of_by_help)
+{
+    size_t n = 0;
+
+    for (const char *at = bf_code_lua; (at = strstr(at, "words.")); n++) {
+        size_t len = strspn(at += strlen("words."), "abcdefghijklmnopqrstuvwxyz_");
+
+        if (!bf_code_is_taken(at, len))
+            test_failed(__FILE__, __LINE__, "%.*s is in no table", (int)len, at);
+    }
+    CHECK(n > 30);
 }
 
 TEST(a_file_that_is_not_there_is_named)

@@ -1,0 +1,26 @@
+/* code_text.c - what is said of automations as code before their words: in help and the manual. */
+#include "core/cli/cli.h"
+
+const char bf_cli_code_text[] =
+    "Automations as code: a Lua file describes teams, integrations and automations.\n"
+    "\n"
+    "    local ops = integration \"ml-alerts\" {\n"
+    "        team = \"acme\", sink = \"webhook\", url = \"https://ops.example/hook\", secret = secret \"SIGNING\",\n"
+    "    }\n"
+    "\n"
+    "    for _, name in ipairs { \"vision\", \"speech\" } do\n"
+    "        automation(\"accuracy fell in \" .. name) {\n"
+    "            run_metric(project(\"acme/\" .. name),\n"
+    "                       metric(\"accuracy\"):avg(5):lt(0.85) & run.name:contains(\"nightly\"))\n"
+    "                >> ops { payload = { run = \"${run_name}\", why = \"${metric_filter}\" } },\n"
+    "            limits = { cooldown = \"10m\" },\n"
+    "        }\n"
+    "    end\n"
+    "\n"
+    "An automation is an event >> an action, or several.  Filters and conditions are joined by & and |;\n"
+    "`and`, `or`, `not`, == and < are Lua's own and do not join or compare them.  What is done is said by\n"
+    "the name of a sink (belfry help webhook has its options) and that of an integration.\n"
+    "\n"
+    "The file can reach nothing: it has the safe parts of Lua's library, no clock and no chance, 64 MiB and\n"
+    "a billion steps.  What is wrong is told with its line; names, roles and options of sinks are the\n"
+    "hub's to check.  belfry test FILE runs the file's own tests.\n";

@@ -733,8 +733,24 @@ const struct bf_verb bf_verbs[] = {
      "held it back.  It is found out again from how things were before the event, so it is the same\n"
      "whatever was changed or deleted since.\n",
      bf_cli_why, NULL, why_options, BF_VERB_REMOTE, "GET", "/api/v1/events/{1}/verdicts"},
-    {"test", "FILE|NAME|ID EVENT", "try an automation on one event, without sending anything",
-     "FILE holds the automation as JSON, as for automations create; \"-\" is standard input.  EVENT is\n"
+    {"test", "FILE.lua|FILE|NAME|ID [EVENT]", "try automations without sending anything",
+     "FILE.lua is automations as code, of which its own tests are run, in a hub that is made for them and\n"
+     "goes again (belfry help code has the words):\n"
+     "\n"
+     "    test(\"a nightly run that gets worse is told of\", function()\n"
+     "        for step, value in ipairs { 0.9, 0.8, 0.7 } do\n"
+     "            given { type = \"run.metric\", project = \"acme/vision\", step = step,\n"
+     "                    run = { id = \"r1\", name = \"nightly-7\" }, metrics = { accuracy = value } }\n"
+     "        end\n"
+     "        expect { automation = \"accuracy fell\", times = 1, payload = { title = \"nightly-7\" } }\n"
+     "    end)\n"
+     "\n"
+     "Every test begins with nothing.  expect and expect_nothing look at what was given since those before\n"
+     "them.  A secret is stood in for, and so is an integration that the file does not describe, or whose\n"
+     "plugin is not here: what it would get are the options of the action.  Hooks in files are looked for\n"
+     "beside FILE.lua.  Time does not pass: schedules and absences are for backtest.\n"
+     "\n"
+     "Else FILE holds one automation as JSON, as for automations create; \"-\" is standard input.  EVENT is\n"
      "the id of one that was recorded, which is judged as it would have been then, or a file with one,\n"
      "which is judged as if it came now.\n",
      bf_cli_test_automation, NULL, none, BF_VERB_REMOTE, "POST", "/api/v1/automations/test"},
@@ -784,9 +800,9 @@ const struct bf_verb bf_verbs[] = {
      "Without an address it is 127.0.0.1:8321.\n", bf_cli_listen, NULL, listen_options, 0},
     {"completion", "bash|zsh|fish", "print what makes a shell complete this command",
      "For bash: source <(belfry completion bash)\n", bf_cli_completion, NULL, none, 0},
-    {"man", "[VERB]", "print a manual page; \"settings\" is the one of the settings", NULL, bf_cli_man,
+    {"man", "[VERB]", "print a manual page; \"settings\" and \"code\" are those of files", NULL, bf_cli_man,
      NULL, man_options, BF_VERB_HIDDEN},
-    {"help", "[VERB…|PLUGIN]", "say more about a verb, or a plugin's options", NULL, bf_cli_help, NULL,
+    {"help", "[VERB…|PLUGIN|code]", "say more about a verb, a plugin's options, or automations as code", NULL, bf_cli_help, NULL,
      none, 0},
     {"version", "", "print the version", NULL, bf_cli_version, NULL, none, 0},
     {NULL},

@@ -294,13 +294,26 @@ static int read_event(struct bf_cli *c, const char *named, const char **json)
     return 0;
 }
 
+static bool is_code(const char *name)
+{
+    size_t len = strlen(name);
+
+    return len > 4 && strcmp(name + len - 4, ".lua") == 0;
+}
+
 int bf_cli_test_automation(struct bf_cli *c)
 {
     struct bf_body b = {.arena = c->arena};
     const char *automation, *event;
     struct bf_reply_text reply;
-    int rc = bf_cli_tried(c, bf_cli_operand(c, 0), &automation);
+    int rc;
 
+    if (c->n_operands == 1 && is_code(bf_cli_operand(c, 0)))
+        return bf_cli_test_code(c);
+    if (c->n_operands == 1)
+        return bf_cli_usage(c, "say on which EVENT it is to be tried; a FILE.lua is tested by its own"
+                            " tests");
+    rc = bf_cli_tried(c, bf_cli_operand(c, 0), &automation);
     if (!rc)
         rc = read_event(c, bf_cli_operand(c, 1), &event);
     if (rc)

@@ -1,0 +1,23 @@
+-- hooks.lua - scripts in the file that uses them: what a filter's operators cannot say, and a payload
+-- that has to be computed.
+
+local large = [[
+local hook = {}
+
+function hook.filter(event)
+    local files = event.artifact.metadata.files
+    local bytes = 0
+    for _, file in ipairs(files or {}) do
+        bytes = bytes + file.bytes
+    end
+    return bytes > 100 * 1024 * 1024
+end
+
+return hook
+]]
+
+automation "large models are looked at before they are deployed" {
+    link_model(registry "acme/models", artifact.type:eq("model"))
+        >> webhook "review" { payload = { model = "${artifact_version_string}" } },
+    hooks = { filter = { code = large, on_error = "fire" } },
+}

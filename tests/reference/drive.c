@@ -1,7 +1,8 @@
 /* drive.c - drive STEPS DIRECTORY BACKTESTS: take a hub's bus through the steps of history.mjs.
  *
  * The bus is a real one, on a real database in DIRECTORY, with a clock of the steps' own.  It runs
- * in a child that ends, cleanly or not, where a step says so, and the next child goes on.  What the
+ * in a child that ends, cleanly or not, where a step says so, and the next child goes on.  Filter
+ * hooks are answered by a thread, so works are parked, undone and done again as in a hub.  What the
  * evaluator says to the engine is overheard (the linker wraps bf_rules_judge) and written to
  * DIRECTORY/live.ndjson:
  *   {"seq","automation","ruling","reason","until","due","said","fails","facts"}   a firing
@@ -24,6 +25,7 @@
 #include "core/base/base.h"
 #include "core/base/crypto.h"
 #include "core/base/tz.h"
+#include "core/bus/asking.h"
 #include "core/bus/bus.h"
 #include "core/team/team.h"
 
@@ -46,6 +48,7 @@ static struct bf_bus *bus;
 static FILE *live;
 static bool is_backtest;        /* then what is overheard is not the engine's */
 static _Atomic int64_t wall_ms, mono_ms;
+static _Atomic int64_t waited_ms;       /* more than the steps say */
 static _Atomic int death;       /* of the transaction at hand, enum death */
 
 _Noreturn static void die(const char *what, const char *words)
@@ -82,10 +85,6 @@ int __wrap_bf_db_commit(struct bf_db *at);
 
 /* --- scripts ----------------------------------------------------------------------- */
 
-/* Whose script may be asked about the record at hand, as the rules gather them before. */
-static const struct bf_automation *const *gathered;
-static size_t n_gathered;
-
 static unsigned bytes(const char *text)
 {
     unsigned sum = 0;
@@ -95,43 +94,119 @@ static unsigned bytes(const char *text)
     return sum;
 }
 
-static bool is_wait(const char *type)
-{
-    return strcmp(type, "schedule.tick") == 0 || strcmp(type, "clock.advance") == 0;
-}
-
-static bool is_gathered(const struct bf_automation *a)
-{
-    size_t i = 0;
-
-    while (i < n_gathered && gathered[i] != a)
-        i++;
-    return i < n_gathered;
-}
-
 /* As scripts.mjs says it. */
-static void answer(void *arg, const struct bf_automation *a, struct bf_answer *out)
+static enum bf_said say(const struct bf_hook *hook, const struct bf_envelope *e)
 {
-    const struct bf_envelope *e = arg;
-    unsigned sum = bytes(a->hooks.filter->code) + bytes(e->type) + bytes(e->entity) +
-                   bytes(e->project) + bytes(e->collection) + bytes(e->author) +
-                   bytes(e->run_id) + 7 * (unsigned)e->n_points;
+    unsigned sum = bytes(hook->code) + bytes(e->type) + bytes(e->entity) + bytes(e->project) +
+                   bytes(e->collection) + bytes(e->author) + bytes(e->run_id) +
+                   7 * (unsigned)e->n_points;
 
-    if (!is_wait(e->type) && !a->conditions.n_conditions && !is_gathered(a))
-        die(a->id, "its script is asked, and it was not gathered");
-    *out = (struct bf_answer){.said = sum % 10 < 6   ? BF_SAID_YES
-                                      : sum % 10 < 8 ? BF_SAID_NO
-                                                     : BF_SAID_FAILED,
-                              .script = a->hooks.filter->hash};
+    return sum % 10 < 6 ? BF_SAID_YES : sum % 10 < 8 ? BF_SAID_NO : BF_SAID_FAILED;
 }
 
-static size_t judge_with_answers(struct bf_rules *r, const struct bf_record *record,
-                                 const struct bf_firing **out)
+/* Whoever is asked by the engine answers on a thread of his own, in any order and after a moment. */
+static struct {
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct bf_ask *asks[4096];  /* under lock, from here down */
+    size_t n;
+    bool ends;
+} asked = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+static int take_ask(void *arg, struct bf_ask *ask)
 {
-    struct bf_answers answers = {answer, (void *)(uintptr_t)record->event};
+    int rc = BF_EFULL;
+
+    (void)arg;
+    pthread_mutex_lock(&asked.lock);
+    if (asked.n < BF_COUNT(asked.asks)) {
+        asked.asks[asked.n++] = ask;
+        rc = BF_OK;
+    }
+    pthread_cond_signal(&asked.changed);
+    pthread_mutex_unlock(&asked.lock);
+    return rc;
+}
+
+static void answer_all(struct bf_ask *ask)
+{
+    struct bf_arena *a = bf_arena_new(16 << 20);
+
+    for (size_t i = 0; i < ask->n; i++) {
+        struct bf_question *q = &ask->questions[i];
+        const struct bf_box_event *text = &ask->events[q->event];
+        struct bf_envelope *e;
+        struct bf_error err;
+
+        if (bf_envelope_parse(a, text->text, text->len, BF_FROM_HUB, &e, &err))
+            die(text->text, err.words);
+        q->answer = (struct bf_answer){.said = say(q->hook, e),
+                                       .script = bf_arena_dup(ask->arena, q->hook->hash)};
+        bf_envelope_unref(e);
+        bf_arena_reset(a);
+    }
+    bf_arena_free(a);
+}
+
+static void *answer_asks(void *arg)
+{
+    unsigned seed = 1;
+
+    (void)arg;
+    pthread_mutex_lock(&asked.lock);
+    while (!asked.ends || asked.n) {
+        struct bf_ask *ask;
+        size_t at;
+
+        if (!asked.n) {
+            pthread_cond_wait(&asked.changed, &asked.lock);
+            continue;
+        }
+        at = (size_t)rand_r(&seed) % asked.n;
+        ask = asked.asks[at];
+        asked.asks[at] = asked.asks[--asked.n];
+        pthread_mutex_unlock(&asked.lock);
+        if (rand_r(&seed) % 4 == 0)
+            usleep((useconds_t)rand_r(&seed) % 100);
+        answer_all(ask);
+        ask->done(ask);
+        pthread_mutex_lock(&asked.lock);
+    }
+    pthread_mutex_unlock(&asked.lock);
+    return NULL;
+}
+
+static void start_answering(void)
+{
+    static const struct bf_asker asker = {.ask = take_ask};
+
+    bf_bus_ask_with(bus, &asker);
+    if (pthread_create(&asked.thread, NULL, answer_asks, NULL))
+        die("answers", "there is no thread for them");
+}
+
+static void stop_answering(void)
+{
+    pthread_mutex_lock(&asked.lock);
+    asked.ends = true;
+    pthread_cond_signal(&asked.changed);
+    pthread_mutex_unlock(&asked.lock);
+    pthread_join(asked.thread, NULL);
+}
+
+/* A backtest is answered at once. */
+static void answer_at_once(void *arg, const struct bf_automation *a, struct bf_answer *out)
+{
+    *out = (struct bf_answer){.said = say(a->hooks.filter, arg), .script = a->hooks.filter->hash};
+}
+
+static size_t judge_again(struct bf_rules *r, const struct bf_record *record,
+                          const struct bf_firing **out)
+{
+    struct bf_answers answers = {answer_at_once, (void *)(uintptr_t)record->event};
     size_t n;
 
-    n_gathered = bf_rules_hooked(r, record->event, &gathered);
     bf_rules_answers(r, &answers);
     n = __real_bf_rules_judge(r, record, out);
     bf_rules_answers(r, NULL);
@@ -166,7 +241,8 @@ size_t __wrap_bf_rules_judge(struct bf_rules *r, const struct bf_record *record,
                              const struct bf_firing **out)
 {
     static uint64_t last;       /* in this child */
-    size_t n = judge_with_answers(r, record, out);
+    size_t n = is_backtest ? judge_again(r, record, out)
+                           : __real_bf_rules_judge(r, record, out);
     uint64_t seq = record->event->seq;
 
     if (seq != last + 1 && !is_backtest)
@@ -206,6 +282,7 @@ struct task {
     bool first;                 /* of its batch */
     bool refused;
     bool fails;                 /* the first: the commit */
+    bool carries;               /* its events, so that scripts are asked about them before */
     int death;                  /* the last: with the commit */
     const struct bf_automation *saved;
     int rc;
@@ -252,12 +329,15 @@ static void post(struct task *t)
         die("post", "the bus takes no more");
 }
 
+/* And for the waits of the hub's own that scripts are asked about. */
 static void wait_for_all(void)
 {
     pthread_mutex_lock(&lock);
     while (open_tasks)
         pthread_cond_wait(&changed, &lock);
     pthread_mutex_unlock(&lock);
+    while (bf_asking_parked(bus))
+        usleep(50);
 }
 
 static int hold_gate(struct task *t, struct bf_tx *tx, struct bf_error *err)
@@ -309,21 +389,63 @@ static bool is_true(const struct bf_json *object, const char *name)
     return bf_json_is(bf_json_get(object, name), BF_JSON_TRUE);
 }
 
+static struct bf_envelope *read_event(struct bf_arena *a, const struct bf_json *json)
+{
+    struct bf_envelope *e;
+    struct bf_error err;
+    size_t len;
+    const char *body = bf_json_raw(json, &len);
+
+    if (bf_envelope_parse(a, body, len, BF_FROM_OUTSIDE, &e, &err))
+        die(body, err.words);
+    bf_arena_reset(a);
+    return e;
+}
+
 static int emit(struct bf_tx *tx, struct bf_arena *a, const struct bf_json *json,
                 struct bf_error *err)
 {
+    struct bf_envelope *e = read_event(a, json);
     struct bf_receipt receipt;
-    struct bf_envelope *e;
-    size_t len;
-    const char *body = bf_json_raw(json, &len);
-    int rc = bf_envelope_parse(a, body, len, BF_FROM_OUTSIDE, &e, err);
+    int rc = bf_bus_emit(tx, e, &receipt, err);
 
-    if (rc)
-        die(body, err->words);
-    rc = bf_bus_emit(tx, e, &receipt, err);
     bf_envelope_unref(e);
-    bf_arena_reset(a);
     return rc;
+}
+
+static int emit_carried(struct task *t, struct bf_tx *tx, struct bf_error *err)
+{
+    struct bf_receipt receipt;
+    int rc = BF_OK;
+
+    for (size_t i = 0; i < t->work.n_events && !rc; i++)
+        rc = bf_bus_emit(tx, t->work.events[i], &receipt, err);
+    return rc;
+}
+
+static void carry(struct task *t)
+{
+    const struct bf_json *events = bf_json_get(t->json, "events");
+    struct bf_arena *a = bf_arena_new(4 << 20);
+    struct bf_envelope **all = calloc(bf_json_count(events), sizeof(struct bf_envelope *));
+    size_t n = 0;
+
+    for (const struct bf_json *e = bf_json_first(events); e; e = bf_json_next(events, e))
+        all[n++] = read_event(a, e);
+    t->work.events = all;
+    t->work.n_events = n;
+    bf_arena_free(a);
+}
+
+static void put_down(struct task *t)
+{
+    struct bf_envelope **all = (struct bf_envelope **)(uintptr_t)t->work.events;
+
+    for (size_t i = 0; i < t->work.n_events; i++)
+        bf_envelope_unref(all[i]);
+    free(all);
+    t->work.events = NULL;
+    t->work.n_events = 0;
 }
 
 static int emit_all(struct task *t, struct bf_tx *tx, struct bf_error *err)
@@ -334,7 +456,10 @@ static int emit_all(struct task *t, struct bf_tx *tx, struct bf_error *err)
 
     if (t->fails)
         bf_db_fail_commits(db, 0, 1);
-    for (const struct bf_json *e = bf_json_first(events); e && !rc; e = bf_json_next(events, e))
+    if (t->carries)
+        rc = emit_carried(t, tx, err);
+    for (const struct bf_json *e = t->carries ? NULL : bf_json_first(events); e && !rc;
+         e = bf_json_next(events, e))
         rc = emit(tx, a, e, err);
     bf_arena_free(a);
     if (t->death)
@@ -342,13 +467,30 @@ static int emit_all(struct task *t, struct bf_tx *tx, struct bf_error *err)
     return !rc && t->refused ? bf_error_set(err, BF_ECONFIG, "as it should be") : rc;
 }
 
-/* A refused task is told so even where the commit fails. */
-static void expect(const struct task *tasks, size_t n, int rc)
+/* A refused task is told so even where the commit fails.  That may fail for some of them only, as those
+ * that scripts are asked about come later: what failed stands in front then. */
+static size_t check(struct task *tasks, size_t n, bool fails)
 {
+    size_t n_failed = 0;
+
     for (size_t i = 0; i < n; i++) {
-        if (tasks[i].rc != (tasks[i].refused ? BF_ECONFIG : rc))
+        if (fails && tasks[i].rc == BF_EIO)
+            tasks[n_failed++] = tasks[i];
+        else if (tasks[i].rc != (tasks[i].refused ? BF_ECONFIG : BF_OK))
             die("a work ended in another way than it should", tasks[i].err.words);
     }
+    return n_failed;
+}
+
+static void post_once(struct task *tasks, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (tasks[i].carries)
+            carry(&tasks[i]);
+    }
+    post_together(tasks, n);
+    for (size_t i = 0; i < n; i++)
+        put_down(&tasks[i]);
 }
 
 static void run_batch(const struct bf_json *step)
@@ -362,8 +504,11 @@ static void run_batch(const struct bf_json *step)
     for (const struct bf_json *w = bf_json_first(works); w; w = bf_json_next(works, w)) {
         bool refused = is_true(w, "refused");
 
+        bool carries = (progress->next + i) % 3 > 0;
+
         tasks[i++] = (struct task){.json = w, .apply = emit_all, .refused = refused,
-                                   .work.may_fail = refused};
+                                   .carries = carries, .work.may_fail = refused || !carries ||
+                                       bf_json_count(bf_json_get(w, "events")) > 1};
     }
     tasks[0].fails = is_true(step, "fails");
     if (dies) {
@@ -372,13 +517,15 @@ static void run_batch(const struct bf_json *step)
         if (!progress->undead)
             progress->next += strcspn(steps + progress->next, "\n") + 1;
     }
-    post_together(tasks, n);
-    if (tasks[0].fails) {
-        expect(tasks, n, BF_EIO);
-        tasks[0].fails = false;
-        post_together(tasks, n);
+    post_once(tasks, n);
+    n = check(tasks, n, tasks[0].fails);
+    if (n) {
+        waited_ms += BF_ADVANCE_RETRY_MS;       /* waits that were not stored either come first */
+        for (i = 0; i < n; i++)
+            tasks[i].fails = false;
+        post_once(tasks, n);
+        check(tasks, n, false);
     }
-    expect(tasks, n, BF_OK);
     free(tasks);
 }
 
@@ -487,7 +634,7 @@ static bool run_step(const struct bf_json *step)
 /* --- children -------------------------------------------------------------------- */
 
 static int64_t read_wall(void *arg) { (void)arg; return wall_ms; }
-static int64_t read_mono(void *arg) { (void)arg; return mono_ms; }
+static int64_t read_mono(void *arg) { (void)arg; return mono_ms + waited_ms; }
 static const struct bf_clock clock_of_steps = {read_wall, read_mono, NULL};
 
 static bool place_team(void *arg, const struct bf_entity *e)
@@ -515,6 +662,8 @@ static void open_bus(void)
 static void close_bus(void)
 {
     bf_bus_stop(bus);
+    if (!is_backtest)
+        stop_answering();
     bf_bus_close(bus);
     bf_team_close(team);
     bf_db_close(db);
@@ -525,6 +674,7 @@ static void start_bus(void)
     struct bf_error err;
 
     open_bus();
+    start_answering();
     if (bf_bus_start(bus, &err))
         die("start", err.words);
 }

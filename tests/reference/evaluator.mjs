@@ -545,7 +545,7 @@ export class Reference {
         const run = this.runs.get(keyOf(event));
 
         if (isClock(event.type)) {
-            const first = this.pending(received)[0];
+            const first = this.told(event, received);
             this.out.push({ seq, wait: first?.id ?? null, run: first?.run?.key ?? null,
                             due: first?.due ?? null, last: first?.last ?? null,
                             missed: first?.missed ?? null, late: first?.late ?? null });
@@ -566,11 +566,22 @@ export class Reference {
             this.out.push({ seq, owes: "RUNNING", run: run.key });
         if (received === this.now)
             return;
-        for (const { id, run: of, due } of this.pending(received))
+        for (const { id, run: of, due } of this.pending(received).filter((w) => !this.isAsked(w)))
             this.out.push({ seq, owes: id, run: of?.key ?? null, due });
         for (const r of this.runs.values())
             if (r.state === "RUNNING" && this.isSilent(r, received))
                 this.out.push({ seq, owes: "CRASHED", run: r.key });
+    }
+
+    /* A wait that a script is asked about is told of when that has answered, and not in its turn. */
+    isAsked({ id }) { return this.automations.get(id).script !== null; }
+
+    told(event, received) {
+        const all = this.pending(received), { automation } = event.data;
+        const own = all.find(({ id, run }) => id === automation &&
+            (run?.key ?? null) === keyOf(event));
+
+        return own && this.isAsked(own) ? own : all.find((w) => !this.isAsked(w));
     }
 
     isSilent(run, received) {

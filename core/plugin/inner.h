@@ -353,7 +353,7 @@ struct bf_rendered {
     const char **texts;         /* that are to be taken as they are, by their addresses */
     size_t n;
 };
-/* From what it was given and gave: the payload, or an object of options. */
+/* From what it gave, the payload or an object of options, and of options what it was given. */
 struct bf_answered {
     const struct bf_json *given;
     const struct bf_json *got;

@@ -112,8 +112,9 @@ static int read_answer(struct bf_try *t, struct bf_arena *into, const struct bf_
 
     if (!rc) {
         w.got = bf_json_parse(w.scratch, q->text, q->len, err);
-        w.given = w.got ? bf_json_parse(w.scratch, q->payload, q->payload_len, err) : NULL;
-        rc = w.given ? bf_rendered_read(t, into, &w, out, err) : BF_EINVAL;
+        if (w.got && !bf_payload_option(t->instance->sink))
+            w.given = bf_json_parse(w.scratch, q->payload, q->payload_len, err);
+        rc = w.got ? bf_rendered_read(t, into, &w, out, err) : BF_EINVAL;
     }
     bf_arena_free(w.scratch);
     return rc;
@@ -124,7 +125,9 @@ void bf_try_accept(struct bf_try *t, struct bf_transform *q)
     struct bf_question *one = &q->question;
     struct bf_error err = {0};
 
-    if (one->answer.said == BF_SAID_CHANGED) {
+    if (one->answer.said == BF_SAID_CHANGED && !one->text) {
+        fail(t, one, "there was no room left for what it returned");
+    } else if (one->answer.said == BF_SAID_CHANGED) {
         if (read_answer(t, t->delivery.arena, one, &t->rendered, &err))
             fail(t, one, "what it returned is no payload for sink %s: %s",
                  t->instance->sink->name, err.words);

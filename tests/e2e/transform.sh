@@ -122,6 +122,25 @@ api POST "/api/v1/executions/$FIRST/resend" '{"again": true}' >"$tmp/answer"
 within 10 ended again 2 || bad "it is sent again" "$(cat "$tmp/answer")"
 is "what is sent again is asked about again" \
     "$(last again | jq -r '.attempt_records[0].request.payload | fromjson.title')" two
+start "$tmp/busy.log" "$B/tests/tools/receive" --listen 127.0.0.1:0 --status 503 --retry-after 1
+BUSY=$(add_webhook acme busy "{\"url\": \"http://$ADDRESS/\"}")
+hooked retry '{"file": "title.lua"}' '{}' "$BUSY"
+emit "$(event retry)" >"$tmp/answer"
+titles() {
+    last retry | jq -c '[.attempt_records[] | select(.request) | .request.payload | fromjson.title] | unique'
+}
+titles_are() { [ "$(titles)" = "$1" ]; }
+within 10 titles_are '["two"]' || bad "an attempt fails" "$(titles)"
+put title.lua 'return { transform = function(payload, event) payload.title = "three" return payload end }'
+within 20 titles_are '["three","two"]' || bad "the next one is asked about as well" "$(titles)"
+is "each tells which script it was" \
+    "$(last retry | jq '[.attempt_records[].transform.script] | unique | length')" 2
+put title.lua 'return { transform = function(payload, event) payload.title = "two" return payload end }'
+back() {
+    [ "$(api GET /api/v1/scripts | jq -r '.items[] | select(.file == "title.lua").hash')" = \
+        "$(sha256sum "$tmp/scripts/title.lua" | cut -d' ' -f1)" ]
+}
+within 10 back || bad "the text that was comes back" "$(api GET /api/v1/scripts)"
 is "a preview shows what the script makes" \
     "$(api POST /api/v1/automations/test "{\"automation\": \"$(cat "$tmp/id.again")\", \"event\": $(event again)}" |
         jq -r '.payloads[0] | "\(.transform.said) \(.request.payload)"')" 'changed {"n":1,"title":"two"}'

@@ -436,7 +436,7 @@ TEST(more_than_a_script_may_give_is_not_even_looked_at)
 /* Whoever speaks in the name of a script may be anybody. */
 TEST(an_answer_that_is_none_is_a_failure)
 {
-    static const enum bf_said said[] = {BF_SAID_NOTHING, BF_SAID_NO};
+    static const enum bf_said said[] = {BF_SAID_NOTHING, BF_SAID_NO, BF_SAID_CHANGED};
 
     for (size_t i = 0; i < BF_COUNT(said); i++) {
         struct bf_courier_ops ops;

@@ -195,13 +195,12 @@ void hub_reload(struct bf_hub *hub)
     int rc;
 
     hub_say_state(hub, BF_HUB_RELOADING);
+    bf_scripts_look(hub->scripts, NULL);        /* they are not settings, and stand for themselves */
     rc = bf_settings_init(&next, &hub->options, &err);
     if (!rc) {
         rc = apply(hub, &next, &err);
-        if (!rc) {
+        if (!rc)
             name_the_rest(hub, &next);
-            bf_scripts_look(hub->scripts, NULL);
-        }
         bf_settings_fini(&next);
     }
     if (rc)

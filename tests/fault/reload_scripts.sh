@@ -5,7 +5,7 @@
 # Every good text lets every event through.  So if no event is affected, each that was acknowledged
 # is delivered once, whatever stood in the file when it came.
 . "$(dirname "$0")/../e2e/lib.sh"
-reloads=${1:-${RELOADS:-30}}
+reloads=${1:-${SCRIPT_RELOADS:-30}}
 
 start "$tmp/receive.log" "$B/tests/tools/receive" --listen 127.0.0.1:0
 RECEIVER=$ADDRESS

@@ -88,7 +88,11 @@ static int apply_scripts_dir(struct bf_hub *hub, const char *value, struct bf_er
 
 static int apply_on_event(struct bf_hub *hub, const char *value, struct bf_error *err)
 {
-    return hub_on_event(hub, value, hub->settings.on_event_error, err);
+    int rc = hub_on_event(hub, value, hub->settings.on_event_error, err);
+
+    if (!rc)
+        bf_scripts_forget(hub->scripts, NULL);
+    return rc;
 }
 
 static int apply_on_event_error(struct bf_hub *hub, const char *value, struct bf_error *err)

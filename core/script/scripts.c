@@ -81,7 +81,7 @@ static void on_answer(struct bf_pool_call *c)
     if (q->answer.said == BF_SAID_FAILED)
         q->answer.words = name_automation(c->arena, q);
     if (d->file) {
-        script_file_answered(s, d->file, c, q->automation);
+        script_file_answered(s, d->file, c, q->automation, d->of->ask->trial);
         bf_pool_script_unref(c->script);
     }
     if (d->code)
@@ -147,7 +147,7 @@ static bool find(struct asking *g, struct asked *d)
 {
     struct bf_scripts *s = g->s;
     struct bf_question *q = d->q;
-    struct streak *k = g->ask->trial ? NULL : script_streak(s, q->automation, q->kind);
+    struct streak *k = g->ask->trial ? NULL : script_streak_of(s, q);
 
     if (k && k->disabled) {
         say_disabled(k, q, g->ask->arena);

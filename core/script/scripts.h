@@ -127,8 +127,8 @@ int bf_scripts_ask_wait(struct bf_scripts *s, struct bf_ask *ask);
 int bf_scripts_check(struct bf_scripts *s, const struct bf_hook *hook, enum bf_hook_kind kind,
                      struct bf_error *err);
 
-/* An automation was saved or deleted: what is disabled of it is enabled, and how often it failed is
- * forgotten.  [any] */
+/* An automation was saved or deleted (NULL: on_event is another): what is disabled of it is enabled,
+ * and how often it failed is forgotten.  [any] */
 void bf_scripts_forget(struct bf_scripts *s, const char *automation);
 /* Somebody enabled one hook, and has seen to it that this is kept; automation NULL: on_event. [any] */
 void bf_scripts_enable(struct bf_scripts *s, const char *automation, enum bf_hook_kind kind);

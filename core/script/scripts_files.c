@@ -100,6 +100,11 @@ static void keep_sample(struct bf_scripts *s, struct script_file *f, const struc
     f->next_sample = (f->next_sample + 1) % SCRIPT_SAMPLES;
 }
 
+static bool is_of(const struct sample *p, const char *automation)
+{
+    return automation ? p->automation && strcmp(p->automation, automation) == 0 : !p->automation;
+}
+
 /* Its automation is another now, or gone: the file need not serve it any more. */
 void script_files_forget(struct bf_scripts *s, const char *automation)
 {
@@ -112,7 +117,7 @@ void script_files_forget(struct bf_scripts *s, const char *automation)
         for (unsigned i = 0; i < SCRIPT_SAMPLES; i++) {
             struct sample *p = f->samples[i];
 
-            if (p && p->automation && strcmp(p->automation, automation) == 0) {
+            if (p && is_of(p, automation)) {
                 sample_unref(p);
                 f->samples[i] = NULL;
             } else if (p) {
@@ -332,13 +337,14 @@ static void take_first(struct bf_scripts *s, struct script_file *f, struct scrip
 
 
 void script_file_answered(struct bf_scripts *s, struct script_file *f,
-                          const struct bf_pool_call *c, const char *automation)
+                          const struct bf_pool_call *c, const char *automation, bool trial)
 {
+    bool failed = c->answer.said == BF_SAID_FAILED;
+
     bf_count(&f->calls, 1);
-    if (c->answer.said == BF_SAID_FAILED) {
-        bf_count(&f->failures, 1);
+    bf_count(&f->failures, failed);
+    if (failed || trial)
         return;
-    }
     f->answered |= 1u << c->kind;
     keep_sample(s, f, c, automation);
 }

@@ -154,6 +154,23 @@ static void enable(struct bf_scripts *s, struct streak *k, bool tell)
     end(s, k);
 }
 
+static bool is_same(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* An automation that names another file was saved, and so its streak is forgotten; but the setting
+ * on_event may change while the hub is down. */
+struct streak *script_streak_of(struct bf_scripts *s, const struct bf_question *q)
+{
+    struct streak *k = script_streak(s, q->automation, q->kind);
+
+    if (!k || is_same(k->file, q->hook->file))
+        return k;
+    enable(s, k, true);
+    return NULL;
+}
+
 /* The first streak of a file: the map does not change while it is walked. */
 static struct streak *any_of_file(struct bf_scripts *s, const char *file)
 {

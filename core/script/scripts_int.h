@@ -120,8 +120,9 @@ void script_text_fini(struct script_text *t);
 
 /* scripts_files.c */
 struct script_file *script_file_use(struct bf_scripts *s, const char *name);
+/* Its next text must answer as well, but for a trial, which nothing depends on. */
 void script_file_answered(struct bf_scripts *s, struct script_file *f,
-                          const struct bf_pool_call *c, const char *automation);
+                          const struct bf_pool_call *c, const char *automation, bool trial);
 void script_files_forget(struct bf_scripts *s, const char *automation);
 char *script_files_dir(struct bf_scripts *s);   /* yours to free()  [any] */
 /* Look at all, and try what has changed. */
@@ -133,6 +134,8 @@ void script_files_free(struct bf_scripts *s);
 
 /* scripts_hooks.c */
 struct streak *script_streak(struct bf_scripts *s, const char *automation, enum bf_hook_kind kind);
+/* The one that a question is about; NULL too if the hook is in another file by now. */
+struct streak *script_streak_of(struct bf_scripts *s, const struct bf_question *q);
 /* How a question about a hook ended. */
 void script_streak_answered(struct bf_scripts *s, const struct bf_question *q, bool killed);
 /* Another text is in force: hooks of that file start anew. */

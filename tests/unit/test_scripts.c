@@ -579,6 +579,49 @@ TEST(a_swap_enables_the_hooks_of_that_file)
     close_rig(&r);
 }
 
+TEST(a_hook_in_another_file_begins_anew)
+{
+    struct bf_hook other = {.file = "b.lua"};
+    struct rig r;
+
+    open_rig(&r);
+    put_file(r.dir, "a.lua", "filter KILL");
+    put_file(r.dir, "b.lua", "filter");
+    for (int i = 0; i < BF_SCRIPT_KILLS; i++)
+        ask(&r, &file, NULL);
+    CHECK_HAS(ask(&r, &file, NULL).words, "disabled");
+    CHECK_INT(ask(&r, &other, NULL).said, BF_SAID_YES);
+    CHECK_STR(news(&r), "swapped a.lua -; disabled a.lua -; enabled a.lua -; swapped b.lua -; ");
+    close_rig(&r);
+}
+
+TEST(a_trial_asks_nothing_of_later_texts)
+{
+    struct rig r;
+
+    open_rig(&r);
+    put_file(r.dir, "a.lua", "filter");
+    ask_event(&r, &file, "A1", "{}", true);
+    put_file(r.dir, "a.lua", "transform");
+    look(&r);
+    CHECK_HAS(state(&r), "\"state\":\"good\"");
+    close_rig(&r);
+}
+
+TEST(what_was_asked_as_on_event_is_forgotten_with_it)
+{
+    struct rig r;
+
+    open_rig(&r);
+    put_file(r.dir, "a.lua", "filter");
+    ask(&r, &file, NULL);
+    bf_scripts_forget(r.s, NULL);
+    put_file(r.dir, "a.lua", "transform");
+    look(&r);
+    CHECK_HAS(state(&r), "\"state\":\"good\"");
+    close_rig(&r);
+}
+
 TEST(another_directory_is_looked_at_at_once)
 {
     struct rig r;

@@ -392,6 +392,8 @@ static unsigned ask_line(struct bf_pool *p, struct bf_line *l, bool suspects)
         bf_pool_script_ref(script);     /* its last call may be too large, and take it along */
         fill(s, &script->calls);
         s->suspect = suspects && s->state == BF_SEAT_BUSY;
+        if (s->apart && s->state == BF_SEAT_READY)
+            bf_seat_kill(s);            /* it was given nothing: that was too large */
         place(p, script);
         bf_pool_script_unref(script);
     }

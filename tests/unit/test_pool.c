@@ -48,6 +48,37 @@ TEST(a_transform_gives_another_payload)
     rig_close(&r);
 }
 
+/* What could not be stored or sent is a failure of the script and not of its process. */
+TEST(a_payload_that_is_no_json_is_a_failure_in_the_scripts_own_words)
+{
+    static const char *const values[] = {"\"\\0\"", "\"\\xff\"", "\"\\xed\\xa0\\x80\"", "0/0", "1/0",
+                                         "function() end", "(\"x\"):rep(1100000)"};
+    struct rig r = rig_of(rig_helper());
+
+    for (size_t i = 0; i < BF_COUNT(values); i++) {
+        char code[128];
+        struct bf_pool_script *s;
+        struct bf_pool_call *c;
+        struct asked *a = rig_new(&r, 1);
+
+        snprintf(code, sizeof(code), "return { transform = function(p, e) return { a = %s } end }",
+                 values[i]);
+        s = bf_pool_script_new("odd.lua", code, strlen(code), 1u << BF_HOOK_TRANSFORM);
+        c = rig_add(a, s, 1);
+        c->kind = BF_HOOK_TRANSFORM;
+        c->payload = "{}";
+        c->payload_len = 2;
+        rig_send(a);
+        rig_wait(a);
+        CHECK_INT(c->answer.said, BF_SAID_FAILED);
+        CHECK(SANITIZED || !c->killed);         /* 50 ms are little there */
+        CHECK(!strstr(c->answer.words, "makes no sense"));
+        rig_free(a);
+        bf_pool_script_unref(s);
+    }
+    rig_close(&r);
+}
+
 TEST(a_failure_has_the_words_of_its_script)
 {
     struct rig r = rig_of(rig_helper());
@@ -121,18 +152,21 @@ TEST(what_no_batch_can_hold_fails_at_once)
     enum { SIZE = 5 << 20 };
     struct rig r = rig_of(rig_helper());
     struct bf_pool_script *s = rig_script("even.lua", EVEN);
-    struct asked *a = rig_new(&r, 2);
+    struct asked *a = rig_new(&r, 3);
     char *text = bf_zalloc(SIZE + 1);
     struct bf_box_event event = {.text = text, .len = SIZE};
 
     memset(text, ' ', SIZE);
     rig_add(a, s, 0)->event = &event;
+    rig_add(a, s, 0)->event = &event;
     rig_add(a, s, 2);
+    a->calls[0].call.apart = true;      /* and the process that was taken for it is not used again */
     rig_send(a);
     rig_wait(a);
     CHECK_INT(rig_said(a, 0), BF_SAID_FAILED);
+    CHECK_INT(rig_said(a, 1), BF_SAID_FAILED);
     CHECK_HAS(a->calls[0].call.answer.words, "more than the 4 MiB");
-    CHECK_INT(rig_said(a, 1), BF_SAID_YES);
+    CHECK_INT(rig_said(a, 2), BF_SAID_YES);
     free(text);
     rig_free(a);
     bf_pool_script_unref(s);

@@ -5,7 +5,7 @@
  *
  * What the file only names is stood in for: a secret by a made-up value, a sink whose plugin is not
  * here, or an integration that the file does not describe, by a webhook that would get the action's
- * options as its payload. */
+ * options as its payload; one that is said to be a webhook is one. */
 #include "core/cli/lab.h"
 
 #include <dirent.h>
@@ -398,10 +398,12 @@ static int make_integration(struct bf_lab *lab, const struct bf_json *i, int lin
     return 0;
 }
 
-/* The integration that an action names, made if the file does not describe it. */
-static int find_integration(struct bf_lab *lab, const char *entity, const char *named, int line,
-                            struct bf_lab_name **out)
+/* The integration that an action names, made if the file does not describe it: of a webhook it is known
+ * what it does with its payload. */
+static int find_integration(struct bf_lab *lab, const char *entity, const struct bf_json *action,
+                            int line, struct bf_lab_name **out)
 {
+    const char *named = text(lab, action, "integration"), *sink = text(lab, action, "sink");
     const char *name = strchr(named, '/') ? named
                                           : bf_arena_printf(lab->c->arena, "%s/%s", entity, named);
     const char *team = bf_arena_ndup(lab->c->arena, name, strcspn(name, "/"));
@@ -417,7 +419,7 @@ static int find_integration(struct bf_lab *lab, const char *entity, const char *
     bf_body_str(&b, "config.url", STAND_IN_URL);
     set_raw(lab, &b, "secrets", bf_json_get(lab->tests, "secrets"));
     *out = add(lab, &lab->integrations, name);
-    (*out)->stands_in = true;
+    (*out)->stands_in = !sink || strcmp(sink, "webhook") != 0;
     if (post_integration(lab, team, &b, NULL, &(*out)->id, &err))
         return refuse(lab, line, bf_arena_printf(lab->c->arena, "integration \"%s\"", name), &err);
     return 0;
@@ -433,7 +435,7 @@ static int make_actions(struct bf_lab *lab, const struct bf_json *automation, co
         struct bf_body b = {.arena = lab->c->arena};
         struct bf_lab_name *to = NULL;
         const struct bf_json *config = bf_json_get(a, "config");
-        int rc = find_integration(lab, entity, text(lab, a, "integration"), line, &to);
+        int rc = find_integration(lab, entity, a, line, &to);
 
         if (rc)
             return rc;

@@ -107,6 +107,35 @@ run_tests "$tmp/none.lua"
 said "a file without tests says so" "has no tests"
 is "and that is no success" "$(exit_status)" 1
 
+# --- scripts ----------------------------------------------------------------------------
+
+cat >"$tmp/hooks.lua" <<'LUA'
+automation "large" {
+    link_model(project "acme/vision") >> webhook "review" { payload = { model = "${artifact_version_index}" } },
+    hooks = { filter = [[
+return { filter = function(event) return event.artifact.metadata.size > 100 end }
+]], transform = "mine.lua" },
+}
+local function linked(size)
+    given { type = "artifact.link", project = "acme/vision", collection = "llm",
+            artifact = { version = "v1", metadata = { size = size } } }
+end
+test("both are asked", function()
+    linked(5)
+    expect_nothing()
+    linked(500)
+    expect { automation = "large", times = 1, payload_is = { model = "1", mine = true } }
+end)
+test("one that fails is told of", function()
+    linked("x")
+    expect { automation = "large" }
+end)
+LUA
+echo 'return { transform = function(payload) payload.mine = true; return payload end }' >"$tmp/mine.lua"
+run_tests "$tmp/hooks.lua"
+is "scripts in the file and beside it are run" "$(head -n 1 "$tmp/said")" "passed: both are asked"
+said "of one that fails its words" "a number and a string cannot be compared"
+
 # --- the language, told ---------------------------------------------------------------
 
 has "the words of the language are told" "$("$BELFRY" help code)" "add_artifact_alias(SCOPE, [FILTER])"

@@ -96,12 +96,13 @@ static bool put_value(lua_State *L, struct bf_buf *b)
 /* A name that could be one; anything else is not shown. */
 static const char *name_at(lua_State *L, int index)
 {
-    const char *name = lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : "?";
+    size_t len = 0;
+    const char *name = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &len) : NULL;
 
-    for (size_t i = 0; name[i]; i++)
-        if (i == NAME_MAX_LEN || (unsigned char)name[i] <= ' ' || name[i] == 0x7f)
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)name[i] <= ' ' || name[i] == 0x7f)
             return "?";
-    return name;
+    return len == 0 || len > NAME_MAX_LEN ? "?" : name;
 }
 
 /* The name and its value are at the top; the lines stand at index 2. */

@@ -55,6 +55,8 @@ TEST(settings_come_with_the_line_that_set_them_last)
     check("bad = function() end", "bad=nothing:1;");
     check("_ENV['a b'] = 1", "?=1:1;");
     check("_ENV[1] = 1", "?=1:1;");
+    check("_ENV[''] = 1", "?=1:1;");
+    check("_ENV['\\0x'] = 1", "?=1:1;");
     check("listen = 'x' listen = nil", "");
     check("", "");
 }

@@ -46,7 +46,7 @@ const char *bf_transform_reason(struct bf_arena *a, const struct bf_answer *answ
     return bf_arena_printf(a, "its transform failed: %.*s", (int)strcspn(words, "\n"), words);
 }
 
-/* What the history keeps. */
+/* What the history keeps; nothing, if the attempt has no room for it. */
 static const char *print_answer(struct item *i)
 {
     const char *text;
@@ -56,7 +56,7 @@ static const char *print_answer(struct item *i)
     bf_transform_print(&i->at.transform.question.answer, &b);
     text = bf_arena_ndup(i->at.arena, bf_buf_text(&b), b.len);
     bf_buf_fini(&b);
-    return text;
+    return bf_arena_ok(i->at.arena) ? text : NULL;
 }
 
 static void refuse(struct item *i)

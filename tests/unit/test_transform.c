@@ -130,6 +130,20 @@ TEST(what_cannot_be_rendered_for_a_script_fails_as_it_would_without)
     close_hub(&h);
 }
 
+/* It was kept as an empty text, which is no JSON for whoever shows it. */
+TEST(an_answer_for_which_an_attempt_has_no_room_is_not_kept)
+{
+    struct hub h = {.info = {.quick = true}, .step = BF_STEP_SETTLED, .after_ms = -1,
+                    .said = BF_SAID_CHANGED, .bytes = 9 * 1024 * 1024};
+
+    open_hub(&h);
+    automate_with(&h, SCRIPTED("notify", "I1", "fail"));
+    emit_many(&h, 1);
+    eventually(&h, COUNT("status = 2"), 1);
+    CHECK_INT(ask(&h, ATTEMPTS("transform IS NULL")), 1);
+    close_hub(&h);
+}
+
 TEST(a_script_is_asked_again_when_it_is_tried_again)
 {
     struct hub h = {.info = {.quick = true}, .step = BF_STEP_SETTLED, .after_ms = -1,

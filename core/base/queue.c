@@ -97,13 +97,13 @@ void bf_queue_push_awaited(struct bf_queue *q, struct bf_link *item)
         pthread_cond_signal(&q->filled);
 }
 
-static struct timespec from_now(int64_t ms)
+static struct timespec from_now(int64_t us)
 {
     struct timespec ts;
 
     clock_gettime(CLOCK_MONOTONIC, &ts);
-    ts.tv_sec += ms / 1000;
-    ts.tv_nsec += ms % 1000 * 1000000;
+    ts.tv_sec += us / 1000000;
+    ts.tv_nsec += us % 1000000 * 1000;
     if (ts.tv_nsec >= 1000000000) {
         ts.tv_sec++;
         ts.tv_nsec -= 1000000000;
@@ -113,28 +113,28 @@ static struct timespec from_now(int64_t ms)
 
 /* Under the lock: until there is an item, or the queue is closed (if that matters), or the time is
  * up. */
-static void wait_for_item(struct bf_queue *q, bool until_closed, int64_t wait_ms)
+static void wait_for_item(struct bf_queue *q, bool until_closed, int64_t wait_us)
 {
     struct timespec until = {0};
     int rc = 0;
 
-    if (wait_ms > 0)
-        until = from_now(wait_ms);
+    if (wait_us > 0)
+        until = from_now(wait_us);
     while (!q->first && !(until_closed && q->closed) && rc != ETIMEDOUT) {
         q->waiting = true;
-        rc = wait_ms < 0 ? pthread_cond_wait(&q->filled, &q->lock)
+        rc = wait_us < 0 ? pthread_cond_wait(&q->filled, &q->lock)
                          : pthread_cond_timedwait(&q->filled, &q->lock, &until);
     }
     q->waiting = false;
 }
 
-static struct bf_link *pop_all(struct bf_queue *q, bool until_closed, int64_t wait_ms)
+static struct bf_link *pop_all(struct bf_queue *q, bool until_closed, int64_t wait_us)
 {
     struct bf_link *list;
 
     pthread_mutex_lock(&q->lock);
-    if (!q->first && wait_ms != 0)
-        wait_for_item(q, until_closed, wait_ms);
+    if (!q->first && wait_us != 0)
+        wait_for_item(q, until_closed, wait_us);
     list = q->first;
     q->first = NULL;
     q->end = &q->first;
@@ -145,12 +145,17 @@ static struct bf_link *pop_all(struct bf_queue *q, bool until_closed, int64_t wa
 
 struct bf_link *bf_queue_pop_all(struct bf_queue *q, int64_t wait_ms)
 {
-    return pop_all(q, true, wait_ms);
+    return pop_all(q, true, wait_ms < 0 ? -1 : wait_ms * 1000);
+}
+
+struct bf_link *bf_queue_pop_soon(struct bf_queue *q, int64_t wait_us)
+{
+    return pop_all(q, true, wait_us);
 }
 
 struct bf_link *bf_queue_await(struct bf_queue *q, int64_t wait_ms)
 {
-    return pop_all(q, false, wait_ms);
+    return pop_all(q, false, wait_ms < 0 ? -1 : wait_ms * 1000);
 }
 
 void bf_queue_close(struct bf_queue *q)

@@ -28,6 +28,8 @@ void bf_queue_push_awaited(struct bf_queue *q, struct bf_link *item);
 /* Everything queued, oldest first, as a list ending in NULL.  Waits up to wait_ms for the first
  * item (-1: until closed); NULL if none came.  [consumer] */
 struct bf_link *bf_queue_pop_all(struct bf_queue *q, int64_t wait_ms);
+/* The same, waiting microseconds.  [consumer] */
+struct bf_link *bf_queue_pop_soon(struct bf_queue *q, int64_t wait_us);
 /* The same once it is closed, waiting for what is awaited.  [consumer] */
 struct bf_link *bf_queue_await(struct bf_queue *q, int64_t wait_ms);
 

@@ -310,8 +310,11 @@ static int try_to_ask(struct bf_parked *p)
     if (rc) {
         p->is_out = false;
         a->n_out -= p->ask.n;
+        return rc;
     }
-    return rc;
+    p->batch = a->batch;
+    a->n_fresh++;
+    return BF_OK;
 }
 
 static void settle(struct bf_parked *p);
@@ -364,8 +367,10 @@ static void ask_again(struct bf_asking *a)
 static void take_answer(struct bf_parked *p)
 {
     struct bf_on_event *asked = p->on_event;
+    struct bf_asking *a = p->bus->asking;
 
-    p->bus->asking->n_out -= p->ask.n;
+    a->n_out -= p->ask.n;
+    a->n_fresh -= p->batch == a->batch;
     p->is_out = false;
     if (!p->work) {
         p->on_event = NULL;
@@ -457,6 +462,14 @@ struct bf_link *bf_asking_take(struct bf_bus *bus, struct bf_link *taken)
     ask_again(a);
     return with_ready(a, passed);
 }
+
+void bf_asking_next_batch(struct bf_bus *bus)
+{
+    bus->asking->batch++;
+    bus->asking->n_fresh = 0;
+}
+
+bool bf_asking_has_fresh(const struct bf_bus *bus) { return bus->asking->n_fresh > 0; }
 
 int64_t bf_asking_sleep_ms(struct bf_bus *bus, int64_t ms)
 {

@@ -70,6 +70,9 @@ void bf_asking_free(struct bf_asking *a);       /* nothing is parked; NULL is fi
 bool bf_asking_is_on(struct bf_bus *bus);
 /* Works as they came from the queue, answers among them: gives those that can go on. */
 struct bf_link *bf_asking_take(struct bf_bus *bus, struct bf_link *taken);
+/* Whether answers are to be expected of what was asked since the last batch; one begins. */
+bool bf_asking_has_fresh(const struct bf_bus *bus);
+void bf_asking_next_batch(struct bf_bus *bus);
 /* For how long the engine may sleep: `ms` (-1: for ever), or less. */
 int64_t bf_asking_sleep_ms(struct bf_bus *bus, int64_t ms);
 size_t bf_asking_parked(struct bf_bus *bus);    /* [any] */

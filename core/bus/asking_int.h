@@ -23,6 +23,7 @@ struct bf_parked {
     bool is_out;                /* its questions are */
     bool has_all;               /* it knows what it needs */
     unsigned n_tries;
+    uint64_t batch;             /* before which it was asked */
     struct bf_parked *later, **back;    /* among those that are parked */
     const struct bf_automation *awaits; /* of a wait for no run that is over: an absence; borrowed from
                                            what it has met */
@@ -45,6 +46,8 @@ struct bf_asking {
     struct bf_parked *spare;
     unsigned n_spare;
     size_t n_out;               /* questions */
+    uint64_t batch;             /* the one that comes next */
+    size_t n_fresh;             /* works that were asked since the last one, and have no answer yet */
     atomic_size_t n_parked;
 };
 

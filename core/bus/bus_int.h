@@ -60,6 +60,7 @@ struct bf_bus {
     uint64_t refused_waits;     /* told of */
     int64_t refused_again_mono_ms;      /* when to tell again */
     int64_t retry_mono_ms;      /* what is over could not be journaled, and is tried again then; 0 */
+    uint64_t commit_us;         /* what the last one took */
     int64_t stop_mono_ms;       /* until then what is parked is waited for; 0: the bus is not stopping */
     atomic_size_t queued_bytes; /* weights of the works that were posted and are not done */
     pthread_mutex_t time_lock;

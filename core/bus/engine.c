@@ -19,6 +19,7 @@
 #define SCRATCH_MAX (64 * 1024 * 1024)
 
 #define ADDED_MAX   4096        /* new executions after which a batch is closed */
+#define GATHER_US   2000        /* at most, for answers that other works of the batch have already */
 #define PARKED      1           /* of a work that waits for scripts: it is neither done nor refused */
 
 struct mark {
@@ -331,7 +332,8 @@ static int commit(struct bf_bus *bus, struct bf_error *err)
 
     if (rc)
         return bf_error_set(err, BF_EIO, "the store cannot commit: %s", bf_db_words(bus->db));
-    bf_histogram_add(&bus->stats.commit, now_us() - begun);
+    bus->commit_us = now_us() - begun;
+    bf_histogram_add(&bus->stats.commit, bus->commit_us);
     bf_count(&bus->stats.executions, bus->added.n);
     bf_runs_settle(bus->runs);
     bf_live_memory_settle(bus->memory);
@@ -494,6 +496,38 @@ static bool next_works(struct bf_bus *bus, struct bf_link **out)
     return true;
 }
 
+static struct bf_link *join(struct bf_link *first, struct bf_link *second)
+{
+    struct bf_link *last = first;
+
+    while (last && last->next)
+        last = last->next;
+    if (!last)
+        return second;
+    last->next = second;
+    return first;
+}
+
+/* Answers come one by one, and a commit for each would cost more than to wait a little for the rest: as
+ * long as half of the last commit, for what was asked since.  A slow script is so waited for once. */
+static struct bf_link *gather(struct bf_bus *bus, struct bf_link *rest)
+{
+    int64_t left = bf_min64((int64_t)bus->commit_us / 2, GATHER_US);
+    int64_t until = (int64_t)now_us() + left;
+
+    while (rest && left > 0 && bf_asking_has_fresh(bus)) {
+        struct bf_link *more = bf_queue_pop_soon(bus->queue, left);
+
+        if (!more)
+            break;
+        rest = join(rest, bf_asking_take(bus, more));
+        left = until - (int64_t)now_us();
+    }
+    if (rest)
+        bf_asking_next_batch(bus);
+    return rest;
+}
+
 static void *engine_main(void *arg)
 {
     struct bf_bus *bus = arg;
@@ -503,7 +537,7 @@ static void *engine_main(void *arg)
         int64_t now_ms = catch_up(bus, rest != NULL);
 
         if (bf_asking_is_on(bus))
-            rest = bf_asking_take(bus, rest);
+            rest = gather(bus, bf_asking_take(bus, rest));
         rest = with_crashes(bus, rest, now_ms);
         while (rest) {
             run_batch(bus, &rest, now_ms);

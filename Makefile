@@ -160,6 +160,7 @@ uninstall:
 	rm -f $(HOOKS:scripts/hooks/%=$(DEST)/share/belfry/scripts/%)
 	rm -f $(DEST)/share/man/man1/belfry.1 $(DEST)/share/man/man1/belfry-*.1
 	rm -f $(DEST)/share/man/man5/belfry-config.5 $(DEST)/share/man/man5/belfry-code.5
+	rm -f $(DEST)/share/man/man5/belfry-lua.5
 	rm -f $(DEST)/share/bash-completion/completions/belfry $(DEST)/share/zsh/site-functions/_belfry
 	rm -f $(DEST)/share/fish/vendor_completions.d/belfry.fish
 

@@ -8,6 +8,7 @@
 
 #define HELP_MAX (1024 * 1024)
 #define INDENT   26             /* where the words behind an option begin */
+#define LUA_WIDTH 78
 
 static size_t longest(const struct bf_verb *table)
 {
@@ -152,9 +153,11 @@ static void put_all(struct bf_buf *b)
                 "  belfry help automations create  # has an example\n"
                 "\n"
                 "belfry help VERB says more, belfry help PLUGIN (as in: belfry help webhook) lists a\n"
-                "plugin's options, belfry help code the language of automations in files.  Without a login, programs give BELFRY_URL, BELFRY_API_KEY and\n"
-                "BELFRY_TEAM in the environment.  Exit statuses: 0 done, 1 failed, 2 wrong usage, 3 no\n"
-                "hub answers, 4 no key or not allowed, 5 no such thing, 6 plan: there are changes.\n");
+                "plugin's options, belfry help code says what a file of automations may hold, and\n"
+                "belfry help lua what scripts are given.  Without a login, programs give BELFRY_URL,\n"
+                "BELFRY_API_KEY and BELFRY_TEAM in the environment.  Exit statuses: 0 done, 1 failed,\n"
+                "2 wrong usage, 3 no hub answers, 4 no key or not allowed, 5 no such thing, 6 plan: there\n"
+                "are changes.\n");
 }
 
 static int explain_plugin(struct bf_cli *c, const char *name, struct bf_buf *b)
@@ -181,12 +184,51 @@ static int explain_plugin(struct bf_cli *c, const char *name, struct bf_buf *b)
     return BF_EXIT_USAGE;
 }
 
+/* Words in lines that are not too wide, each behind some blanks. */
+static void put_wrapped(const char *words, size_t indent, struct bf_buf *b)
+{
+    size_t width = 0;
+
+    while (*words) {
+        size_t len = strcspn(words, " ");
+
+        if (width && width + 1 + len > LUA_WIDTH) {
+            bf_buf_adds(b, "\n");
+            width = 0;
+        }
+        bf_buf_printf(b, "%*s%.*s", width ? 1 : (int)indent, "", (int)len, words);
+        width += len + (width ? 1 : indent);
+        words += len + (words[len] == ' ');
+    }
+    bf_buf_addc(b, '\n');
+}
+
+static void put_lua(struct bf_buf *b)
+{
+    struct bf_lua_info f = {.size = sizeof(f)};
+    const char *part = "";
+
+    bf_buf_adds(b, bf_lua_introduction());
+    for (size_t i = 0; bf_lua_describe(i, &f); i++) {
+        if (strcmp(f.part, part) != 0)
+            bf_buf_printf(b, "\n%s:\n", f.part);
+        part = f.part;
+        bf_buf_addc(b, '\n');
+        put_wrapped(f.signature, 2, b);
+        put_wrapped(f.words, 4, b);
+    }
+}
+
 static int explain(struct bf_cli *c, struct bf_buf *b)
 {
     const struct bf_verb *noun = NULL, *v;
 
     if (c->n_operands == 0) {
         put_all(b);
+        return 0;
+    }
+    if (strcmp(c->operands[0], "lua") == 0) {
+        put_lua(b);
         return 0;
     }
     v = bf_verb_find(bf_verbs, c->operands[0]);

@@ -280,6 +280,31 @@ static void put_code_page(struct bf_buf *b)
     bf_buf_adds(b, ".SH SEE ALSO\n.BR belfry\\-test (1),\n.BR belfry\\-automations (1)\n");
 }
 
+static void put_lua_page(struct bf_buf *b)
+{
+    struct bf_lua_info f = {.size = sizeof(f)};
+    const char *part = "";
+
+    put_head(b, "belfry-lua", "5", "what scripts are, and what they are given");
+    bf_buf_adds(b, ".SH DESCRIPTION\n");
+    put_paragraphs(b, bf_lua_introduction());
+    bf_buf_adds(b, ".SH FUNCTIONS\n");
+    for (size_t i = 0; bf_lua_describe(i, &f); i++) {
+        if (strcmp(f.part, part) != 0) {
+            bf_buf_adds(b, ".SS ");
+            put_text(b, f.part);
+            bf_buf_addc(b, '\n');
+        }
+        part = f.part;
+        bf_buf_adds(b, ".TP\n.B ");
+        put_form(b, f.signature);
+        bf_buf_addc(b, '\n');
+        put_text(b, f.words);
+        bf_buf_addc(b, '\n');
+    }
+    bf_buf_adds(b, ".SH SEE ALSO\n.BR belfry\\-scripts (1),\n.BR belfry\\-automations (1)\n");
+}
+
 static int write_page(struct bf_cli *c, const char *dir, const char *name, const struct bf_buf *b)
 {
     const char *path = bf_arena_printf(c->arena, "%s/%s", dir, name);
@@ -307,6 +332,10 @@ static int write_all(struct bf_cli *c, const char *dir)
     put_code_page(&b);
     if (!rc)
         rc = write_page(c, dir, "belfry-code.5", &b);
+    bf_buf_clear(&b);
+    put_lua_page(&b);
+    if (!rc)
+        rc = write_page(c, dir, "belfry-lua.5", &b);
     for (const struct bf_verb *v = bf_verbs; v->name && !rc; v++) {
         if (v->flags & BF_VERB_HIDDEN)
             continue;
@@ -327,13 +356,16 @@ int bf_cli_man(struct bf_cli *c)
 
     if (dir)
         return write_all(c, dir);
-    if (name && !v && strcmp(name, "settings") != 0 && strcmp(name, "code") != 0)
+    if (name && !v && strcmp(name, "settings") != 0 && strcmp(name, "code") != 0 &&
+        strcmp(name, "lua") != 0)
         return bf_cli_usage(c, "there is no verb \"%s\"", name);
     bf_buf_init(&b, PAGE_MAX);
     if (v)
         put_verb_page(&b, v);
     else if (name && strcmp(name, "code") == 0)
         put_code_page(&b);
+    else if (name && strcmp(name, "lua") == 0)
+        put_lua_page(&b);
     else if (name)
         put_config_page(&b);
     else

@@ -18,6 +18,7 @@
 #ifndef BF_BOX_H
 #define BF_BOX_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -62,11 +63,23 @@ int bf_box_load(struct bf_box *b, const char *name, const char *code, size_t len
 void bf_script_free(struct bf_script *s);       /* before its box; NULL is fine */
 unsigned bf_script_has(const struct bf_script *s);      /* the same bits */
 
-/* One call.  `payload` is JSON, of transform alone, and `action` its event.action, or NULL.  What it
- * returned or the event it left goes to `out` if that is changed.  Failures are BF_SAID_FAILED, with
- * words and traceback in `words`. */
+/* One call.  `payload` is JSON, of transform alone, and `action` its event.action, or NULL.  A filter
+ * says BF_SAID_YES or BF_SAID_NO.  A transform and on_event say BF_SAID_CHANGED, and what it is now is
+ * added to `out`; or BF_SAID_YES, that it is as it was; and on_event BF_SAID_NO, to drop it.  Failures
+ * are BF_SAID_FAILED, with words and traceback in `words`. */
 enum bf_said bf_box_call(struct bf_script *s, enum bf_hook_kind kind,
                          const struct bf_box_event *event, const char *action, const char *payload,
                          size_t payload_len, struct bf_buf *out, struct bf_buf *words);
+
+/* The manual: an introduction, in lines of which those that are indented are examples, and the i-th of
+ * the functions that scripts are given; false behind the last.  [any] */
+#define BF_BOX_SIGNATURE 200
+struct bf_box_entry {
+    const char *part;           /* its heading; those of one part follow each other */
+    char signature[BF_BOX_SIGNATURE];
+    const char *words;
+};
+const char *bf_box_introduction(void);
+bool bf_box_describe(size_t i, struct bf_box_entry *out);
 
 #endif

@@ -83,7 +83,7 @@ static int json_array(lua_State *L)
     return 1;
 }
 
-static const struct bf_box_function json[] = {
+const struct bf_box_function bf_box_json[] = {
     {"array", json_array, "belfry.json.array(t)",
      "marks a table, and returns it: it is an array even if it is empty"},
     {"copy", json_copy, "belfry.json.copy(value)",
@@ -123,7 +123,7 @@ static int log_info(lua_State *L) { return log_at(L, BF_LOG_INFO); }
 static int log_warn(lua_State *L) { return log_at(L, BF_LOG_WARN); }
 static int log_error(lua_State *L) { return log_at(L, BF_LOG_ERROR); }
 
-static const struct bf_box_function log_functions[] = {
+const struct bf_box_function bf_box_log[] = {
     {"debug", log_debug, "belfry.log.debug(text)", "a line in the hub's log, at most 16 in a call"},
     {"error", log_error, "belfry.log.error(text)", "likewise: someone must act"},
     {"info", log_info, "belfry.log.info(text)", "likewise"},
@@ -169,7 +169,7 @@ static int hash_hmac_sha256(lua_State *L)
     return push_hex(L, hash, sizeof(hash));
 }
 
-static const struct bf_box_function hash[] = {
+const struct bf_box_function bf_box_hash[] = {
     {"hmac_sha256", hash_hmac_sha256, "belfry.hash.hmac_sha256(key, text)",
      "HMAC-SHA256, in hexadecimal digits"},
     {"sha256", hash_sha256, "belfry.hash.sha256(text)", "SHA-256, in hexadecimal digits"},
@@ -186,7 +186,7 @@ static void open_part(lua_State *L, const char *name, const struct bf_box_functi
     lua_newtable(L);                                    /* +1 */
     bf_box_register(L, f);
     lua_remove(L, -2);                                  /* -1 */
-    if (f == json) {
+    if (f == bf_box_json) {
         lua_pushlightuserdata(L, NULL);                 /* +1 */
         lua_setfield(L, -2, "null");                    /* -1 */
     }
@@ -207,9 +207,9 @@ void bf_box_open_belfry(lua_State *L)
 {
     make_array_mark(L);
     lua_newtable(L);                                    /* +1 */
-    open_part(L, "json", json);
-    open_part(L, "log", log_functions);
-    open_part(L, "hash", hash);
+    open_part(L, "json", bf_box_json);
+    open_part(L, "log", bf_box_log);
+    open_part(L, "hash", bf_box_hash);
     open_part(L, "re", bf_box_re);
     open_part(L, "time", bf_box_time);
     bf_box_protect(L, "belfry");

@@ -128,7 +128,7 @@ extern const struct bf_box_function bf_box_base[], bf_box_string[], bf_box_table
     bf_box_utf8[];
 /* Into the table at the top; the one below has Lua's own. */
 void bf_box_register(lua_State *L, const struct bf_box_function *f);
-extern const struct bf_box_function bf_box_re[], bf_box_time[];
+extern const struct bf_box_function bf_box_json[], bf_box_log[], bf_box_hash[], bf_box_re[], bf_box_time[];
 void bf_box_drop_patterns(struct bf_box *b);
 void bf_box_open_belfry(lua_State *L);          /* into the globals at the top */
 
@@ -167,11 +167,13 @@ struct bf_lazy_member {
     bool key_is_json;           /* escaped already */
     const char *text;           /* NULL: the value was pushed */
     size_t len;
+    unsigned depth;             /* of containers in that text */
 };
 bool bf_lazy_write(lua_State *L, struct bf_lazy *v, bool bare, uint32_t *at,
                     struct bf_lazy_member *out);
 /* All of it as it came; NULL if that is not what it is. */
-const char *bf_lazy_raw(const struct bf_lazy *v, bool bare, size_t *len);
+const char *bf_lazy_raw(const struct bf_lazy *v, bool bare, size_t *len, unsigned *depth);
+bool bf_lazy_is_event(const struct bf_lazy *v);         /* whether it is the event that was pushed */
 
 /* --- box_json.c ------------------------------------------------------------------------------- */
 

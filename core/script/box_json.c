@@ -39,7 +39,7 @@ void bf_box_mark_array(lua_State *L)
 
 /* --- out ---------------------------------------------------------------------------------------- */
 
-/* Where the writer is: one step for each container around it. */
+/* Where the writer is: one step for each container around it; `depth` counts these. */
 struct step {
     const struct step *up;
     const char *name;           /* of the whole, or of a member; NULL: an element */
@@ -84,6 +84,13 @@ static void check_room(struct writer *w, const struct step *at)
     while (at->up)
         at = at->up;
     wrong(w, at, words);
+}
+
+/* As deep as the hub takes JSON in, and no deeper. */
+static void check_depth(struct writer *w, const struct step *at, int depth)
+{
+    if (depth > BF_BOX_DEPTH)
+        wrong(w, at, "is nested more than 64 deep; does a table hold itself?");
 }
 
 static const char *no_text(const char *text, size_t len)
@@ -162,12 +169,15 @@ static void put_lazy(struct writer *w, int index, const struct step *at, int dep
     struct bf_lazy_member m;
     uint32_t pos = 0;
     size_t len;
-    const char *text = bf_lazy_raw(v, w->bare, &len);
+    unsigned inside;
+    const char *text = bf_lazy_raw(v, w->bare, &len, &inside);
 
     if (text) {
+        check_depth(w, at, depth + (int)inside);
         bf_buf_add(w->out, text, len);
         return;
     }
+    check_depth(w, at, depth + 1);
     bf_buf_addc(w->out, is_array ? '[' : '{');
     for (lua_Integer i = 1; bf_lazy_write(w->L, v, w->bare, &pos, &m); i++) {      /* +1 or +0 */
         struct step here = {.up = at, .name = m.key, .len = m.key_len, .index = i};
@@ -183,6 +193,7 @@ static void put_lazy(struct writer *w, int index, const struct step *at, int dep
             put_name(w, m.key, m.key_len, &here);
         }
         if (m.text) {
+            check_depth(w, &here, depth + 1 + (int)m.depth);
             bf_buf_add(w->out, m.text, m.len);
             check_room(w, at);
         } else {
@@ -314,6 +325,7 @@ static void put_table(struct writer *w, int table, const struct step *at, int de
     struct shape s = shape_of(w, table, at);
     bool is_array = bf_box_is_array(w->L, table);
 
+    check_depth(w, at, depth + 1);
     bf_box_charge(w->L, s.names + s.numbers);
     if (is_array && s.names) {
         wrong(w, at, "is marked as an array, and has names as keys");
@@ -334,8 +346,6 @@ static void put_value(struct writer *w, int index, const struct step *at, int de
 
     if (problem)
         wrong(w, at, problem);
-    if (depth > BF_BOX_DEPTH)
-        wrong(w, at, "is nested more than 64 deep; does a table hold itself?");
     luaL_checkstack(w->L, 8, "JSON");
     index = lua_absindex(w->L, index);
     if (lua_istable(w->L, index))
@@ -358,11 +368,10 @@ void bf_box_encode(lua_State *L, int index, const char *name, struct bf_buf *out
 /* --- what on_event returned --------------------------------------------------------------------- */
 
 /* Members that were copied from the event into another table, and are the hub's. */
-static void drop_given(lua_State *L, const struct bf_box_event *event)          /* table at the top */
+static void drop_given(lua_State *L)                    /* table at the top */
 {
     static const char *const names[] = {"id", "received"};
 
-    (void)event;
     for (size_t i = 0; i < BF_COUNT(names); i++) {
         lua_pushstring(L, names[i]);                    /* +1 */
         lua_pushnil(L);                                 /* +1 */
@@ -418,11 +427,12 @@ void bf_box_encode_event(lua_State *L, int index, const struct bf_box_event *eve
     index = lua_absindex(L, index);
     if (lua_istable(L, index)) {
         push_shallow(L, index);                         /* +1 */
-        drop_given(L, event);
+        drop_given(L);
         index = lua_gettop(L);
     }
     put_value(&w, index, &whole, 0);
-    check_settled(L, event, out);
+    if (!bf_lazy_is(L, index) || !bf_lazy_is_event(bf_lazy_at(L, index)))
+        check_settled(L, event, out);
 }
 
 /* --- in ----------------------------------------------------------------------------------------- */

@@ -199,10 +199,16 @@ static struct bf_lazy *new_lazy(lua_State *L, struct bf_box_text *text, uint32_t
     return v;
 }
 
-/* The whole of a text. */
+/* The whole of a text, but for the space around it. */
 static struct bf_lazy *new_whole(lua_State *L, const char *text, size_t len)
 {
-    struct bf_box_text *t = bf_box_text_new(bf_box_of(L)->arena, text, len);
+    struct bf_box_text *t;
+
+    for (; len && (unsigned char)*text <= ' '; text++)
+        len--;
+    while (len && (unsigned char)text[len - 1] <= ' ')
+        len--;
+    t = bf_box_text_new(bf_box_of(L)->arena, text, len);
 
     if (!t)
         no_memory(L);
@@ -522,8 +528,8 @@ struct bf_lazy *bf_lazy_push_json(lua_State *L, const char *name, const char *te
 {
     struct bf_lazy *v = new_whole(L, text, len);
 
-    if (len == 0 || (*text != '{' && *text != '[')) {
-        push_scalar(L, v, 0, (uint32_t)len);            /* +1 */
+    if (v->end == 0 || (*text_at(v, 0) != '{' && *text_at(v, 0) != '[')) {
+        push_scalar(L, v, 0, v->end);                   /* +1 */
         return NULL;
     }
     v->name = name;
@@ -716,11 +722,16 @@ bool bf_lazy_next(lua_State *L, struct bf_lazy *v, uint32_t *at)
 
 /* --- for who writes it -------------------------------------------------------------------------- */
 
-const char *bf_lazy_raw(const struct bf_lazy *v, bool bare, size_t *len)
+const char *bf_lazy_raw(const struct bf_lazy *v, bool bare, size_t *len, unsigned *depth)
 {
+    if (v->dirty || (v->event && !bare))
+        return NULL;
     *len = v->end - v->start;
-    return v->dirty || (v->event && !bare) ? NULL : text_at(v, v->start);
+    *depth = bf_box_text_depth(v->text, v->start, v->end);
+    return text_at(v, v->start);
 }
+
+bool bf_lazy_is_event(const struct bf_lazy *v) { return v->event != NULL; }
 
 /* The member in the text, or +1 what there is instead; false if it is gone. */
 static bool write_text(lua_State *L, struct bf_lazy *v, uint32_t index, struct bf_lazy_member *out)
@@ -748,6 +759,7 @@ static bool write_text(lua_State *L, struct bf_lazy *v, uint32_t index, struct b
     }
     out->text = text_at(v, m->value);
     out->len = m->value_len;
+    out->depth = bf_box_text_depth(v->text, m->value, m->value + m->value_len);
     return true;
 }
 

@@ -157,3 +157,20 @@ uint32_t bf_box_text_container_end(struct bf_box_text *t, uint32_t at)
     }
     return t->len;
 }
+
+unsigned bf_box_text_depth(struct bf_box_text *t, uint32_t from, uint32_t to)
+{
+    int depth = 0, deepest = 0;
+
+    for (uint32_t block = from / BLOCK; block * BLOCK < to && has_block(t, block); block++) {
+        for (uint64_t left = t->blocks[block].brackets; left; left &= left - 1) {
+            uint32_t here = block * BLOCK + (uint32_t)__builtin_ctzll(left);
+
+            if (here < from || here >= to)
+                continue;
+            depth += (t->text[here] & 2) - 1;
+            deepest = depth > deepest ? depth : deepest;
+        }
+    }
+    return (unsigned)deepest;
+}

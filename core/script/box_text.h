@@ -32,5 +32,7 @@ struct bf_box_text *bf_box_text_new(struct bf_arena *a, const char *text, size_t
 /* From the offset of an opening quote, or bracket, to the one behind the closing one. */
 uint32_t bf_box_text_string_end(struct bf_box_text *t, uint32_t at);
 uint32_t bf_box_text_container_end(struct bf_box_text *t, uint32_t at);
+/* How many containers are within each other in a part of the text. */
+unsigned bf_box_text_depth(struct bf_box_text *t, uint32_t from, uint32_t to);
 
 #endif

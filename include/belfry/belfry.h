@@ -216,6 +216,18 @@ BF_EXPORT int bf_hub_check(const struct bf_hub_options *options, bf_problem_fn *
  * long.  [any] */
 BF_EXPORT int bf_script_check(const char *path, char *hooks, size_t len, struct bf_error *err);
 
+/* What scripts are given, for people: an introduction, in which indented lines are examples, and the
+ * i-th function; false behind the last.  [any] */
+struct bf_lua_info {
+    uint32_t size;
+    uint32_t reserved;
+    const char *part;           /* a heading; those of one part follow each other */
+    char signature[200];
+    const char *words;
+};
+BF_EXPORT const char *bf_lua_introduction(void);
+BF_EXPORT bool bf_lua_describe(size_t i, struct bf_lua_info *out);
+
 /* Text for people, yours to free(): the settings of a hub, or what a plugin's options are.
  * plugin_dir NULL is the installed one.  NULL with err if the plugin cannot be loaded.  [any] */
 BF_EXPORT char *bf_help_settings(void);

@@ -178,6 +178,70 @@ TEST(on_event_changes_in_place_drops_or_passes)
     bf_box_free(b);
 }
 
+static void on_event(const char *body, enum bf_said said, const char *part)
+{
+    struct bf_box *b = bf_box_new(NULL, NULL, NULL);
+    char code[4096];
+    struct bf_script *s;
+
+    snprintf(code, sizeof(code), "return { on_event = function(event) %s end }", body);
+    s = load(b, code);
+    if (call(s, BF_HOOK_ON_EVENT, NULL) != said)
+        test_failed(__FILE__, __LINE__, "%s: %s", body, bf_buf_text(&words));
+    CHECK_HAS(said == BF_SAID_FAILED ? bf_buf_text(&words) : bf_buf_text(&out), part);
+    bf_script_free(s);
+    bf_box_free(b);
+}
+
+TEST(on_event_gives_back_the_event_or_false)
+{
+    on_event("return event", BF_SAID_YES, "");
+    on_event("return false", BF_SAID_NO, "");
+    on_event("return", BF_SAID_FAILED, "on_event must return the event, or false to drop it, not nothing");
+    on_event("return true", BF_SAID_FAILED, "not a boolean (true)");
+    on_event("event.entity = 'other' return event", BF_SAID_FAILED, "hook.lua:1: event.entity cannot be set");
+    on_event("event.id = nil return event", BF_SAID_FAILED, "event.id cannot be set");
+    on_event("return { type = 'x.y' }", BF_SAID_FAILED, "another \"entity\" than the event");
+    on_event("return event.data", BF_SAID_FAILED, "another \"entity\" than the event");
+    on_event("local e = {} for k, v in pairs(event) do e[k] = v end e.tag = 'new' return e", BF_SAID_CHANGED,
+             "\"tag\":\"new\"");
+    CHECK(!strstr(bf_buf_text(&out), "\"id\":\"01JD\"") && !strstr(bf_buf_text(&out), "received"));
+    on_event("event.metrics[4] = {} return event", BF_SAID_FAILED,
+             "event.metrics[4] cannot be set: the array has 2 elements, and there may be no hole");
+    on_event("event.run.tags[1] = nil return event", BF_SAID_FAILED, "event.run.tags[1] is nil");
+    on_event("event.run.tags[2] = nil event.run.tags[1] = nil return event", BF_SAID_CHANGED, "\"tags\":[]");
+    on_event("event.data.f = pairs return event", BF_SAID_FAILED, "event.data.f is a function");
+    on_event("event.data.x = 0/0 return event", BF_SAID_FAILED, "event.data.x is not a number");
+    on_event("event.data[1] = 5 return event", BF_SAID_FAILED, "event.data[1] cannot be set: it is in an object");
+    on_event("event.run.tags.x = 5 return event", BF_SAID_FAILED, "event.run.tags.x cannot be set: it is in an");
+    on_event("event.data.n = nil event.data.n = 2 event.data.new = 1 event.data.new = nil return event",
+             BF_SAID_CHANGED, "\"data\":{\"message\":\"first\\nsecond\",\"n\":2}");
+    on_event("table.sort(event.run.tags, function(a, b) return a > b end) return event", BF_SAID_CHANGED,
+             "[\"b\",\"a\"]");
+    on_event("event.time = '2026-11-23T12:00:00Z' return event", BF_SAID_CHANGED,
+             ",\"time\":\"2026-11-23T12:00:00Z\"}");
+}
+
+/* Two that are each as deep as may be make one that is too deep. */
+TEST(nothing_deeper_than_the_hub_takes_comes_out)
+{
+    char payload[300] = "", body[300];
+
+    for (int i = 0; i < 40; i++)
+        strcat(payload, "[");
+    strcat(payload, "1");
+    for (int i = 0; i < 40; i++)
+        strcat(payload, "]");
+    snprintf(body, sizeof(body), "local t = payload for i = 1, %d do t = {t} end return t", 24);
+    transform(body, payload, BF_SAID_CHANGED,
+              "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1"
+              "]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]");
+    snprintf(body, sizeof(body), "local t = payload for i = 1, %d do t = {t} end return t", 25);
+    transform(body, payload, BF_SAID_FAILED,
+              "hook.lua:1: payload[1][1][1][1][1][1][1][1][1][1][1][1][1][1][1][1][1][1][1][1][1][1][1][1][1]"
+              " is nested more than 64 deep; does a table hold itself?");
+}
+
 TEST(no_pcall_holds_the_budget_up)
 {
     CHECK_INT(filter("while true do pcall(function() while true do end end) end"), BF_SAID_FAILED);

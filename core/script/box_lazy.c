@@ -529,6 +529,7 @@ struct bf_lazy *bf_lazy_push_json(lua_State *L, const char *name, const char *te
     struct bf_lazy *v = new_whole(L, text, len);
 
     if (v->end == 0 || (*text_at(v, 0) != '{' && *text_at(v, 0) != '[')) {
+        value_end(v->text, text_at(v, 0), text_at(v, v->end));  /* now it is known if there are escapes */
         push_scalar(L, v, 0, v->end);                   /* +1 */
         return NULL;
     }

@@ -156,6 +156,9 @@ TEST(what_a_transform_leaves_alone_keeps_its_bytes_and_its_place)
     transform("return { run = event.run.config, n = 1 }", payload, BF_SAID_CHANGED,
               "{\"n\":1,\"run\":{\"lr\":1e-3,\"big\":9007199254740993,\"none\":null,\"empty\":[],"
               "\"void\":{}}}");
+    /* Escapes of a text that is no container were taken for what they stand for. */
+    transform("return payload .. '!'", "\"a\\nb\"", BF_SAID_CHANGED, "\"a\\nb!\"");
+    transform("return payload + 1", " 41 ", BF_SAID_CHANGED, "42");
     transform("return belfry.json.decode('[]')", payload, BF_SAID_CHANGED, "[]");
     transform("return { 9007199254740993, 0.1, -2^63, belfry.json.null }", payload, BF_SAID_CHANGED,
               "[9007199254740993,0.1,-9.223372036854776e+18,null]");

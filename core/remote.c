@@ -20,11 +20,11 @@
 #define ERROR_INDEX (4 * 1024 * 1024)   /* to parse an error answer */
 
 struct bf_remote {
-    struct bf_asker *asker;
+    struct bf_ask_client *asker;
     char *url;                  /* without a slash at the end */
     char *authorization;        /* the whole header line; NULL: no key */
     int64_t quiet_ms;
-    struct bf_asked asked;      /* the last answer */
+    struct bf_ask_answer asked;      /* the last answer */
 };
 
 static void strip_slashes(char *url)
@@ -46,13 +46,13 @@ static int check_url(const char *url, struct bf_error *err)
 int bf_remote_open(const struct bf_remote_options *o, struct bf_remote **out, struct bf_error *err)
 {
     struct bf_remote *r;
-    struct bf_asker *asker;
+    struct bf_ask_client *asker;
     int rc = check_url(o->url, err);
 
     if (!rc && o->key && strpbrk(o->key, "\r\n"))
         rc = bf_error_field(err, BF_ECONFIG, "key", "the key has more than one line");
     if (!rc)
-        rc = bf_asker_new("belfry/" BF_VERSION, o->ca_file, &asker, err);
+        rc = bf_ask_client_new("belfry/" BF_VERSION, o->ca_file, &asker, err);
     if (rc)
         return rc;
     r = bf_new(struct bf_remote);
@@ -72,7 +72,7 @@ void bf_remote_close(struct bf_remote *r)
 {
     if (!r)
         return;
-    bf_asker_free(r->asker);
+    bf_ask_client_free(r->asker);
     if (r->authorization)
         bf_wipe(r->authorization, strlen(r->authorization));
     bf_buf_fini(&r->asked.body);
@@ -116,7 +116,7 @@ static int code_of(int status)
 
 static int no_hub(const struct bf_remote *r, struct bf_error *err)
 {
-    const struct bf_asked *a = &r->asked;
+    const struct bf_ask_answer *a = &r->asked;
 
     if (a->location[0])
         return bf_error_set(err, BF_EIO, "%s sends us on to %s; if the hub is there, give that"
@@ -128,7 +128,7 @@ static int no_hub(const struct bf_remote *r, struct bf_error *err)
 /* {"error":{"message","field"}}, or what else there is. */
 static int refused(const struct bf_remote *r, struct bf_error *err)
 {
-    const struct bf_asked *asked = &r->asked;
+    const struct bf_ask_answer *asked = &r->asked;
     struct bf_arena *a = bf_arena_new(ERROR_INDEX);
     const struct bf_json *body = asked->body.len
         ? bf_json_parse(a, asked->body.data, asked->body.len, NULL) : NULL;
@@ -156,9 +156,14 @@ int bf_remote_call(struct bf_remote *r, const struct bf_remote_request *request,
 {
     const char *headers[8] = {"Expect:"};       /* a question back costs a round trip */
     char type[200];
-    struct bf_ask ask = {.method = request->method, .headers = headers, .connect_ms = CONNECT_MS,
-                         .quiet_ms = r->quiet_ms, .body = request->body, .body_len = request->body_len,
-                         .take = request->take, .arg = request->arg};
+    struct bf_ask_request ask = {.method = request->method,
+                                 .headers = headers,
+                                 .connect_ms = CONNECT_MS,
+                                 .quiet_ms = r->quiet_ms,
+                                 .body = request->body,
+                                 .body_len = request->body_len,
+                                 .take = request->take,
+                                 .arg = request->arg};
     struct bf_buf url;
     size_t n = 1;
     int rc;
@@ -173,7 +178,7 @@ int bf_remote_call(struct bf_remote *r, const struct bf_remote_request *request,
     bf_buf_printf(&url, "%s%s", r->url, request->path);
     ask.url = bf_buf_text(&url);
     bf_buf_fini(&r->asked.body);
-    rc = bf_asker_send(r->asker, &ask, KEEP_MAX, &r->asked, err);
+    rc = bf_ask_client_send(r->asker, &ask, KEEP_MAX, &r->asked, err);
     bf_buf_fini(&url);
     *answer = (struct bf_remote_answer){.size = sizeof(*answer), .status = r->asked.status,
                                         .body = bf_buf_text(&r->asked.body),

@@ -12,7 +12,7 @@
 
 #define HEADERS_MAX 16          /* of a request */
 
-struct bf_asker {
+struct bf_ask_client {
     CURL *easy;
     char *ca_file;
     char words[CURL_ERROR_SIZE];
@@ -20,9 +20,9 @@ struct bf_asker {
 
 /* One request under way. */
 struct turn {
-    struct bf_asker *asker;
-    const struct bf_ask *ask;
-    struct bf_asked *out;
+    struct bf_ask_client *asker;
+    const struct bf_ask_request *ask;
+    struct bf_ask_answer *out;
     int taken;                  /* what `take` refused with */
 };
 
@@ -64,7 +64,7 @@ static size_t on_header(char *line, size_t size, size_t len, void *arg)
     return len;
 }
 
-static void set_fixed_options(struct bf_asker *a, const char *user_agent)
+static void set_fixed_options(struct bf_ask_client *a, const char *user_agent)
 {
     CURL *e = a->easy;
 
@@ -84,17 +84,17 @@ static void set_fixed_options(struct bf_asker *a, const char *user_agent)
     curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
 }
 
-int bf_asker_new(const char *user_agent, const char *ca_file, struct bf_asker **out,
-                 struct bf_error *err)
+int bf_ask_client_new(const char *user_agent, const char *ca_file, struct bf_ask_client **out,
+                      struct bf_error *err)
 {
-    struct bf_asker *a;
+    struct bf_ask_client *a;
 
     if (ca_file && access(ca_file, R_OK))
         return bf_error_set(err, BF_ECONFIG, "cannot read the certificates in %s: %s", ca_file,
                             strerror(errno));
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return bf_error_set(err, BF_EIO, "libcurl does not start");
-    a = bf_new(struct bf_asker);
+    a = bf_new(struct bf_ask_client);
     a->ca_file = bf_strdup(ca_file);
     a->easy = curl_easy_init();
     bf_assert(a->easy);         /* only without memory */
@@ -103,7 +103,7 @@ int bf_asker_new(const char *user_agent, const char *ca_file, struct bf_asker **
     return BF_OK;
 }
 
-void bf_asker_free(struct bf_asker *a)
+void bf_ask_client_free(struct bf_ask_client *a)
 {
     if (!a)
         return;
@@ -128,7 +128,7 @@ static void print_host(const char *url, char *out, size_t len)
     curl_url_cleanup(parts);
 }
 
-static int connect_failed(struct bf_asker *a, const char *host, struct bf_error *err)
+static int connect_failed(struct bf_ask_client *a, const char *host, struct bf_error *err)
 {
     long os_errno = 0;
 
@@ -138,7 +138,8 @@ static int connect_failed(struct bf_asker *a, const char *host, struct bf_error 
                         os_errno ? strerror((int)os_errno) : "no address of it answers");
 }
 
-static int failed(struct bf_asker *a, const struct turn *t, CURLcode code, struct bf_error *err)
+static int failed(struct bf_ask_client *a, const struct turn *t, CURLcode code,
+                  struct bf_error *err)
 {
     char host[300];
 
@@ -197,7 +198,7 @@ static struct curl_slist *link_headers(struct curl_slist lines[HEADERS_MAX],
 
 static void set_request(struct turn *t, struct curl_slist *headers)
 {
-    const struct bf_ask *ask = t->ask;
+    const struct bf_ask_request *ask = t->ask;
     CURL *e = t->asker->easy;
 
     curl_easy_setopt(e, CURLOPT_URL, ask->url);
@@ -216,15 +217,15 @@ static void set_request(struct turn *t, struct curl_slist *headers)
     curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
 }
 
-int bf_asker_send(struct bf_asker *a, const struct bf_ask *ask, size_t keep_max,
-                  struct bf_asked *out, struct bf_error *err)
+int bf_ask_client_send(struct bf_ask_client *a, const struct bf_ask_request *ask, size_t keep_max,
+                       struct bf_ask_answer *out, struct bf_error *err)
 {
     struct turn t = {.asker = a, .ask = ask, .out = out};
     struct curl_slist lines[HEADERS_MAX];
     CURLcode code;
     long status = 0;
 
-    *out = (struct bf_asked){.status = 0};
+    *out = (struct bf_ask_answer){.status = 0};
     bf_buf_init(&out->body, keep_max);
     set_request(&t, link_headers(lines, ask->headers));
     a->words[0] = '\0';

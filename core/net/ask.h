@@ -12,14 +12,14 @@
 #include "core/base/buf.h"
 #include "core/base/error.h"
 
-struct bf_asker;
+struct bf_ask_client;
 
 /* ca_file NULL: the system's authorities.  The connection is kept between requests. */
-int bf_asker_new(const char *user_agent, const char *ca_file, struct bf_asker **out,
-                 struct bf_error *err);
-void bf_asker_free(struct bf_asker *a);         /* NULL is fine */
+int bf_ask_client_new(const char *user_agent, const char *ca_file, struct bf_ask_client **out,
+                      struct bf_error *err);
+void bf_ask_client_free(struct bf_ask_client *a);    /* NULL is fine */
 
-struct bf_ask {
+struct bf_ask_request {
     const char *method;
     const char *url;
     const char *const *headers; /* "Name: value", ..., NULL */
@@ -33,7 +33,7 @@ struct bf_ask {
     void *arg;
 };
 
-struct bf_asked {
+struct bf_ask_answer {
     int status;                 /* 0: there was no answer */
     struct bf_buf body;         /* what was kept; bf_buf_fini() it */
     char type[80];              /* Content-Type; "" if none */
@@ -43,7 +43,7 @@ struct bf_asked {
 /* BF_OK once there is a complete answer, whatever its status.  Else BF_EIO, BF_ETIMEDOUT, or
  * BF_ECONFIG (the URL, the ca_file); BF_ENOENT if nobody listens there.  The words name host and
  * port. */
-int bf_asker_send(struct bf_asker *a, const struct bf_ask *ask, size_t keep_max,
-                  struct bf_asked *out, struct bf_error *err);
+int bf_ask_client_send(struct bf_ask_client *a, const struct bf_ask_request *ask, size_t keep_max,
+                       struct bf_ask_answer *out, struct bf_error *err);
 
 #endif

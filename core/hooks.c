@@ -199,6 +199,13 @@ static void on_forget(void *arg, const char *automation)
     bf_scripts_forget(hub->scripts, automation);
 }
 
+static void on_use(void *arg, const char *file)
+{
+    struct bf_hub *hub = arg;
+
+    bf_scripts_use(hub->scripts, file);
+}
+
 
 /* --- opening ---------------------------------------------------------------------------------------- */
 
@@ -285,7 +292,7 @@ int hub_hooks_open(struct bf_hub *hub, struct bf_error *err)
 
     hub->scripts = bf_scripts_new(&o);
     free((char *)o.dir);
-    bf_bus_ask_with(hub->bus, &(struct bf_asker){on_ask, on_forget, hub});
+    bf_bus_ask_with(hub->bus, &(struct bf_asker){on_ask, on_forget, on_use, hub});
     rc = bf_kept_files_each(hub->db, on_kept_file, hub);
     if (!rc)
         rc = bf_kept_hooks_each(hub->db, on_kept_hook, hub);

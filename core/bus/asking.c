@@ -564,6 +564,14 @@ void bf_asking_forget(struct bf_bus *bus, const char *automation)
         a->forget(a->arg, automation);
 }
 
+void bf_asking_use(struct bf_bus *bus, const struct bf_hook *hook)
+{
+    const struct bf_asker *a = &bus->asking->asker;
+
+    if (a->use && hook && hook->file)
+        a->use(a->arg, hook->file);
+}
+
 void bf_asking_set_on_event(struct bf_bus *bus, struct bf_on_event *o)
 {
     unref_on_event(bus->asking->on_event);

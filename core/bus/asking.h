@@ -103,6 +103,7 @@ bool bf_asking_is_too_much(struct bf_tx *tx);
 
 void bf_asking_set_asker(struct bf_bus *bus, const struct bf_asker *asker);
 void bf_asking_forget(struct bf_bus *bus, const char *automation);
+void bf_asking_use(struct bf_bus *bus, const struct bf_hook *hook);     /* NULL is fine */
 /* From now on; takes the reference, NULL is none. */
 void bf_asking_set_on_event(struct bf_bus *bus, struct bf_on_event *o);
 

@@ -223,6 +223,8 @@ void bf_bus_file_automation(struct bf_bus *bus, const struct bf_automation *a)
 {
     bf_rules_put(bus->rules, a);
     bf_asking_forget(bus, a->id);
+    bf_asking_use(bus, a->hooks.filter);
+    bf_asking_use(bus, a->hooks.transform);
     atomic_store(&bus->n_automations, bf_rules_count(bus->rules));
 }
 

@@ -113,6 +113,7 @@ struct bf_bus_hooks {
 struct bf_asker {
     int (*ask)(void *arg, struct bf_ask *ask);                  /* [engine] */
     void (*forget)(void *arg, const char *automation);          /* NULL: nobody has to be told  [engine] */
+    void (*use)(void *arg, const char *file);                   /* so */
     void *arg;
 };
 

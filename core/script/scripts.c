@@ -438,6 +438,31 @@ void bf_scripts_look(struct bf_scripts *s, const char *dir)
 }
 
 
+struct use {
+    struct bf_pool_task task;
+    struct bf_scripts *s;
+    char file[BF_HOOK_FILE_MAX + 1];
+};
+
+static void on_use(struct bf_pool_task *task)
+{
+    struct use *u = bf_container_of(task, struct use, task);
+
+    script_file_use(u->s, u->file);
+    free(u);
+}
+
+void bf_scripts_use(struct bf_scripts *s, const char *file)
+{
+    struct use *u = bf_new(struct use);
+
+    *u = (struct use){.task.fn = on_use, .s = s};
+    snprintf(u->file, sizeof(u->file), "%s", file);
+    if (bf_pool_post(s->pool, &u->task))
+        free(u);
+}
+
+
 /* --- the whole --------------------------------------------------------------------------------------------- */
 
 void bf_scripts_counts(struct bf_scripts *s, struct bf_script_counts *out)

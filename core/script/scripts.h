@@ -133,6 +133,10 @@ void bf_scripts_forget(struct bf_scripts *s, const char *automation);
 /* Somebody enabled one hook, and has seen to it that this is kept; automation NULL: on_event. [any] */
 void bf_scripts_enable(struct bf_scripts *s, const char *automation, enum bf_hook_kind kind);
 
+/* An automation was saved that names the file, which was checked just before: it is in force from now
+ * on, whatever becomes of it before anybody asks.  [any] */
+void bf_scripts_use(struct bf_scripts *s, const char *file);
+
 /* Look at all files now, in this directory from now on (NULL: the same).  From the first such call on
  * they are looked at every so often, and there is news of them.  [any] */
 void bf_scripts_look(struct bf_scripts *s, const char *dir);

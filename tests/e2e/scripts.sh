@@ -145,6 +145,19 @@ is "somebody enables it" "$("$BELFRY" scripts enable flaky)" "the filter of flak
 enabled() { ! is_disabled "$FLAKY"; }
 within 5 enabled || bad "then it is"
 is "which is in the journal" "$(records belfry.hook.enable)" 1
+
+# --- nobody has asked yet
+
+# A file that was broken between that and the first question left nothing that was right.
+put early.lua "$(filter 'return event.data.n == 5')"
+EARLY=$(hooked early '{"filter": {"file": "early.lua"}}' | jq -r .id)
+within 5 file_is early.lua good || bad "a file is in force once it is named" "$(api GET /api/v1/scripts)"
+put early.lua "$(filter 'retrun 1')"
+within 5 file_is early.lua refused || bad "and stays so when it is broken" "$(api GET /api/v1/scripts)"
+emit '{"type":"x.happened","entity":"acme","project":"vision","data":{"n":5}}' >"$tmp/answer"
+answered() { [ "$(api GET "/api/v1/executions?automation=$EARLY" | jq -r '.items[0].hooks.filter.said')" = yes ]; }
+within 10 answered || bad "although nobody had asked before" "$(api GET "/api/v1/executions?automation=$EARLY")"
+api DELETE "/api/v1/automations/$EARLY" >"$tmp/answer"
 stop_hub
 is "the hub ends with 0" $? 0
 

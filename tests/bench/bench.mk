@@ -20,7 +20,7 @@ $(B)/tests/bench/box: $(B)/tests/bench/box.o $(B)/tests/tools/tool.o $(B)/libbel
 
 # PARTS="a c" runs only these.
 bench: all $(TOOL_PROGRAMS) $(B)/tests/bench/bare $(B)/tests/bench/rows $(B)/tests/bench/points \
-       $(B)/tests/bench/windows $(B)/tests/bench/script
+       $(B)/tests/bench/windows $(B)/tests/bench/script $(B)/tests/bench/box
 	$(Q)BUILD=$(B) tests/bench/bench.sh $(PARTS)
 
 .PHONY: bench

@@ -40,6 +40,7 @@ BARE=$BUILD/tests/bench/bare ROWS=$BUILD/tests/bench/rows SQL=$BUILD/tests/tools
 POINTS=$BUILD/tests/bench/points
 WINDOWS=$BUILD/tests/bench/windows
 SCRIPT=$BUILD/tests/bench/script
+BOX=$BUILD/tests/bench/box
 KEY=bf-0123456789abcdefghijklmnopqrstuvwxyzABCD
 WORK=$(mktemp -d "${BENCH_DIR:-$BUILD}/bench.XXXXXX") || exit 2
 mkdir "$WORK/series"
@@ -918,6 +919,7 @@ part_m()
     figure "m. a plain lua_pcall of the same function" m_plain_us us
     figure "m. a call in a batch / a plain lua_pcall" m_ratio times
     figure "m. the very first call, with no process there yet" m_cold_ms ms
+    "$BOX" | sed 's/^/m. in the box alone: /' >>"$WORK/figures"
 }
 
 # --- n: intake past scripts --------------------------------------------------------------------------

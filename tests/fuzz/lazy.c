@@ -15,7 +15,7 @@ static const char code[] =
     "  local n = 0\n"
     "  for k, v in pairs(lazy) do\n"
     "    n = n + 1\n"
-    "    if not same(v, plain[k]) or not same(lazy[k], plain[k]) then return false end\n"
+    "    if not same(v, plain[k]) or lazy[k] ~= v then return false end\n"
     "  end\n"
     "  for k in pairs(plain) do n = n - 1 if lazy[k] == nil then return false end end\n"
     "  return n == 0 and #lazy == #plain and type(lazy['']) == type(plain['']) and lazy[0] == nil\n"

@@ -453,6 +453,8 @@ static void look_at_batch(struct bf_seat *s)
     } else if (cpu_us - s->seen_cpu_us >= BF_SCRIPT_BUDGET_MS * (int64_t)1000 ||
                s->seen_ms >= BF_SCRIPT_WALL_MS) {
         cut_off(s, begun, cpu_us - s->seen_cpu_us);
+    } else if (cpu_us - s->seen_cpu_us >= BF_POOL_BACK_US) {
+        bf_seat_stand_back(s);
     }
 }
 

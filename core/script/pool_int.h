@@ -35,6 +35,7 @@
 #define BF_POOL_TEXTS      (4 * 1024 * 1024)    /* bytes of scripts, and a process makes way */
 #define BF_POOL_CPU_MS     30000        /* of a process's life, and it makes way */
 #define BF_POOL_TICK_MS    10           /* how often a process at work is looked at */
+#define BF_POOL_BACK_US    5000         /* of one call between two looks, and it stands back */
 #define BF_POOL_START_MS   5000         /* the longest a start may take */
 #define BF_POOL_IDLE_MS    5000         /* a process aside that has nothing to do ends; */
 #define BF_POOL_STEADY_MS  60000        /* and the steady one */
@@ -99,6 +100,7 @@ struct bf_seat {
     enum bf_seat_role role;
     bool apart;                 /* for one batch only */
     bool going;                 /* it makes way as soon as it is ready */
+    bool stands_back;           /* it runs when nobody else wants to */
     pid_t pid;
     int pidfd;
     int socket;
@@ -122,6 +124,8 @@ struct bf_seat {
     size_t texts;               /* bytes of scripts */
 };
 
+#define BF_POOL_DYING 4         /* so many that were killed may be on their way out; then none is started */
+
 struct bf_dying {               /* killed, and not reaped yet */
     struct bf_dying *next;
     pid_t pid;
@@ -139,6 +143,7 @@ struct bf_pool {
     int epoll, wake;            /* [scripts], from here down */
     struct bf_seat seats[BF_POOL_SEATS];
     struct bf_dying *dying;
+    unsigned n_dying;
     struct bf_calls steady;     /* that wait for the steady process */
     struct bf_line line, suspects;      /* scripts that wait for one aside */
     struct bf_calls refused;    /* asked when it was too late */
@@ -192,6 +197,8 @@ int64_t bf_pool_now_ms(void);
 /* Fill an empty seat with a spare; false with p->words. */
 bool bf_seat_start(struct bf_pool *p);
 void bf_seat_take(struct bf_seat *s, enum bf_seat_role role);   /* a spare, for good */
+/* One aside lets everybody else go first from now on, and makes way after its batch. */
+void bf_seat_stand_back(struct bf_seat *s);
 /* End the process, which has no batch; the seat is empty. */
 void bf_seat_kill(struct bf_seat *s);
 void bf_seat_empty(struct bf_seat *s);          /* its process has ended, and was reaped */

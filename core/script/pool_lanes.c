@@ -392,6 +392,8 @@ static unsigned ask_line(struct bf_pool *p, struct bf_line *l, bool suspects)
         bf_pool_script_ref(script);     /* its last call may be too large, and take it along */
         fill(s, &script->calls);
         s->suspect = suspects && s->state == BF_SEAT_BUSY;
+        if (s->suspect)
+            bf_seat_stand_back(s);
         if (s->apart && s->state == BF_SEAT_READY)
             bf_seat_kill(s);            /* it was given nothing: that was too large */
         place(p, script);
@@ -472,7 +474,8 @@ static void start_missing(struct bf_pool *p, unsigned wanted)
     unsigned coming = count(p, BF_SEAT_SPARE);
 
     p->hungry = false;
-    if (coming >= wanted || (p->broken && now - p->broken_ms < BF_POOL_RETRY_MS))
+    if (coming >= wanted || p->n_dying >= BF_POOL_DYING ||
+        (p->broken && now - p->broken_ms < BF_POOL_RETRY_MS))
         return;
     if (!bf_seat_start(p))
         bf_pool_start_failed(p);

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -22,7 +23,8 @@
 
 #include "core/base/base.h"
 
-#define NICE_ASIDE 5            /* beside the hub's own threads, on a machine that is busy */
+#define NICE_ASIDE 10           /* beside the hub's own threads, on a machine that is busy */
+#define NICE_LEAST 19
 
 void bf_seat_set_state(struct bf_seat *s, enum bf_seat_state state)
 {
@@ -82,6 +84,7 @@ void bf_pool_reap(struct bf_pool *p, bool wait)
             continue;
         }
         *at = d->next;
+        p->n_dying--;
         close(d->pidfd);
         free(d);
     }
@@ -117,7 +120,7 @@ void bf_seat_empty(struct bf_seat *s)
         munmap(s->board, sizeof(*s->board));
     s->socket = -1;
     s->board = NULL;
-    s->apart = s->going = s->suspect = false;
+    s->apart = s->going = s->stands_back = s->suspect = false;
     s->role = BF_SEAT_SPARE;
     bf_pool_count(&s->pool->tally.ended);
     bf_seat_set_state(s, BF_SEAT_EMPTY);
@@ -132,6 +135,7 @@ void bf_seat_kill(struct bf_seat *s)
     d->pidfd = s->pidfd;
     d->next = s->pool->dying;
     s->pool->dying = d;
+    s->pool->n_dying++;
     s->pidfd = -1;
     epoll_ctl(s->pool->epoll, EPOLL_CTL_MOD, d->pidfd, &ev);
     bf_seat_empty(s);
@@ -291,4 +295,16 @@ void bf_seat_take(struct bf_seat *s, enum bf_seat_role role)
     s->pool->warm_ms = bf_pool_now_ms() + BF_POOL_WARM_MS;  /* a start would keep us from its answer */
     if (role == BF_SEAT_ASIDE)
         setpriority(PRIO_PROCESS, (id_t)s->pid, NICE_ASIDE);
+}
+
+/* A nice value makes a share small, but whoever has its turn keeps it for some milliseconds, and an
+ * event takes half a dozen turns on its way through the hub.  So a process that is at it for long runs
+ * only while nobody else wants to.  A hub without rights cannot take that back. */
+void bf_seat_stand_back(struct bf_seat *s)
+{
+    if (s->role != BF_SEAT_ASIDE || s->stands_back)
+        return;                 /* in the steady one others wait for whoever is at it */
+    s->stands_back = s->going = true;
+    if (sched_setscheduler(s->pid, SCHED_IDLE, &(struct sched_param){0}) != 0)
+        setpriority(PRIO_PROCESS, (id_t)s->pid, NICE_LEAST);
 }

@@ -2,6 +2,7 @@
 #include "core/script/pool.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <sys/wait.h>
 
 #include "tests/unit/pool_rig.h"
@@ -229,6 +230,47 @@ TEST(a_call_past_its_budget_costs_its_process_and_nothing_else)
     CHECK_INT(n.calls, 4);
     CHECK_INT(n.killed, 1);
     CHECK_INT(n.failures, 1);
+    bf_pool_script_unref(good);
+    bf_pool_script_unref(bad);
+    rig_close(&r);
+}
+
+static bool any_stands_back(void)
+{
+    pid_t pids[16];
+    int n = rig_children(pids, 16, false);
+
+    for (int i = 0; i < n; i++)
+        if (sched_getscheduler(pids[i]) == SCHED_IDLE)
+            return true;
+    return false;
+}
+
+/* Eight loops at a small share of the machine still held up every event that passed. */
+TEST(who_loops_runs_only_while_nobody_else_wants_to)
+{
+    struct rig r = rig_of(rig_helper());
+    struct bf_pool_script *bad = rig_script("hangs.lua", HANGS);
+    struct bf_pool_script *good = rig_script("even.lua", EVEN);
+    struct asked *a;
+    bool seen = false;
+
+    rig_free(rig_ask(&r, good, 100));
+    CHECK(!any_stands_back());
+    for (int round = 0; round < 2; round++) {           /* then it is known for it */
+        a = rig_new(&r, 1);
+        rig_add(a, bad, 0);
+        rig_send(a);
+        for (seen = false; !seen && atomic_load(&a->left) > 0; usleep(1000))
+            seen = any_stands_back();
+        rig_wait(a);
+        CHECK(seen);
+        CHECK(a->calls[0].call.killed);
+        rig_free(a);
+    }
+    for (int i = 0; any_stands_back() && i < 1000; i++)
+        usleep(1000);
+    CHECK(!any_stands_back());          /* none is used again */
     bf_pool_script_unref(good);
     bf_pool_script_unref(bad);
     rig_close(&r);

@@ -8,7 +8,7 @@ TOOLS := load receive sql
 E2E   := $(filter-out tests/e2e/lib.sh,$(wildcard tests/e2e/*.sh))
 FAULT := $(wildcard tests/fault/*.sh)
 # These compare times, so nothing may run beside them.
-TIMED := tests/fault/outage.sh
+TIMED := tests/fault/outage.sh tests/fault/script_bombs.sh
 SANITIZED_FAULT := tests/fault/mutations.sh tests/fault/receivers.sh
 
 # What the tests ask of npm; for node's require() and tests/tools/npm.mjs.
@@ -61,8 +61,8 @@ test-programs: all $(UNIT_PROGRAMS) $(PLUGIN_PROGRAMS) $(TOOL_PROGRAMS) $(SKELET
 
 # The long forms.
 fault: test-programs
-	$(Q)B=$(B) KILL_ROUNDS=100 PENDING=100000 SCRIPT_RELOADS=1000 TEST_TIMEOUT=3000 \
-	    TEST_JOBS=1 scripts/run-tests.sh $(FAULT)
+	$(Q)B=$(B) KILL_ROUNDS=100 PENDING=100000 SCRIPT_RELOADS=1000 ROUNDS=100 \
+	    SECONDS_BEFORE=20 TEST_TIMEOUT=3000 TEST_JOBS=1 scripts/run-tests.sh $(FAULT)
 
 # The longest forms, to be left alone for a while.
 soak: test-programs

@@ -1,0 +1,3 @@
+-- refused: nobody
+-- The chunk itself fails.
+error("nobody is at home")

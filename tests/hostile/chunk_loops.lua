@@ -1,0 +1,3 @@
+-- refused:
+-- The chunk itself never ends.
+while true do end

@@ -1,0 +1,3 @@
+-- refused: filter
+-- With the function that it is asked for.
+return { filtre = function() return true end }

@@ -1,0 +1,3 @@
+-- refused: table
+-- A script returns a table.
+return 42

@@ -1,0 +1,3 @@
+-- ends: failed
+-- An error that is nothing.
+return { filter = function() error(nil) end }

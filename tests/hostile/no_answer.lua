@@ -1,0 +1,3 @@
+-- ends: failed
+-- No answer at all.
+return { filter = function() end }

@@ -298,13 +298,88 @@ static bool say_length(struct bf_buf *b, const char *message, const char *line, 
     return true;
 }
 
+/* What a comparison in a line stands between: names of values, or "" for what is none. */
+struct sides {
+    char op[3];
+    char left[CHAIN_MAX];
+    char right[CHAIN_MAX];
+};
+
+static bool is_operator(char c) { return c && strchr("+-*/%^.~&|#<>=(:[", c); }
+
+/* A value's name and nothing else: not a number, nor a part of an expression. */
+static void put_side(const char *start, const char *end, char beside, char out[CHAIN_MAX])
+{
+    bool is_name = end > start && (isalpha((unsigned char)*start) || *start == '_');
+
+    if (is_name && !is_operator(beside) && end - start < CHAIN_MAX)
+        snprintf(out, CHAIN_MAX, "%.*s", (int)(end - start), start);
+}
+
+static void put_sides(const char *line, size_t len, const char *op, size_t op_len, struct sides *out)
+{
+    const char *end = op, *start, *p;
+
+    while (end > line && end[-1] == ' ')
+        end--;
+    start = chain_start(line, end);
+    for (p = start; p > line && p[-1] == ' ';)
+        p--;
+    put_side(start, end, p > line && p[-1] != '(' ? p[-1] : '\0', out->left);
+    for (start = op + op_len; start < line + len && *start == ' ';)
+        start++;
+    for (end = start; end < line + len && (is_name_char(*end) || *end == '.');)
+        end++;
+    for (p = end; p < line + len && *p == ' ';)
+        p++;
+    put_side(start, end, p < line + len ? *p : '\0', out->right);
+}
+
+/* False if there is none, or more than one, of which nobody knows which is meant. */
+static bool find_comparison(const char *line, size_t len, struct sides *out)
+{
+    const char *found = NULL;
+
+    *out = (struct sides){.op = ""};
+    for (const char *p = line; p < line + len; p++) {
+        if (*p != '<' && *p != '>')
+            continue;
+        if (found || (p + 1 < line + len && p[1] == *p))
+            return false;
+        found = p;
+    }
+    if (!found)
+        return false;
+    snprintf(out->op, sizeof(out->op), "%c%s", *found,
+             found + 1 < line + len && found[1] == '=' ? "=" : "");
+    put_sides(line, len, found, strlen(out->op), out);
+    return true;
+}
+
+/* Which of the two is no number, if the other is one.  Lua turns > around: it tells of its right side
+ * first. */
+static bool say_side(struct bf_buf *b, const char *one, const char *two, const char *line, size_t len)
+{
+    bool first = strcmp(one, "number") != 0;
+    const char *type = first ? one : two, *name;
+    struct sides sides;
+
+    if (first == (strcmp(two, "number") != 0) || !line || !find_comparison(line, len, &sides))
+        return false;
+    name = first == (*sides.op == '<') ? sides.left : sides.right;
+    if (!*name)
+        return false;
+    bf_buf_printf(b, "%s is %s, and cannot be compared with a number", name, with_article(type));
+    if (strcmp(type, "string") == 0)
+        bf_buf_adds(b, "; tonumber() makes a number of text");
+    return true;
+}
+
 static bool say_comparison(struct bf_buf *b, const char *message, const char *line, size_t len)
 {
     char one[CHAIN_MAX], two[CHAIN_MAX];
     const char *p = message, *pair = "attempt to compare two ", *other = "attempt to compare ";
 
-    (void)line;
-    (void)len;
     if (strncmp(p, pair, strlen(pair)) == 0 && take(p + strlen(pair), " values", one)) {
         bf_buf_printf(b, "neither of two values that are %s is the less", with_article(one));
         return true;
@@ -312,7 +387,8 @@ static bool say_comparison(struct bf_buf *b, const char *message, const char *li
     if (strncmp(p, other, strlen(other)) != 0 || !(p = take(p + strlen(other), " with ", one)))
         return false;
     snprintf(two, sizeof(two), "%s", p);
-    bf_buf_printf(b, "%s and %s cannot be compared", with_article(one), with_article(two));
+    if (!say_side(b, one, two, line, len))
+        bf_buf_printf(b, "%s and %s cannot be compared", with_article(one), with_article(two));
     return true;
 }
 

@@ -216,7 +216,14 @@ static const char *const lua_errors[][2] = {
     {"return '10' + 1", "hook.lua:1: \"10\" is a string, and nothing can be calculated with it;"
                         " tonumber() makes"},
     {"return event.data.a + 1", "event.data.a is a table, and nothing can be calculated with it"},
-    {"return event.data.n > 5", "a number and nil cannot be compared"},
+    {"return event.data.no > 5", "event.data.no is nil, and cannot be compared with a number"},
+    {"return 5 >= event.data.no", "event.data.no is nil, and cannot be compared with a number"},
+    {"return event.type < 5", "event.type is a string, and cannot be compared with a number;"
+                              " tonumber() makes a number of text"},
+    {"return 5 < event.type and true", "event.type is a string, and cannot be compared"},
+    {"return event.type .. 5 > 5", "a number and a string cannot be compared"},
+    {"return 1 < 2 and event.data.no > 5", "a number and nil cannot be compared"},
+    {"return 5 > {}", "a table and a number cannot be compared"},
     {"return 'x' .. event.data.o", "event.data.o is a table, which .. does not join to text"},
     {"return #event.data.n", "event.data.n is nil and has no length"},
     {"return event.data.f()", "event.data.f is nil and cannot be called"},

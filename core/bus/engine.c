@@ -12,7 +12,6 @@
 
 #include "core/base/base.h"
 #include "core/bus/scripts_kept.h"
-#include "core/bus/scripts_kept.h"
 #include "core/rules/timers.h"
 
 /* Scratch for the hub's own records; a spec has at most BF_EVENT_MAX bytes, parsed it has more. */
@@ -419,13 +418,16 @@ static int advance(struct bf_bus *bus, int64_t now_ms)
     return rc;
 }
 
-/* All that is over, in slices; gives the time by which that is so. */
+/* All that is over, in slices; gives the time by which that is so.  Works are a reason to try again at
+ * once what could not be written: they would be refused without it. */
 static int64_t catch_up(struct bf_bus *bus, bool works_wait)
 {
     int64_t now_ms = bf_bus_now(bus);
 
     while (bf_bus_is_over(bus, now_ms)) {
-        if (bf_mono_ms(bus->clock) < bus->retry_mono_ms || advance(bus, now_ms))
+        if (!works_wait && bf_mono_ms(bus->clock) < bus->retry_mono_ms)
+            return now_ms;
+        if (advance(bus, now_ms))
             return now_ms;
         if (!works_wait && (bf_queue_len(bus->queue) || bf_queue_is_closed(bus->queue)))
             return now_ms;

@@ -2,6 +2,7 @@
  * and many waits at once. */
 #include "tests/unit/bus_fixture.h"
 
+#include <limits.h>
 #include <unistd.h>
 
 #define START  1767600000000LL          /* 2026-01-05T08:00:00Z */
@@ -172,14 +173,15 @@ TEST(a_record_that_cannot_be_written_is_tried_again_and_events_wait_for_it)
     fixture_open(&f);
     CHECK_INT(save(&f, "A1", SILENCE, NULL), 0);
     CHECK_INT(emit(&f, HEARTBEAT("r1"), NULL), 0);
-    bf_db_fail_commits(f.db, 0, 1);
+    bf_db_fail_commits(f.db, 0, INT_MAX);       /* the engine may try by itself as well */
     f.wall_ms = START + 30 * MINUTE;
     CHECK_INT(emit(&f, HEARTBEAT("r1"), NULL), BF_EIO);
+    CHECK_INT(emit(&f, OTHER, NULL), BF_EIO);
     /* What journals nothing goes on: it may be what frees room. */
+    bf_db_fail_commits(f.db, 0, 1);
     CHECK_INT(look(&f, START + 30 * MINUTE), 0);
     CHECK_INT(count(&f, ADVANCES), 0);
-    CHECK_INT(emit(&f, OTHER, NULL), BF_EIO);
-    f.wall_ms += 1000;
+    /* The next event is the next try, and nobody waits for the clock. */
     CHECK_INT(emit(&f, OTHER, NULL), 0);
     CHECK_INT(count(&f, ADVANCES), 1);
     CHECK_INT(count(&f, FIRED), 1);

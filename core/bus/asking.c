@@ -483,12 +483,16 @@ int64_t bf_asking_sleep_ms(struct bf_bus *bus, int64_t ms)
 
 /* --- in the transaction ------------------------------------------------------------------------- */
 
-/* A run that has crashed and speaks again: the hub says that first, and nobody knew it would. */
+/* A run that has crashed and speaks again: the hub says that first, and nobody knew it would.  That it
+ * has crashed may be what the same work says. */
 static bool may_resume(struct bf_tx *tx, const struct bf_work *w)
 {
-    for (const struct bf_met *m = w->parked ? w->parked->first : NULL; m; m = m->next)
-        if (!m->is_dropped && bf_crash_may_resume(tx, m->event))
+    for (const struct bf_met *m = w->parked ? w->parked->first : NULL; m; m = m->next) {
+        if (m->is_dropped)
+            continue;
+        if (bf_crash_may_resume(tx, m->event) || (m->next && bf_crash_is_told(m->event)))
             return true;
+    }
     return false;
 }
 

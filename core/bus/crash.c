@@ -330,6 +330,11 @@ int bf_crash_resume(struct bf_tx *tx, const struct bf_envelope *e, struct bf_err
     return emit_state(tx, run, e->entity, e->project, e->run_id, "RUNNING", err);
 }
 
+bool bf_crash_is_told(const struct bf_envelope *e)
+{
+    return strcmp(e->type, "run.state") == 0 && e->run_state && strcmp(e->run_state, "CRASHED") == 0;
+}
+
 bool bf_crash_may_resume(struct bf_tx *tx, const struct bf_envelope *e)
 {
     uint64_t run;

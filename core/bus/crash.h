@@ -47,5 +47,6 @@ void bf_crash_undo(struct bf_bus *bus);
 /* Before an event is journaled: it may end a crash. */
 int bf_crash_resume(struct bf_tx *tx, const struct bf_envelope *e, struct bf_error *err);
 bool bf_crash_may_resume(struct bf_tx *tx, const struct bf_envelope *e);        /* whether it will */
+bool bf_crash_is_told(const struct bf_envelope *e);     /* its sender says that a run has crashed */
 
 #endif

@@ -554,6 +554,42 @@ TEST(a_crash_is_told_of_when_its_script_has_answered_and_stands_before_what_the_
     close_with(&f, &asker);
 }
 
+#define BOTH_STATES                                                                           \
+    FILTERED("states", "{\"type\":\"RUN_STATE\",\"filter\":{\"run_state_filter\":{\"states\":["  \
+             "\"CRASHED\",\"RUNNING\"]}}}", "good", "fail")
+
+static int two_apply(struct bf_work *w, struct bf_tx *tx, struct bf_error *err)
+{
+    struct bf_receipt receipt;
+    int rc = bf_bus_emit(tx, w->events[0], &receipt, err);
+
+    return rc ? rc : bf_bus_emit(tx, w->events[1], &receipt, err);
+}
+
+TEST(a_run_that_crashes_and_speaks_again_in_one_work_is_asked_about_each_time)
+{
+    struct fixture f = {.wall_ms = 1000};
+    struct fake_asker asker = {.seed = 1};
+    struct sent both = {.rc = 0};
+    struct bf_envelope *events[2];
+
+    open_with(&f, &asker);
+    CHECK_INT(save(&f, "A1", BOTH_STATES, NULL), 0);
+    events[0] = envelope(RUN_EVENT("run.state", "r1", ",\"name\":\"good\",\"state\":\"CRASHED\""));
+    events[1] = envelope(RUN_EVENT("run.heartbeat", "r1", ""));
+    both.event = events[1];
+    both.work = (struct bf_work){.apply = two_apply, .done = sent_done, .events = events, .n_events = 2};
+    CHECK_INT(bf_bus_post(f.bus, &both.work), 0);
+    wait_for(&both);
+    CHECK_INT(both.rc, 0);
+    CHECK_STR(ask(&f, "SELECT group_concat(coalesce(json_extract(body, '$.run.state'), type)) FROM"
+                      " journal WHERE run = 1"), "CRASHED,RUNNING,run.heartbeat");
+    CHECK_INT(asker.n_questions, 2);
+    CHECK_INT(count(&f, FIRED), 2);
+    bf_envelope_unref(events[0]);
+    close_with(&f, &asker);
+}
+
 #define SCHEDULED(name, code)                                                                 \
     FILTERED(name, "{\"type\":\"SCHEDULE\",\"filter\":{\"cron\":\"0 * * * *\","                  \
              "\"time_zone\":\"UTC\"}}", code, "fail")

@@ -89,6 +89,7 @@ $(foreach p,$(PLUGINS),$(eval $(call plugin_rule,$(p))))
 
 # Hooks that we ship stand where the command looks for them: beside itself.
 HOOKS := $(wildcard scripts/hooks/*.lua)
+EXAMPLES := $(wildcard scripts/examples/*.lua)
 all: $(HOOKS:scripts/hooks/%=$(B)/scripts/%)
 $(B)/scripts/%.lua: scripts/hooks/%.lua
 	@mkdir -p $(@D)
@@ -142,8 +143,9 @@ install: all
 	install -m 644 $(B)/belfry.pc $(B)/belfry-plugin.pc $(DEST)/lib/pkgconfig/
 	sed -i 's|^prefix=.*|prefix=$(PREFIX)|' $(DEST)/lib/pkgconfig/belfry.pc $(DEST)/lib/pkgconfig/belfry-plugin.pc
 	install -m 755 $(PLUGINS:%=$(B)/plugins/%.so) $(DEST)/lib/belfry/plugins/
-	install -d $(DEST)/share/belfry/scripts
+	install -d $(DEST)/share/belfry/scripts $(DEST)/share/belfry/examples
 	install -m 644 $(HOOKS) $(DEST)/share/belfry/scripts/
+	install -m 644 $(EXAMPLES) $(DEST)/share/belfry/examples/
 	install -d $(DEST)/share/man/man1 $(DEST)/share/man/man5 $(COMPLETIONS:%=$(DEST)/share/%)
 	install -m 644 $(B)/man/*.1 $(DEST)/share/man/man1/
 	install -m 644 $(B)/man/*.5 $(DEST)/share/man/man5/
@@ -158,6 +160,7 @@ uninstall:
 	rm -f $(DEST)/lib/pkgconfig/belfry.pc $(DEST)/lib/pkgconfig/belfry-plugin.pc
 	rm -f $(PLUGINS:%=$(DEST)/lib/belfry/plugins/%.so)
 	rm -f $(HOOKS:scripts/hooks/%=$(DEST)/share/belfry/scripts/%)
+	rm -f $(EXAMPLES:scripts/%=$(DEST)/share/belfry/%)
 	rm -f $(DEST)/share/man/man1/belfry.1 $(DEST)/share/man/man1/belfry-*.1
 	rm -f $(DEST)/share/man/man5/belfry-config.5 $(DEST)/share/man/man5/belfry-code.5
 	rm -f $(DEST)/share/man/man5/belfry-lua.5

@@ -20,10 +20,11 @@ static const char *beside(char *path, const char *built, const char *installed)
     char dir[PATH_MAX];
     ssize_t len = readlink("/proc/self/exe", dir, sizeof(dir) - 1);
 
+    while (len > 0 && dir[len - 1] != '/')
+        len--;
     if (len <= 0)
         return NULL;
-    dir[len] = '\0';
-    *strrchr(dir, '/') = '\0';
+    dir[len - 1] = '\0';
     snprintf(path, PLACE_MAX, "%s/%s", dir, built);
     if (is_there(path))
         return path;

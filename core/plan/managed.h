@@ -21,7 +21,7 @@ struct bf_managed {
     const char *entity;         /* and name, as the document has them */
     const char *name;
     const char *id;
-    const char *applied;        /* JSON, as struct bf_state of plan.h has it */
+    const char *applied;        /* JSON: its state, see plan.h */
 };
 
 /* Those of a manifest, by kind, entity and name; texts live until the callback returns. */

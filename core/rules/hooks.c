@@ -21,8 +21,6 @@ const char *bf_hook_name(enum bf_hook_kind kind)
 static const char *const fates[] = {[BF_FAILURE_FAILS] = "fail", [BF_FAILURE_FIRES] = "fire",
                                     [BF_FAILURE_SKIPS] = "skip"};
 
-const char *bf_on_failure_name(enum bf_on_failure f) { return fates[f]; }
-
 const char *bf_said_name(enum bf_said said)
 {
     static const char *const names[] = {[BF_SAID_NOTHING] = "nothing", [BF_SAID_YES] = "yes",

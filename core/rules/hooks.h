@@ -33,7 +33,6 @@ const char *bf_hook_name(enum bf_hook_kind kind);       /* "filter", "transform"
 /* What becomes of a firing whose hook fails.  Of on_event it is the event's fate: it passes
  * unchanged (BF_FAILURE_FIRES), or it is dropped (BF_FAILURE_SKIPS). */
 enum bf_on_failure { BF_FAILURE_FAILS, BF_FAILURE_FIRES, BF_FAILURE_SKIPS };
-const char *bf_on_failure_name(enum bf_on_failure f);   /* "fail", "fire", "skip" */
 
 struct bf_hook {
     const char *file;           /* NULL: inline */

@@ -1,10 +1,10 @@
 /* box.h - a Lua state that can be trusted with anybody's script, as long as somebody watches it.
  *
  * CONCEPT.  Scripts are text chunks with an environment of allow-listed functions: the safe parts of
- * the base library, string, table, math without randomness, utf8, and `belfry` (json, log, re, hash).
- * There is no io, os, debug, load, require, coroutine, collectgarbage or string.dump; a metatable with
- * __gc is refused; strings have methods, and nothing else of their metatable is to be had; globals are
- * read-only.
+ * the base library, string, table, math without randomness, utf8, and `belfry` (json, log, re, hash,
+ * time).  There is no io, os, debug, load, require, coroutine, collectgarbage or string.dump; a
+ * metatable with __gc or __mode is refused; strings have methods, and nothing else of their metatable
+ * is to be had; globals are read-only.
  *
  * OPERATION.  A call has a budget of instructions and of memory, which raise errors that a script can
  * read in its traceback and that pcall() does not hold up.  What no hook of Lua's interrupts (patterns,

@@ -15,6 +15,7 @@
  * Every use of the state is within bf_box_run(), which is one protected call. */
 #include "core/script/box_int.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "core/base/base.h"
@@ -105,10 +106,29 @@ static bool has_many_arguments(lua_State *L, const lua_Debug *ar)
     return many;
 }
 
+static void show_line(lua_State *L, lua_Debug *ar)
+{
+    struct bf_box *b = bf_box_of(L);
+
+    if (b->line && lua_getinfo(L, "l", ar) && ar->currentline > 0)
+        atomic_store_explicit(b->line, (uint32_t)ar->currentline, memory_order_relaxed);
+}
+
+void bf_box_show_line(lua_State *L)
+{
+    lua_Debug ar;
+
+    if (bf_box_of(L)->line && lua_getstack(L, 1, &ar))
+        show_line(L, &ar);
+}
+
+void bf_box_watch(struct bf_box *b, _Atomic uint32_t *line) { b->line = line; }
+
 static void on_count(lua_State *L, lua_Debug *ar)
 {
     struct bf_box *b = bf_box_of(L);
 
+    show_line(L, ar);
     b->left -= has_many_arguments(L, ar) ? TICK * 100 : TICK;
     if (b->left < 0)
         out_of_budget(L);
@@ -137,6 +157,8 @@ int bf_box_run(struct bf_box *b, lua_CFunction fn, void *arg)
     b->no_memory = false;
     b->logged = 0;
     b->trace.n = 0;
+    if (b->line)
+        atomic_store_explicit(b->line, 0, memory_order_relaxed);
     lua_sethook(L, on_count, LUA_MASKCOUNT, TICK);
     lua_pushcfunction(L, bf_box_on_error);              /* +1; none of these three allocates */
     lua_pushcfunction(L, fn);                           /* +1 */

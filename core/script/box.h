@@ -45,6 +45,10 @@ struct bf_box *bf_box_new(const struct bf_box_limits *limits, bf_box_log_fn *log
 void bf_box_free(struct bf_box *b);             /* NULL is fine */
 size_t bf_box_used(const struct bf_box *b);     /* bytes that it holds now, of its limit */
 
+/* From now on the line at which a call is stands in `line`, for whoever has to end it: since its last
+ * thousand steps or the last string pattern that it tried; 0 before that. */
+void bf_box_watch(struct bf_box *b, _Atomic uint32_t *line);
+
 /* An event as scripts see it: its JSON, and what the hub says of it.  Borrowed until the call is
  * over. */
 struct bf_box_event {

@@ -65,6 +65,7 @@ struct bf_box {
     bf_box_log_fn *log;
     void *arg;
     unsigned logged;            /* lines of this call */
+    _Atomic uint32_t *line;     /* bf_box_watch()'s, or NULL */
     uint64_t changes_call;      /* whose changes are in BOX_CHANGES */
     struct bf_box_pattern patterns[BOX_PATTERNS];       /* the last that was used first */
     struct bf_box_trace trace;
@@ -87,6 +88,9 @@ static inline void bf_box_set_slot(lua_State *L, enum bf_box_slot slot)
 }
 
 /* --- box.c ------------------------------------------------------------------------------------ */
+
+/* What follows may take long: put the line of whoever called us where bf_box_watch() wants it. */
+void bf_box_show_line(lua_State *L);
 
 /* Run a function in C as one call of the box: with a budget, and protected.  It is given `arg` as a
  * light userdata.  A status of Lua's; unless that is LUA_OK the error is at the top of the stack, and

@@ -73,14 +73,24 @@ static int string_rep(lua_State *L)
     return hand_over(L);
 }
 
+/* string.find(s, pattern[, from[, plain]]), gmatch, gsub and match
+ * As Lua's, and what processes are killed for. */
+static int string_pattern(lua_State *L)
+{
+    bf_box_show_line(L);
+    return hand_over(L);
+}
+
 const struct bf_box_function bf_box_string[] = {
     {"byte", NULL, NULL, NULL},    {"char", NULL, NULL, NULL},
-    {"find", NULL, NULL, NULL},
+    {"find", string_pattern, NULL, NULL},
     {"format", string_format, "string.format(format, ...)",
      "as in Lua, without %p; %s of a table is \"table\""},
-    {"gmatch", NULL, NULL, NULL},  {"gsub", NULL, NULL, NULL},
+    {"gmatch", string_pattern, NULL, NULL},
+    {"gsub", string_pattern, NULL, NULL},
     {"len", NULL, NULL, NULL},     {"lower", NULL, NULL, NULL},
-    {"match", NULL, NULL, NULL},   {"pack", NULL, NULL, NULL},
+    {"match", string_pattern, NULL, NULL},
+    {"pack", NULL, NULL, NULL},
     {"packsize", NULL, NULL, NULL},
     {"rep", string_rep, NULL, NULL},
     {"reverse", NULL, NULL, NULL}, {"sub", NULL, NULL, NULL},

@@ -117,6 +117,7 @@ void bf_seat_send(struct bf_seat *s)
     memcpy(s->board->in, out->data, out->len);
     s->board->in_len = (uint32_t)out->len;
     atomic_store_explicit(&s->board->begun, 0, memory_order_relaxed);
+    atomic_store_explicit(&s->board->line, 0, memory_order_relaxed);
     atomic_store_explicit(&s->board->out_len, 0, memory_order_release);
     bf_pool_count(&s->pool->tally.batches);
     bf_seat_set_state(s, BF_SEAT_BUSY);

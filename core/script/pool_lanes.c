@@ -215,18 +215,21 @@ void bf_pool_landed(struct bf_seat *s, struct bf_pool_call *c, bool heavy)
 void bf_pool_crashed(struct bf_seat *s, struct bf_pool_call *c, const char *fmt, ...)
 {
     struct bf_pool *p = s->pool;
-    char words[256];
+    uint32_t at = atomic_load_explicit(&s->board->line, memory_order_relaxed);
+    char words[256], line[16] = "";
     va_list ap;
 
     va_start(ap, fmt);
     vsnprintf(words, sizeof(words), fmt, ap);
     va_end(ap);
-    bf_warnf(p->log, "script", "%s: %s", c->script->name, words);
+    if (at)
+        snprintf(line, sizeof(line), ":%u", at);
+    bf_warnf(p->log, "script", "%s%s: %s", c->script->name, line, words);
     c->script->suspect = true;
     demote(p, c->script);
     no_more_at_work(p, c->script);
     c->killed = true;
-    bf_pool_fail(p, c, "%s: %s", c->script->name, words);
+    bf_pool_fail(p, c, "%s%s: %s", c->script->name, line, words);
 }
 
 /* From the back, so that each script's calls keep their order in front of those that came since. */

@@ -29,7 +29,7 @@
 #include "core/rules/hooks.h"
 #include "core/script/box.h"
 
-#define BF_WIRE_VERSION   1
+#define BF_WIRE_VERSION   2
 #define BF_WIRE_TEXT_MAX  (1024 * 1024)         /* bytes of a payload or event that comes back */
 #define BF_WIRE_WORDS_MAX (8 * 1024)            /* of a failure's words */
 #define BF_WIRE_LINE_MAX  1024                  /* of a line of belfry.log */
@@ -41,6 +41,7 @@ struct bf_board {
     uint32_t in_len;
     _Atomic uint32_t begun;     /* the process's: calls of the batch that were begun */
     _Atomic uint32_t out_len;   /* and bytes of `out` that are whole */
+    _Atomic uint32_t line;      /* of the script, where it was last seen; 0: none yet */
     char in[BF_WIRE_IN];        /* at the start of a process: names of time zones, NUL after each */
     char out[BF_WIRE_OUT];
 };

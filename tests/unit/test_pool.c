@@ -208,6 +208,28 @@ TEST(more_scripts_than_have_room_are_answered_all_the_same)
 
 /* --- what scripts do ------------------------------------------------------------------------------- */
 
+static void says_where(struct rig *r, const char *code, const char *where)
+{
+    struct bf_pool_script *bad = rig_script("hangs.lua", code);
+    struct asked *a = rig_ask(r, bad, 1);
+
+    CHECK_INT(rig_said(a, 0), BF_SAID_FAILED);
+    CHECK_HAS(a->calls[0].call.answer.words, where);
+    rig_free(a);
+    bf_pool_script_unref(bad);
+}
+
+TEST(what_is_ended_is_told_by_the_line_at_which_it_was)
+{
+    struct rig r = rig_of(rig_helper());
+
+    says_where(&r, "return { filter = function(e)\n local n = 0\n while true do end\nend }",
+               "hangs.lua:3: filter used more than");
+    says_where(&r, "return { filter = function(e)\n local s = (\"a\"):rep(40)\n local p = (\"a*\"):rep(12)\n"
+               " return s:match(p .. \"b\") ~= nil\nend }", "hangs.lua:4: filter used more than");
+    rig_close(&r);
+}
+
 TEST(a_call_past_its_budget_costs_its_process_and_nothing_else)
 {
     struct rig r = rig_of(rig_helper());
@@ -220,7 +242,7 @@ TEST(a_call_past_its_budget_costs_its_process_and_nothing_else)
     a = rig_ask(&r, bad, 1);
     CHECK_INT(rig_said(a, 0), BF_SAID_FAILED);
     CHECK(a->calls[0].call.killed);
-    CHECK_HAS(a->calls[0].call.answer.words, "hangs.lua: filter used more than 50 ms of CPU time");
+    CHECK_HAS(a->calls[0].call.answer.words, "hangs.lua:1: filter used more than 50 ms of CPU time");
     CHECK_STR(a->calls[0].call.answer.script, bf_pool_script_hash(bad));
     rig_free(a);
     a = rig_ask(&r, good, 2);
@@ -584,7 +606,7 @@ TEST(a_process_that_is_killed_fails_the_call_it_was_at)
 
             CHECK_INT(c->answer.said, c->killed ? BF_SAID_FAILED : BF_SAID_YES);
             if (c->killed)
-                CHECK_HAS(c->answer.words, "slow.lua: its process was ended by signal 9");
+                CHECK_HAS(c->answer.words, "slow.lua:1: its process was ended by signal 9");
             killed += c->killed;
         }
         rig_free(a);

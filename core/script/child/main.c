@@ -117,6 +117,8 @@ static bool load(struct process *p, struct held *h)
     bool ok;
 
     h->box = bf_box_new(&limits, on_log, p);
+    if (h->box)
+        bf_box_watch(h->box, &p->board->line);
     ok = h->box && bf_box_load(h->box, h->name, h->code, h->len, h->needs, &h->script, &err) == 0;
     if (!ok)
         bf_buf_adds(&p->words, err.words[0] ? err.words : "there is no memory for it");
@@ -197,6 +199,7 @@ static void serve(struct process *p, const struct bf_wire_call *c)
     bool heavy;
 
     bf_assert(c->script > 0 && c->script <= p->n && h->code);
+    atomic_store_explicit(&p->board->line, 0, memory_order_relaxed);
     atomic_store_explicit(&p->board->begun, ++p->begun, memory_order_release);
     h->turn = ++p->turn;
     make_room(p, h);

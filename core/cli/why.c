@@ -208,6 +208,32 @@ static int print_many(struct listing *l)
 }
 
 
+/* --- on_event ---------------------------------------------------------------------------------- */
+
+/* It comes before all automations, and so does what is said of it: that it failed, or that it dropped
+ * the event, of which there is nothing more to say. */
+static int print_on_event(struct bf_cli *c, const char *id, bool *dropped)
+{
+    struct bf_reply_text reply;
+    const struct bf_json *words;
+    struct bf_buf b;
+    int rc = bf_cli_get(c, bf_arena_printf(c->arena, "/api/v1/events/%s", id), &reply);
+
+    if (rc)
+        return rc;
+    *dropped = bf_json_is(bf_json_get(reply.json, "dropped"), BF_JSON_TRUE);
+    words = bf_json_at(reply.json, "/on_event/words");
+    bf_buf_init(&b, TEXT_MAX);
+    if (bf_json_eq(bf_json_at(reply.json, "/on_event/said"), "failed"))
+        bf_buf_printf(&b, "on_event failed, and the event %s\n",
+                      *dropped ? "was dropped" : "went on as it had come");
+    else if (*dropped)
+        bf_buf_adds(&b, "on_event dropped the event before any automation saw it\n");
+    bf_cli_put_lines(c, &b, words, 2);
+    return print(c, &b);
+}
+
+
 /* --- the verbs ------------------------------------------------------------------------------- */
 
 static bool is_id(const char *text)
@@ -257,8 +283,9 @@ static int why_named(struct listing *l, const char *path)
 int bf_cli_why(struct bf_cli *c)
 {
     struct listing l = {.c = c, .name = bf_cli_operand(c, 1)};
-    const char *path = bf_arena_printf(c->arena, "/api/v1/events/%s/verdicts",
-                                       bf_cli_escape(c, bf_cli_operand(c, 0)));
+    const char *id = bf_cli_escape(c, bf_cli_operand(c, 0));
+    const char *path = bf_arena_printf(c->arena, "/api/v1/events/%s/verdicts", id);
+    bool dropped = false;
     int rc = bf_cli_connect(c);
 
     if (rc)
@@ -272,6 +299,8 @@ int bf_cli_why(struct bf_cli *c)
     else if (!rc && bf_cli_flag(c, "json"))
         printf("{\"items\":[%s]}\n", bf_buf_text(&l.json));
     else if (!rc)
+        rc = print_on_event(c, id, &dropped);
+    if (!rc && !l.name && !bf_cli_flag(c, "json") && (!dropped || bf_cli_flag(c, "all")))
         rc = print_many(&l);
     bf_buf_fini(&l.json);
     return rc;

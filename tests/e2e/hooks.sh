@@ -81,6 +81,13 @@ broken=$(event ci.named '{"boom":true}')
 is "what it fails about passes" "$(api GET "/api/v1/events/$broken" | jq -r '"\(.on_event.said) \(.dropped)"')" \
     "failed null"
 has "with the traceback" "$(api GET "/api/v1/events/$broken" | jq -r .on_event.words)" "enrich.lua:4: boom"
+is "belfry why says of a dropped event that alone" "$("$BELFRY" why "$dropped")" \
+    "on_event dropped the event before any automation saw it"
+WHY=$("$BELFRY" why "$broken")
+is "of one that it failed about it says so first" "$(head -1 <<<"$WHY")" \
+    "on_event failed, and the event went on as it had come"
+has "and why" "$WHY" "enrich.lua:4: boom"
+has "and then what automations made of it" "$WHY" "named "
 
 # --- tried ----------------------------------------------------------------------------------------
 
@@ -108,7 +115,7 @@ is "and takes what is recorded" "$(backtest "\"$fires\"")" 2
 
 # --- who waits for a slow one -----------------------------------------------------------------------
 
-make_one slow ci.slow 'local x = 0 for i = 1, 100000 do x = x + i end return x < 0' fail >/dev/null
+make_one slow ci.slow 'local x = 0 for i = 1, 400000 do x = x + i end return x < 0' fail >/dev/null
 make_one quick ci.quick 'return false' fail >/dev/null
 for _ in $(seq 300); do
     echo '{"type":"ci.slow","entity":"acme","project":"p","collection":"one"}'

@@ -128,6 +128,19 @@ static int add_trigger(struct bf_cli *c, struct bf_body *b)
     return rc ? rc : json_option(c, b, "filter", "event.filter");
 }
 
+/* The hub knows what is sent to it as "filter" or "transform" alone; here it still has its own name. */
+static int check_script(struct bf_cli *c, const char *path)
+{
+    size_t len = strlen(path);
+    struct bf_error err;
+    char hooks[100];
+
+    if (len < 4 || strcmp(path + len - 4, ".lua") != 0 ||
+        !bf_script_check(path, hooks, sizeof(hooks), &err))
+        return 0;
+    return bf_cli_fail(c, "%s", err.words);
+}
+
 /* A file that is here is sent as it is now; any other name is of one that the hub has. */
 static int add_script(struct bf_cli *c, struct bf_body *b, const char *option, const char *hook)
 {
@@ -146,6 +159,8 @@ static int add_script(struct bf_cli *c, struct bf_body *b, const char *option, c
         return BF_EXIT_FAILED;
     if (strlen(code) != len)
         return bf_cli_fail(c, "%s is no text: it holds a NUL byte", bf_cli_file_name(named));
+    if (check_script(c, named))
+        return BF_EXIT_FAILED;
     bf_body_str(b, bf_arena_printf(c->arena, "hooks.%s.code", hook), code);
     return 0;
 }

@@ -133,6 +133,8 @@ static const char *off_text(const struct bf_column *column, const struct bf_json
         return "disabled";
     if (bf_json_is(bf_json_get(item, "dry_run"), BF_JSON_TRUE))
         return "dry run";
+    if (bf_json_count(bf_json_get(item, "hooks_disabled")))
+        return "hook disabled";
     return bf_json_is(bf_json_at(item, "/state/failing_since"), BF_JSON_STRING) ? "failing" : "on";
 }
 

@@ -126,6 +126,7 @@ within 10 is_disabled "$FLAKY" || bad "a hook that fails too often in a row is d
     "$(api GET "/api/v1/automations/$FLAKY")"
 has "with what was wrong" \
     "$(api GET "/api/v1/automations/$FLAKY" | jq -r .hooks_disabled.filter.error)" flaky.lua:1
+has "a list tells it from one that works" "$("$BELFRY" automations list | grep ' flaky ')" "hook disabled"
 within 5 test "$(records belfry.hook.disable)" = 1 || bad "the team is told by an event" "$(records belfry.hook.disable)"
 has "its executions say so" "$(api GET "/api/v1/executions?automation=$FLAKY&limit=1" |
     jq -r '.items[0].hooks.filter.words')" "the hook is disabled since"

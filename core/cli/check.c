@@ -16,7 +16,7 @@ int bf_cli_check(struct bf_cli *c)
     int n;
 
     bf_cli_settings(c, &s);
-    n = bf_hub_check(&s.options, on_problem, c);
+    n = bf_cli_misspelt(c) + bf_hub_check(&s.options, on_problem, c);
     if (n == 0) {
         printf("all is well: a hub would start with these settings\n");
         return 0;
@@ -101,6 +101,8 @@ int bf_cli_config(struct bf_cli *c)
     const char *text;
 
     bf_cli_settings(c, &settings);
+    if (bf_cli_misspelt(c))
+        return BF_EXIT_FAILED;
     if (bf_settings_each(&settings.options, on_setting, &s, &err))
         return bf_cli_fail(c, "%s", err.words);
     text = bf_body_print(&s.json);

@@ -80,6 +80,8 @@ int bf_cli_serve(struct bf_cli *c)
     int rc;
 
     bf_cli_settings(c, &s);
+    if (bf_cli_misspelt(c))
+        return BF_EXIT_FAILED;
     s.options.state = on_state;
     rc = bf_hub_open(&s.options, &running, &err);
     if (rc)

@@ -3,8 +3,10 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/base.h"
+#include "core/base/closest.h"
 #include "core/base/crypto.h"
 
 void bf_cli_variable(const char *setting, char *out, size_t len)
@@ -14,6 +16,53 @@ void bf_cli_variable(const char *setting, char *out, size_t len)
     for (; *setting && at < out + len - 1; setting++)
         *at++ = (char)toupper((unsigned char)*setting);
     *at = '\0';
+}
+
+/* What the command, and what comes with it, goes by beside the settings. */
+static const char *const others[] = {"BELFRY_URL", "BELFRY_API_KEY", "BELFRY_TEAM", "BELFRY_CA_FILE",
+                                     "BELFRY_CONFIG", "BELFRY_RECEIVER", "BELFRY_LISTEN_SECRET"};
+
+static bool is_other(const char *variable, size_t len)
+{
+    for (size_t i = 0; i < BF_COUNT(others); i++)
+        if (strlen(others[i]) == len && strncmp(others[i], variable, len) == 0)
+            return true;
+    return false;
+}
+
+static int complain(const struct bf_cli *c, const char *variable, size_t len)
+{
+    struct bf_setting_info info = {.size = sizeof(info)};
+    const char *names[BF_GIVEN_MAX + 1], *closest;
+    size_t n = 0;
+
+    if (is_other(variable, len))
+        return 0;
+    for (; n < BF_GIVEN_MAX && bf_setting_describe(n, &info); n++) {
+        char name[80];
+
+        bf_cli_variable(info.name, name, sizeof(name));
+        names[n] = bf_arena_dup(c->arena, name);
+        if (strlen(name) == len && strncmp(name, variable, len) == 0)
+            return 0;
+    }
+    names[n] = NULL;
+    closest = bf_closest(bf_arena_printf(c->arena, "%.*s", (int)len, variable), names);
+    if (!closest)
+        return 0;
+    bf_cli_fail(c, "there is no setting %.*s, as the environment has it; did you mean %s?", (int)len,
+                variable, closest);
+    return 1;
+}
+
+int bf_cli_misspelt(const struct bf_cli *c)
+{
+    int n = 0;
+
+    for (char **at = environ; *at; at++)
+        if (strncmp(*at, "BELFRY_", 7) == 0)
+            n += complain(c, *at, strcspn(*at, "="));
+    return n;
 }
 
 static void give(struct bf_cli_settings *s, const char *name, const char *value)

@@ -15,6 +15,9 @@ struct bf_cli_settings {
 };
 
 void bf_cli_settings(const struct bf_cli *c, struct bf_cli_settings *s);
+/* The variables of the environment that are nearly, and not quite, a setting's are complained about; how
+ * many there are. */
+int bf_cli_misspelt(const struct bf_cli *c);
 /* "BELFRY_LOG_LEVEL" of "log_level". */
 void bf_cli_variable(const char *setting, char *out, size_t len);
 

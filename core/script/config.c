@@ -21,6 +21,7 @@
 #define INSTRUCTIONS_MAX 10000000
 #define VALUE_MAX        65536
 #define NAME_MAX_LEN     64
+#define NO_LIBRARY       "; there is no library here, and no name but those that the file sets"
 
 struct reader {
     size_t used;
@@ -174,7 +175,10 @@ static int run(lua_State *L)
     lua_pushvalue(L, 3);                                /* +1 */
     lua_setupvalue(L, -2, 1);                           /* -1: _ENV of the chunk */
     lua_sethook(L, on_count, LUA_MASKCOUNT, INSTRUCTIONS_MAX);
-    lua_call(L, 0, 0);                                  /* -1 */
+    lua_call(L, 0, LUA_MULTRET);                        /* -1, +what it returns */
+    if (lua_gettop(L) > 3)
+        return luaL_error(L, "%s returns something, and settings are set: listen = \"0.0.0.0:8320\","
+                          " each in a line of its own", s->name + 1);
     lua_settop(L, 2);
     return 2;                                           /* values, lines */
 }
@@ -195,7 +199,8 @@ static int evaluate(lua_State *L, struct reader *r, const struct source *s)
         return bf_error_set(r->err, BF_ECONFIG, "%s takes more than %d MiB of memory", s->name + 1,
                             MEMORY_MAX >> 20);
     if (rc)
-        return bf_error_set(r->err, BF_ECONFIG, "%s", message(L));
+        return bf_error_set(r->err, BF_ECONFIG, "%s%s", message(L),
+                            strstr(message(L), "nil value (global") ? NO_LIBRARY : "");
     lua_sethook(L, NULL, 0, 0);
     lua_pushnil(L);                                     /* +1: first name */
     while (lua_next(L, 1)) {                            /* +1: value */

@@ -165,6 +165,9 @@ b automations create --name x --on ci.finished --integration deployer --on-scrip
 has "what becomes of a script's failure needs a script" "$(err)" "--filter-script"
 b automations create --name x --on ci.finished --integration deployer --filter-script "$tmp/none.lua"
 has "a path that leads nowhere is told" "$(err)" "cannot read $tmp/none.lua"
+printf 'return {\n    filter = function() return = end,\n}\n' >"$tmp/no.lua"
+b automations create --name x --on ci.finished --integration deployer --filter-script "$tmp/no.lua"
+has "what is wrong in a script that is here is told by the file's name" "$(err)" "no.lua:2: unexpected symbol"
 b secrets delete SIGNING --yes >"$tmp/out"
 has "a secret is, and who used it is named" "$(err)" 'integration "deployer" uses it'
 echo correct-horse | "$BELFRY" secrets set SIGNING >"$tmp/out" 2>&1
@@ -388,6 +391,13 @@ has "a running hub's settings are checked" "$(b check --data "$DATA")" "all is w
 b check --log-level loud --threads x --plugins "http nonesuch"
 is "and everything wrong is said" "$(grep -cE 'log_level|threads|nonesuch' "$tmp/err")" 3
 is "and the status tells" "$(rc)" 1
+for verb in check config serve; do
+    BELFRY_LISTNE=127.0.0.1:0 b $verb --data "$tmp/misspelt" >"$tmp/out"
+    has "belfry $verb: a misspelt variable is a mistake, too" "$(err)" "did you mean BELFRY_LISTEN?"
+    is "and the status tells" "$(rc)" 1
+done
+is "a variable that resembles nothing is somebody else's" \
+    "$(BELFRY_PORT=tcp://10.0.0.1:80 BELFRY_CONFIG='' b config >"$tmp/out"; rc)" 0
 BELFRY_THREADS=3 b config --log-level warn >"$tmp/out"
 has "settings tell where they are from" "$(grep '^threads' "$tmp/out")" environment
 has "each" "$(grep '^log_level' "$tmp/out")" "command line"

@@ -193,11 +193,13 @@ static int step_sorted(lua_State *L)
     return 0;
 }
 
-/* Goes through 1, 2, 3 ... of a table. */
+/* Goes through 1, 2, 3 ... of a table.  A script may call it with anything. */
 static int step_list(lua_State *L)                      /* table, key */
 {
-    lua_Integer i = luaL_optinteger(L, 2, 0) + 1;
+    lua_Integer i = luaL_optinteger(L, 2, 0);
 
+    luaL_checktype(L, 1, LUA_TTABLE);
+    i = i < LUA_MAXINTEGER ? i + 1 : 0;
     lua_pushinteger(L, i);                              /* +1 */
     return lua_rawgeti(L, 1, i) == LUA_TNIL ? 0 : 2;    /* +1 */
 }

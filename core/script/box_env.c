@@ -168,12 +168,17 @@ static int refuse_change(lua_State *L)                  /* table, key, value */
                       name, name);
 }
 
-/* __pairs of what is sealed: those of the real table, which is the upvalue. */
-static int pairs_within(lua_State *L)
+/* __pairs of what is sealed: those of the real table, which is the upvalue and goes to nobody.  Its keys
+ * are names, so the step that is given has it within. */
+static int pairs_within(lua_State *L)                   /* what is seen */
 {
-    lua_settop(L, 0);
-    lua_pushvalue(L, lua_upvalueindex(1));
-    return bf_box_pairs(L);
+    lua_settop(L, 1);
+    lua_pushcfunction(L, bf_box_pairs);                 /* +1 */
+    lua_pushvalue(L, lua_upvalueindex(1));              /* +1 */
+    lua_call(L, 1, 3);                                  /* +1: step, the real table, nil */
+    lua_pushvalue(L, 1);                                /* +1 */
+    lua_replace(L, -3);                                 /* -1 */
+    return 3;
 }
 
 static void set_unknown(lua_State *L, lua_CFunction fn, const char *name)   /* table at the top */

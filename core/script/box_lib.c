@@ -24,7 +24,8 @@ static void charge_range(lua_State *L, lua_Integer from, lua_Integer to)
 
 /* --- string ------------------------------------------------------------------------------------- */
 
-/* What a directive needs, from behind its '%' on: the letter it ends with. */
+/* What a directive needs, from behind its '%' on: the letter it ends with.  A NUL ends the directive
+ * and not the format. */
 static const char *directive_end(const char *p)
 {
     while (*p && strchr("-+ #0123456789.", *p))
@@ -37,13 +38,13 @@ static const char *directive_end(const char *p)
 static int string_format(lua_State *L)
 {
     int arg = 1, top = lua_gettop(L);
+    size_t len;
+    const char *p = luaL_checklstring(L, 1, &len), *end = p + len;
 
-    for (const char *p = luaL_checkstring(L, 1); *p; p++) {
+    for (; p < end; p++) {
         if (*p != '%' || *++p == '%')
             continue;
         p = directive_end(p);
-        if (!*p)
-            break;
         if (*p == 'p')
             return luaL_error(L, "string.format has no %%p: an address is another one each time");
         if (++arg > top || *p != 's' || lua_isstring(L, arg))

@@ -202,6 +202,7 @@ static const char *const lua_truths[] = {
     " 'x')) == 'x!'",
     "select('#', xpcall(function(...) return ... end, error, 1, nil, nil)) == 4",
     "(function() local n = 0 for _ in pairs(belfry) do n = n + 1 end return n end)() == 5",
+    "pairs({1})({}, math.maxinteger) == nil",
     "getmetatable(belfry) == false and getmetatable(_ENV) == false",
     "string.rep('', 1e15) == '' and ('ab'):rep(2, '-') == 'ab-ab'",
     "utf8.len('\\u{e9}') == 1 and math.max(1, 2) == 2 and math.type(1) == 'integer'",
@@ -236,6 +237,15 @@ static const char *const lua_errors[][2] = {
     {"setmetatable({}, {__mode = 'k'})", "a metatable here has no __mode"},
     {"setmetatable(string, {})", "the metatable of this table is protected"},
     {"return string.format('%p', {})", "string.format has no %p"},
+    {"return string.format('\\0%5p', {})", "string.format has no %p"},
+    /* The step of a list believed that it was given one, and took any text for a table. */
+    {"return pairs({1})(('A'):rep(64), 0)", "must be a table, not a string"},
+    {"return pairs({1})()", "must be a table"},
+    {"return pairs({1})(event, 1)", "must be a table"},
+    /* pairs() gave the real table behind what is sealed. */
+    {"local _, t = pairs(string) t.rep = nil", "string.rep cannot be set"},
+    {"local _, t = pairs(belfry.json) t.null = 1", "belfry.json.null cannot be set"},
+    {"local _, t = pairs(_ENV) t.x = 1", "\"x\" would be a global"},
     {"return math.random()", "there is no math.random: what a script says must be the same"},
     {"return print('x')", "there is no \"print\" here: belfry.log.info(text)"},
     {"return coroutine.create()", "there is no \"coroutine\" here"},

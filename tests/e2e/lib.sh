@@ -73,13 +73,15 @@ finish() {
     exit
 }
 
-# Call a command until it succeeds, for at most SECONDS.
+# Call a command until it succeeds, for at most SECONDS.  Asking costs more than what is waited for, so
+# who waits for long asks less often.
 within() { # SECONDS COMMAND...
-    local until=$((${EPOCHREALTIME/./} + $1 * 1000000))
+    local until=$((${EPOCHREALTIME/./} + $1 * 1000000)) pause=0.02
     shift
     until "$@"; do
         [ "${EPOCHREALTIME/./}" -lt "$until" ] || return 1
-        sleep 0.02
+        sleep "$pause"
+        [ "$pause" = 0.02 ] && pause=0.05 || pause=0.1
     done
 }
 

@@ -169,12 +169,14 @@ static void refuse(struct bf_work *w, int rc, const struct bf_error *err,
 static int undo_alone(struct bf_work *w, struct bf_tx *tx, struct mark before, int rc,
                       struct refusal **refusals, struct bf_error *err)
 {
+    bool is_too_much = rc && tx->missed && bf_asking_is_too_much(tx);
+
     bf_db_undo(tx->db);
     back_to(tx->bus, before);
     bf_rules_undo_part(tx->bus->rules);
-    if (tx->missed && bf_asking_park_missed(w))
+    if (tx->missed && !is_too_much && bf_asking_park_missed(w))
         return PARKED;
-    if (tx->missed)
+    if (tx->missed && !is_too_much)
         rc = bf_error_set(err, BF_ECANCELED, "scripts have to be asked about something else");
     refuse(w, rc, err, refusals);
     return BF_OK;

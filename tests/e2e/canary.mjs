@@ -8,7 +8,7 @@
 //
 // What may hold one: the request it was granted to, and the answer that makes a key.
 import {createServer} from "node:http";
-import {randomBytes} from "node:crypto";
+import {createHash, randomBytes} from "node:crypto";
 import {existsSync, readFileSync, readdirSync, statSync} from "node:fs";
 import {join} from "node:path";
 import {Described} from "../tools/described.mjs";
@@ -100,6 +100,14 @@ for (const [name, to] of [["one", named.id], ["two", literal.id]])
     automations.push(await must("POST", "/api/v1/automations", {name, scope: {entity: "acme"},
         event: {type: "canary.sang"}, actions: [{integration: to,
             config: {payload: to === named.id ? payload : {say: "${ACCESS_TOKEN}"}}}]}));
+// Scripts that tell whatever they see, in the log, in a payload and in an error.
+const prying = [["logs", "belfry.log.warn(payload.say) payload.twice = payload.say return payload"],
+    ["fails", "error(payload.say)"]].map(([name, does]) => [name,
+    `return { transform = function(payload) ${does} end }`]);
+for (const [name, code] of prying)
+    automations.push(await must("POST", "/api/v1/automations", {name: `one that ${name}`,
+        scope: {entity: "acme"}, event: {type: "canary.sang"}, hooks: {transform: {code}},
+        actions: [{integration: named.id, config: {payload}}]}));
 await must("PUT", "/api/v1/teams/acme/intakes/sealed", {type: "canary.sang",
     check: {kind: "bearer", secret: {value: word("intake literal")}}});
 await must("PUT", "/api/v1/users/ben", {});
@@ -141,8 +149,8 @@ await must("POST", "/api/v1/events", {type: "canary.sang", entity: "acme"});
 await new Promise(r => setTimeout(r, 1500));
 
 // What would be sent, looked at in the three ways there are.
-for (const {id, name, scope, event, actions} of automations) {
-    await must("POST", "/api/v1/automations", {name: `${name}, dry`, scope, event, actions,
+for (const {id, name, scope, event, actions, hooks} of automations) {
+    await must("POST", "/api/v1/automations", {name: `${name}, dry`, scope, event, actions, hooks,
         dry_run: true});
     await must("POST", "/api/v1/automations/test",
         {automation: id, event: {type: "canary.sang", entity: "acme"}});
@@ -150,7 +158,7 @@ for (const {id, name, scope, event, actions} of automations) {
 }
 await must("POST", "/api/v1/events", {type: "canary.sang", entity: "acme"});
 let tried = [];
-for (let i = 0; i < 100 && (tried.length < 2 || tried.some(b => b.status !== "finished")); i++) {
+for (let i = 0; i < 100 && (tried.length < automations.length || tried.some(b => b.status !== "finished")); i++) {
     await new Promise(r => setTimeout(r, 50));
     tried = await Promise.all((await must("GET", "/api/v1/backtests")).items
         .map(b => must("GET", `/api/v1/backtests/${b.id}`)));
@@ -171,6 +179,8 @@ for (const noun of Object.keys(ids)) {
 claim("there are executions to look at", ids.executions.length >= 4, ids.executions.length);
 const users = ["admin", "ben"], things = {
     team: ["acme"], org: ["default"], user: users,
+    script: ["redact_keys.lua", ...prying.map(([, code]) => createHash("sha256").update(code)
+        .digest("hex"))],
     name: ["TOKEN", "SIGNING", "GRANTED", "IN_URL", "LATER", "sealed"]};
 for (const {path, method} of described.operations.values()) {
     if (method !== "get") continue;

@@ -184,9 +184,9 @@ void bf_tally_firing(struct bf_tally *y, struct bf_envelope *event, const struct
 {
     struct day *d = day_of(y, event->received_ms);
 
-    if (f->ruling == BF_SUPPRESSED) {
+    if (f->ruling == BF_SUPPRESSED || bf_firing_failed(f)) {     /* nothing of it goes out */
         d->suppressed++;
-        count_reason(y, f->reason);
+        count_reason(y, f->ruling == BF_SUPPRESSED ? f->reason : "hook_failed");
         return;
     }
     d->fired += f->ruling == BF_FIRES;

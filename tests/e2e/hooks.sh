@@ -100,7 +100,7 @@ is "and about one that is made up" \
     "$(try "$(draft d ci.built 'return event.data.size == 7' fail)" \
         '{"type":"ci.built","entity":"acme","data":{"size":8}}')" "no no"
 is "of a saved one what it said then is told" "$(try "\"$fails\"" "\"$big\"")" "fired yes"
-backtest() { # AUTOMATION: fired and failed, once it has ended
+backtest() { # AUTOMATION: how often it would have fired, once it has ended
     local id
     id=$(api POST /api/v1/backtests "{\"automation\":$1,\"since\":\"1h\"}" | jq -r .id)
     # shellcheck disable=SC2317 # called by within
@@ -110,6 +110,8 @@ backtest() { # AUTOMATION: fired and failed, once it has ended
 }
 is "a backtest asks a draft's script anew" \
     "$(backtest "$(draft d ci.built 'return event.data.size ~= nil' fail)")" 2
+is "where it fails nothing would have fired" \
+    "$(backtest "$(draft d ci.built 'return event.data.no.size' fail)")" 0
 is "and passes dropped events over" "$(backtest "$(draft d ci.named 'return true' fail)")" 2
 is "and takes what is recorded" "$(backtest "\"$fires\"")" 2
 

@@ -378,14 +378,14 @@ static void plan(struct item *i)
         r->status = i->at.verdict.outcome == BF_UNKNOWN ? BF_UNKNOWN_OUTCOME : BF_FAILED;
 }
 
-/* Whose script failed, and had it be skipped for that. */
-static void skip_refused(const struct item *i, struct bf_attempt_record *r)
+/* Of one whose script failed: that is why it has failed, or is skipped if the hook says so. */
+static void blame_script(const struct item *i, struct bf_attempt_record *r)
 {
-    if (!i->refused || r->status != BF_FAILED ||
-        i->at.transform.question.hook->on_error != BF_FAILURE_SKIPS)
+    if (!i->refused || i->at.verdict.outcome != BF_REJECTED)
         return;
-    r->status = BF_SKIPPED;
     r->reason = BF_HOOK_FAILED;
+    if (i->at.transform.question.hook->on_error == BF_FAILURE_SKIPS)
+        r->status = BF_SKIPPED;
 }
 
 /* Of a dry run, whatever ended it: nothing was sent. */
@@ -431,7 +431,7 @@ void attempt_settled(struct item *i)
     r->words = v->words;
     r->sent = i->at.out.sent;
     plan(i);
-    skip_refused(i, r);
+    blame_script(i, r);
     skip_dry(i, r);
     log_outcome(i);
     if (!is_dry(i)) {

@@ -10,10 +10,12 @@
 #include <string.h>
 
 #include "core/base/base.h"
+#include "core/event/envelope.h"
 
 #define LOOK_MS        500
 #define IDLE_MS        600000           /* inline code that is not asked for so long is given up */
 #define QUESTION_BYTES 256              /* what one costs beside its event */
+#define EVENT_SCRATCH_MAX (64 * 1024 * 1024)    /* to parse what on_event gives */
 
 struct asking;
 
@@ -69,12 +71,31 @@ static const char *name_automation(struct bf_arena *a, const struct bf_question 
                            named ? "" : ": ", words);
 }
 
+void script_look_at_event(struct bf_pool_call *c)
+{
+    struct bf_error err = {.code = 0};
+    struct bf_envelope *e = NULL;
+    struct bf_arena *scratch;
+
+    if (c->only_load || c->kind != BF_HOOK_ON_EVENT || c->answer.said != BF_SAID_CHANGED)
+        return;
+    scratch = bf_arena_new(EVENT_SCRATCH_MAX);
+    if (bf_envelope_parse(scratch, c->text, c->len, BF_FROM_OUTSIDE, &e, &err)) {
+        c->answer.said = BF_SAID_FAILED;
+        c->answer.words = bf_arena_printf(c->arena, "what on_event gave is no event: %s%s%s", err.field,
+                                          *err.field ? ": " : "", err.words);
+    }
+    bf_envelope_unref(e);
+    bf_arena_free(scratch);
+}
+
 static void on_answer(struct bf_pool_call *c)
 {
     struct asked *d = bf_container_of(c, struct asked, call);
     struct bf_scripts *s = d->of->s;
     struct bf_question *q = d->q;
 
+    script_look_at_event(c);
     q->answer = c->answer;
     q->text = c->text;
     q->len = c->len;

@@ -233,8 +233,10 @@ static void on_trial(struct bf_pool_call *call)
 {
     struct trial *t = bf_container_of(call, struct trial, call);
     struct candidate *c = t->of;
-    const char *words = call->answer.words ? call->answer.words : "it does not answer";
+    const char *words;
 
+    script_look_at_event(call);
+    words = call->answer.words ? call->answer.words : "it does not answer";
     if (call->answer.said == BF_SAID_FAILED && !*call->answer.script)
         c->was_tried = false;
     else if (call->answer.said == BF_SAID_FAILED && !c->words)

@@ -99,6 +99,9 @@ struct bf_scripts {
     bool stopped;
 };
 
+/* scripts.c: what on_event gives is an event, or it has failed. */
+void script_look_at_event(struct bf_pool_call *c);
+
 /* scripts_text.c: files as they are */
 
 enum script_read {

@@ -177,6 +177,17 @@ has "with what was wrong" "$(own .disabled.error)" boom.lua:1
 is "an admin of the hub enables it" "$("$BELFRY" scripts enable on_event)" "on_event is enabled"
 within 5 test "$(own .disabled)" = null || bad "then it is" "$(own '')"
 stop_hub
+
+# What it gave and was no event was not counted as its failure, and a text that gave such was put in force.
+put boom.lua 'return { on_event = function(event) event.nix = 1 return event end }'
+start_hub --scripts_dir "$tmp/scripts" --on_event boom.lua
+BELFRY_URL=$URL
+for n in $(seq 10); do
+    emit '{"type":"x.other","entity":"acme","project":"vision","data":{}}' >"$tmp/answer"
+done
+within 5 test "$(own .disabled.error)" != null || bad "what is no event is a failure" "$(own '')"
+has "with the member that events have not" "$(own .disabled.error)" nix
+stop_hub
 is "a file that does not exist is no on_event" \
     "$(timeout 10 "$BELFRY" serve --data "$DATA" --listen 127.0.0.1:0 --scripts_dir "$tmp/scripts" \
         --on_event none.lua 2>&1 | grep -c 'on_event: there is no none.lua')" 1

@@ -88,7 +88,7 @@ has "and that is said" "$(jq -r '.attempt_records[0].reason' "$tmp/last")" secre
 # --- what becomes of failures
 
 BROKEN='return { title = event.data.message.first }'
-declare -A want=([fail]="failed null rejected" [skip]="skipped hook_failed rejected"
+declare -A want=([fail]="failed hook_failed rejected" [skip]="skipped hook_failed rejected"
     [fire]="finished null delivered")
 for choice in fail skip fire; do
     hooked "on_$choice" "$(inline "$BROKEN" $choice)" '{"as": "it was"}'

@@ -87,7 +87,7 @@ TEST(what_becomes_of_a_failure_is_the_automations_choice_and_not_its_destination
         int n_prepared;
         bool unfit;
     } rows[] = {
-        {SCRIPTED("notify", "I1", "fail"), COUNT("status = 3 AND reason IS NULL"), 0, false},
+        {SCRIPTED("notify", "I1", "fail"), COUNT("status = 3 AND reason = 'hook_failed'"), 0, false},
         {SCRIPTED("notify", "I1", "skip"), COUNT("status = 5 AND reason = 'hook_failed'"), 0, false},
         {SCRIPTED("notify", "I1", "fire"), COUNT("status = 2"), 20, false},
         {SCRIPTED("notify", "I1", "skip"), COUNT("status = 5 AND reason = 'hook_failed'"), 0, true},

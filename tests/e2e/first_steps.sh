@@ -71,6 +71,24 @@ has "or which limit held it back" "$("$BELFRY" why "$(cat "$tmp/event.4")" "accu
 has "a backtest finds what fired" "$("$BELFRY" backtest "$tmp/draft.json" --since 7d)" \
     "would have fired once"
 
+# --- scripts, and automations in a file: what the README shows, as it stands there
+
+shown() { # FROM TO: the README's commands between these
+    sed -n "/^    $1/,/^    $2/s/^    //p" README.md
+}
+try_shown() { # FROM TO
+    (cd "$tmp" && PATH=$(dirname "$OLDPWD/$BELFRY"):$PATH bash) >"$tmp/out" 2>&1 < <(shown "$1" "$2")
+}
+case $BELFRY in /*) bad "the README's commands are tried with a build directory that is relative" ;; esac
+try_shown "cat >big.lua" "    artifact.metadata.size"
+computed() { grep -q '"megabytes":700' "$tmp/listen.log"; }
+within 5 computed || bad "a script decides, and computes what is sent" "$(cat "$tmp/out" "$tmp/listen.log")"
+try_shown "cat >acme.lua" "belfry plan"
+has "a file's tests need no hub" "$(cat "$tmp/out")" "1 passed, 0 failed"
+has "its plan is shown" "$(cat "$tmp/out")" '+ automation "speech: a run failed" of acme'
+has "and applied" "$("$BELFRY" apply "$tmp/acme.lua" --yes)" "2 made"
+run "and there is nothing left to do then" "$BELFRY" plan "$tmp/acme.lua"
+
 # --- the key goes where it was given for, and nowhere else
 
 "$BELFRY" teams list --url "http://$RECEIVER" >"$tmp/out" 2>&1

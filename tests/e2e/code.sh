@@ -134,7 +134,7 @@ LUA
 echo 'return { transform = function(payload) payload.mine = true; return payload end }' >"$tmp/mine.lua"
 run_tests "$tmp/hooks.lua"
 is "scripts in the file and beside it are run" "$(head -n 1 "$tmp/said")" "passed: both are asked"
-said "of one that fails its words" "a number and a string cannot be compared"
+said "of one that fails its words" "event.artifact.metadata.size is a string, and cannot be compared"
 
 # --- the language, told ---------------------------------------------------------------
 

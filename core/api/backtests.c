@@ -194,10 +194,11 @@ static int read_body(struct asking *q)
                                             {"counts_only", BF_JSON_TRUE, false, &counts}};
     int status = bf_api_body_members(q->x, members, BF_COUNT(members));
 
+    if (status)
+        return status;
     /* What is received in this very millisecond may not be all there yet. */
     q->order.until_ms = bf_bus_now(q->api->bus) + 1;
-    if (!status)
-        status = read_moment(q, since, "since", &q->order.since_ms);
+    status = read_moment(q, since, "since", &q->order.since_ms);
     if (!status && until)
         status = read_moment(q, until, "until", &q->order.until_ms);
     if (!status && q->order.until_ms <= q->order.since_ms)

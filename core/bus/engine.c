@@ -585,8 +585,6 @@ int bf_bus_open(struct bf_db *db, const struct bf_clock *clock, struct bf_log *l
     if (!rc)
         rc = bf_db_migrate(db, "outbox", bf_outbox_schema, err);
     if (!rc)
-        rc = bf_scripts_kept_open(db, err);
-    if (!rc)
         rc = bf_journal_open(bus, err);
     if (!rc)
         rc = bf_runs_open(bus->runs, db, err);

@@ -8,6 +8,7 @@
 
 #include "core/base/base.h"
 #include "core/base/crypto.h"
+#include "core/rules/members.h"
 
 const char *bf_hook_name(enum bf_hook_kind kind)
 {
@@ -70,29 +71,6 @@ static const struct bf_json *get(const struct bf_json *object, const char *name)
     const struct bf_json *value = bf_json_get(object, name);
 
     return bf_json_is(value, BF_JSON_NULL) ? NULL : value;
-}
-
-static int check_members(struct bf_arena *a, const struct bf_json *object,
-                         const char *const *members, const char *example, struct bf_error *err)
-{
-    const char *list = "";
-
-    if (!bf_json_is(object, BF_JSON_OBJECT))
-        return bf_error_set(err, BF_ECONFIG, "must be an object such as %s, not %s", example,
-                            bf_json_type_name(object));
-    for (const struct bf_json *k = bf_json_first(object); k; k = bf_json_next(object, k)) {
-        size_t i = 0;
-
-        while (members[i] && !bf_json_eq(k, members[i]))
-            i++;
-        if (members[i])
-            continue;
-        for (i = 0; members[i]; i++)
-            list = bf_arena_printf(a, "%s%s%s", list, i ? ", " : "", members[i]);
-        return bf_error_field(err, BF_ECONFIG, bf_json_str(a, k),
-                              "unknown member \"%.80s\"; known are %s", bf_json_str(a, k), list);
-    }
-    return BF_OK;
 }
 
 const char *bf_hook_file_problem(const char *file)
@@ -162,7 +140,7 @@ static int read_hook(struct bf_arena *a, const struct bf_json *json, const struc
     static const char *const members[] = {"code", "file", "on_error", NULL};
     struct bf_hook *hook = bf_arena_new_of(a, struct bf_hook);
     const struct bf_json *code = get(json, "code"), *file = get(json, "file");
-    int rc = check_members(a, json, members, "{\"file\":\"large_models.lua\"}", err);
+    int rc = bf_members_check(a, json, members, "{\"file\":\"large_models.lua\"}", err);
 
     if (!rc && !hook)
         rc = bf_error_set(err, BF_ENOMEM, "no memory for a hook");
@@ -197,7 +175,7 @@ int bf_hooks_parse(struct bf_arena *a, const struct bf_json *hooks, struct bf_ho
     int rc = BF_OK;
 
     if (hooks)
-        rc = check_members(a, hooks, members, "{\"filter\":{\"file\":\"large_models.lua\"}}", err);
+        rc = bf_members_check(a, hooks, members, "{\"filter\":{\"file\":\"large_models.lua\"}}", err);
     if (!rc)
         rc = read_part(a, hooks, BF_HOOK_FILTER, &h.filter, err);
     if (!rc)

@@ -10,6 +10,7 @@
 
 #include "core/base/base.h"
 #include "core/base/clock.h"
+#include "core/rules/members.h"
 #include "core/rules/trigger.h"
 
 /* What the events of a trigger have, besides their entity. */
@@ -42,32 +43,6 @@ static unsigned what_it_has(const char *wire)
 }
 
 /* ---- members ---- */
-
-static int check_members(struct reading *r, const struct bf_json *object,
-                         const char *const *members, struct bf_error *err)
-{
-    char list[100];
-    size_t at = 0;
-
-    if (!bf_json_is(object, BF_JSON_OBJECT))
-        return bf_error_set(err, BF_ECONFIG, "must be an object such as %s, not %s", r->example,
-                            bf_json_type_name(object));
-    for (const struct bf_json *k = bf_json_first(object); k; k = bf_json_next(object, k)) {
-        size_t i = 0;
-
-        while (members[i] && !bf_json_eq(k, members[i]))
-            i++;
-        if (members[i])
-            continue;
-        for (i = 0; members[i]; i++)
-            at += (size_t)snprintf(list + at, sizeof(list) - at, "%s%s", at ? ", " : "",
-                                   members[i]);
-        return bf_error_field(err, BF_ECONFIG, bf_json_str(r->arena, k),
-                              "unknown member \"%.80s\"; known are %s", bf_json_str(r->arena, k),
-                              list);
-    }
-    return BF_OK;
-}
 
 /* A member that may be absent; null is the same. */
 static const struct bf_json *get(const struct bf_json *object, const char *name)
@@ -142,7 +117,7 @@ static int read_rate(struct reading *r, const struct bf_json *rate, struct bf_li
     int rc;
 
     r->example = "{\"count\":5,\"within\":\"1h\"}";
-    rc = check_members(r, rate, members, err);
+    rc = bf_members_check(r->arena, rate, members, r->example, err);
 
     if (rc == BF_OK)
         rc = read_count(r, rate, BF_LIMIT_COUNT_MAX, &out->rate_count, err);
@@ -202,7 +177,7 @@ static int read_matches(struct reading *r, const struct bf_json *matches, struct
     int rc;
 
     r->example = "{\"count\":3,\"within\":\"10m\"}";
-    rc = check_members(r, matches, members, err);
+    rc = bf_members_check(r->arena, matches, members, r->example, err);
 
     if (rc == BF_OK)
         rc = read_count(r, matches, BF_MATCHES_COUNT_MAX, &out->matches_count, err);
@@ -234,7 +209,7 @@ int bf_limits_parse(struct bf_arena *a, const struct bf_json *json, const char *
                         .example = "{\"cooldown\":\"10m\"}"};
     const struct bf_trigger *t = bf_trigger_by_wire(wire);
     struct bf_limits l = {.matches_per = t && bf_trigger_of_run(t) ? "run" : "automation"};
-    int rc = json ? check_members(&r, json, members, err) : BF_OK;
+    int rc = json ? bf_members_check(r.arena, json, members, r.example, err) : BF_OK;
 
     if (rc == BF_OK)
         rc = read_per_run(&r, json, &l, err);

@@ -77,7 +77,7 @@ static int keep_swap(struct bf_tx *tx, const struct told *t, struct bf_buf *b, s
     add_text(b, "file", t->file);
     add_text(b, "hash", t->hash);
     add_text(b, "was", t->was);
-    return record(tx, t, "belfry.script.put", b, err);
+    return record(tx, t, "belfry.script.saved", b, err);
 }
 
 static int keep_refusal(struct bf_tx *tx, const struct told *t, struct bf_buf *b,
@@ -90,7 +90,7 @@ static int keep_refusal(struct bf_tx *tx, const struct told *t, struct bf_buf *b
     add_text(b, "file", t->file);
     add_text(b, "hash", t->hash);
     add_text(b, "error", t->words);
-    return record(tx, t, "belfry.script.refuse", b, err);
+    return record(tx, t, "belfry.script.refused", b, err);
 }
 
 static int keep_disabled(struct bf_tx *tx, const struct told *t, struct bf_buf *b,
@@ -105,7 +105,7 @@ static int keep_disabled(struct bf_tx *tx, const struct told *t, struct bf_buf *
     add_text(b, "hook", bf_hook_name(t->kind));
     bf_buf_printf(b, ",\"failures\":%u", t->failures);
     add_text(b, "error", t->words);
-    return record(tx, t, "belfry.hook.disable", b, err);
+    return record(tx, t, "belfry.hook.disabled", b, err);
 }
 
 static int keep_enabled(struct bf_tx *tx, const struct told *t, struct bf_buf *b,
@@ -117,7 +117,7 @@ static int keep_enabled(struct bf_tx *tx, const struct told *t, struct bf_buf *b
         return rc;
     add_text(b, "automation", t->automation);
     add_text(b, "hook", bf_hook_name(t->kind));
-    return record(tx, t, "belfry.hook.enable", b, err);
+    return record(tx, t, "belfry.hook.enabled", b, err);
 }
 
 static int apply_told(struct bf_work *w, struct bf_tx *tx, struct bf_error *err)

@@ -37,7 +37,7 @@ static int apply_change(struct bf_work *work, struct bf_tx *tx, struct bf_error 
     struct change *c = bf_container_of(work, struct change, work);
 
     if (c->rotates)
-        return bf_bus_record(tx, "belfry.master_key.rotate", FIRST_ADMIN, NULL, "{}", 2, err);
+        return bf_bus_record(tx, "belfry.master_key.rotated", FIRST_ADMIN, NULL, "{}", 2, err);
     if (c->text)
         return bf_people_add_key(c->team, tx, c->text, &c->key, NULL, err);
     return bf_people_put_user(tx, c->user, &c->put, NULL, err);

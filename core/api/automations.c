@@ -182,7 +182,7 @@ static int on_make(struct bf_exchange *x, void *arg)
         return status;
     c->what.spec = bf_json_raw(body, &c->what.spec_len);
     bf_id_random(c->id, bf_wall_ms(api->clock));
-    begin_change(x, c, "put");
+    begin_change(x, c, "saved");
     return bf_api_check_and_post(api, x, &c->checked);
 }
 
@@ -281,7 +281,7 @@ static int save(struct bf_api *api, struct bf_exchange *x, struct change *c,
                                 BF_SPEC_MAX);
     if (is_same(c, now))
         return bf_api_automation_show(x, api);
-    begin_change(x, c, "put");
+    begin_change(x, c, "saved");
     return bf_api_check_and_post(api, x, &c->checked);
 }
 
@@ -333,7 +333,7 @@ static int on_enable(struct bf_exchange *x, void *arg)
     if (!status && is_enabled(&now))
         return bf_api_automation_show(x, arg);
     if (!status)
-        status = begin_switch(x, c, &now, "{\"enabled\":true}", "enable");
+        status = begin_switch(x, c, &now, "{\"enabled\":true}", "enabled");
     return status ? status : bf_api_check_and_post(arg, x, &c->checked);
 }
 
@@ -347,7 +347,7 @@ static int on_disable(struct bf_exchange *x, void *arg)
     if (!status && !is_enabled(&now))
         return bf_api_automation_show(x, arg);
     if (!status)
-        status = begin_switch(x, c, &now, "{\"enabled\":false}", "disable");
+        status = begin_switch(x, c, &now, "{\"enabled\":false}", "disabled");
     return status ? status : bf_api_post(arg, x, &c->checked.write);
 }
 
@@ -378,7 +378,7 @@ static int on_delete(struct bf_exchange *x, void *arg)
 
     if (status)
         return status;
-    begin_change(x, c, "delete");
+    begin_change(x, c, "deleted");
     c->checked.write.work.apply = apply_delete;
     c->checked.write.answer = answer_delete;
     return bf_api_post(arg, x, &c->checked.write);

@@ -66,7 +66,7 @@ int bf_api_integration_delete(struct bf_api *api, struct bf_exchange *x, struct 
 /* What waits for it is due now.  [engine, after the commit] */
 void bf_api_integration_is_deleted(struct bf_api *api, struct bf_arena *a,
                                    const struct bf_integration *i);
-/* The record of a change of one: "belfry.integration.put"; `reason` may be NULL. */
+/* The record of a change of one: "belfry.integration.saved"; `reason` may be NULL. */
 int bf_api_integration_record(struct bf_api *api, struct bf_exchange *x, struct bf_tx *tx,
                               const char *type, const struct bf_integration *i,
                               const char *reason, struct bf_error *err);

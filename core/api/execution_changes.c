@@ -203,7 +203,7 @@ static int record(struct change *c, struct bf_tx *tx, size_t first, struct bf_er
     }
     bf_buf_init(&b, BF_EVENT_MAX);
     write_record(c, first, last, n, &b);
-    rc = bf_bus_record(tx, c->cancels ? "belfry.execution.cancel" : "belfry.execution.resend",
+    rc = bf_bus_record(tx, c->cancels ? "belfry.execution.cancelled" : "belfry.execution.resent",
                        owner_of(c, first), bf_auth_who(c->x)->user, b.data, b.len, err);
     bf_buf_fini(&b);
     return rc;

@@ -135,7 +135,7 @@ static int apply_put(struct bf_work *work, struct bf_tx *tx, struct bf_error *er
                                 strlen(c->literal), tx->now_ms, &made, err);
     else if (!rc && !c->made->sealed && c->had_literal)
         rc = drop_literal(c, tx, err);
-    return rc ? rc : record(c, tx, "belfry.intake.put", err);
+    return rc ? rc : record(c, tx, "belfry.intake.saved", err);
 }
 
 static void refresh(struct change *c)
@@ -224,7 +224,7 @@ static int apply_delete(struct bf_work *work, struct bf_tx *tx, struct bf_error 
 
     if (!rc && c->had_literal)
         rc = drop_literal(c, tx, err);
-    return rc ? rc : record(c, tx, "belfry.intake.delete", err);
+    return rc ? rc : record(c, tx, "belfry.intake.deleted", err);
 }
 
 static int answer_delete(struct bf_api_write *w)

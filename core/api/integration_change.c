@@ -169,7 +169,7 @@ int bf_api_integration_save(struct bf_api_integration_change *c, struct bf_tx *t
     for (const struct bf_api_literal *l = c->literals; l && !rc; l = l->next)
         rc = save_literal(c, tx, l, err);
     memcpy(now.id, c->id, sizeof(now.id));
-    return rc ? rc : bf_api_integration_record(c->api, c->x, tx, "belfry.integration.put", &now, NULL,
+    return rc ? rc : bf_api_integration_record(c->api, c->x, tx, "belfry.integration.saved", &now, NULL,
                                                err);
 }
 
@@ -194,7 +194,7 @@ int bf_api_integration_delete(struct bf_api *api, struct bf_exchange *x, struct 
     if (!rc)
         rc = bf_standing_forget(tx->db, i->id, err);
     memcpy(named.id, i->id, sizeof(named.id));
-    return rc ? rc : bf_api_integration_record(api, x, tx, "belfry.integration.delete", &named, NULL,
+    return rc ? rc : bf_api_integration_record(api, x, tx, "belfry.integration.deleted", &named, NULL,
                                                err);
 }
 

@@ -257,14 +257,14 @@ static int apply_switch(struct bf_work *work, struct bf_tx *tx, struct bf_error 
             return BF_OK;       /* it is already, and why stays */
         return rc ? rc
                   : bf_api_integration_record(s->write.api, s->write.x, tx,
-                                              "belfry.integration.disable", &named, s->reason, err);
+                                              "belfry.integration.disabled", &named, s->reason, err);
     }
     rc = bf_team_enable_integration(tx->db, s->i->id, err);
     if (!rc)
         rc = bf_standing_reset(tx->db, s->i->id, err);
     if (rc || !s->i->disabled)
         return rc;
-    return bf_api_integration_record(s->write.api, s->write.x, tx, "belfry.integration.enable",
+    return bf_api_integration_record(s->write.api, s->write.x, tx, "belfry.integration.enabled",
                                      &named, NULL, err);
 }
 

@@ -210,7 +210,7 @@ static int apply_revoke(struct bf_work *work, struct bf_tx *tx, struct bf_error 
     bf_tree_str(t, "id", r->key.id);
     bf_tree_str(t, "user", r->key.user);
     bf_tree_str(t, "name", r->key.name);
-    return bf_people_record(tx, "belfry.key.delete", r->key.user, bf_auth_who(r->write.x)->user, t,
+    return bf_people_record(tx, "belfry.key.deleted", r->key.user, bf_auth_who(r->write.x)->user, t,
                             err);
 }
 

@@ -61,7 +61,7 @@ static int record(struct rotating *r, struct bf_tx *tx, struct bf_error *err)
 {
     const char *user = bf_auth_who(r->x)->user;
 
-    return bf_bus_record(tx, "belfry.master_key.rotate", user, user, "{}", 2, err);
+    return bf_bus_record(tx, "belfry.master_key.rotated", user, user, "{}", 2, err);
 }
 
 static int apply(struct bf_work *w, struct bf_tx *tx, struct bf_error *err)

@@ -45,7 +45,7 @@ static int apply_put(struct bf_work *work, struct bf_tx *tx, struct bf_error *er
     struct change *c = bf_container_of(work, struct change, write.work);
     int rc = bf_team_put_member(tx->db, c->entity, c->user, c->role, c->may_orphan, c->was, err);
 
-    return rc || strcmp(c->was, c->role) == 0 ? rc : record(tx, c, "belfry.member.put", err);
+    return rc || strcmp(c->was, c->role) == 0 ? rc : record(tx, c, "belfry.member.saved", err);
 }
 
 static int answer_put(struct bf_api_write *w)
@@ -63,7 +63,7 @@ static int apply_delete(struct bf_work *work, struct bf_tx *tx, struct bf_error 
 
     if (!rc)
         rc = bf_team_delete_member(tx->db, c->entity, c->user, c->may_orphan, err);
-    return rc ? rc : record(tx, c, "belfry.member.delete", err);
+    return rc ? rc : record(tx, c, "belfry.member.deleted", err);
 }
 
 static int answer_delete(struct bf_api_write *w)

@@ -41,7 +41,7 @@ static int apply_put(struct bf_work *work, struct bf_tx *tx, struct bf_error *er
     struct change *c = bf_container_of(work, struct change, write.work);
     int rc = bf_team_put_organization(tx->db, c->name, tx->now_ms, &c->made, err);
 
-    return rc || !c->made ? rc : record(tx, c, "belfry.organization.put", err);
+    return rc || !c->made ? rc : record(tx, c, "belfry.organization.saved", err);
 }
 
 static int answer_put(struct bf_api_write *w)
@@ -62,7 +62,7 @@ static int apply_delete(struct bf_work *work, struct bf_tx *tx, struct bf_error 
 
     if (!rc)
         rc = bf_team_delete_entity(tx->db, c->own, tx->now_ms, err);
-    return rc ? rc : record(tx, c, "belfry.organization.delete", err);
+    return rc ? rc : record(tx, c, "belfry.organization.deleted", err);
 }
 
 static int answer_delete(struct bf_api_write *w)

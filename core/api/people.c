@@ -52,7 +52,7 @@ static int record_user(struct bf_tx *tx, const char *name, const struct bf_user_
     bf_tree_str(t, "user", name);
     bf_tree_bool(t, "admin", put->admin > 0);
     bf_tree_str(t, "service", put->service);
-    return bf_people_record(tx, "belfry.user.put", name, author, t, err);
+    return bf_people_record(tx, "belfry.user.saved", name, author, t, err);
 }
 
 int bf_people_put_user(struct bf_tx *tx, const char *name, struct bf_user_put *put,
@@ -74,7 +74,7 @@ static int record_key(struct bf_tx *tx, const struct bf_key *key, const char *au
     bf_tree_str(t, "user", key->user);
     bf_tree_str(t, "name", key->name);
     bf_people_rights(t, "rights", key->rights);
-    return bf_people_record(tx, "belfry.key.put", key->user, author, t, err);
+    return bf_people_record(tx, "belfry.key.saved", key->user, author, t, err);
 }
 
 int bf_people_add_key(struct bf_team *t, struct bf_tx *tx, const char *text, struct bf_key *key,

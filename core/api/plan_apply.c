@@ -60,7 +60,7 @@ static int check_automation(struct bf_plan *p, const struct bf_planned *t, struc
 static int save_automation(struct bf_plan *p, struct bf_planned *t, struct bf_tx *tx,
                            struct bf_error *err)
 {
-    struct bf_automation_change change = {.verb = "put", .id = t->id, .owner = t->owner,
+    struct bf_automation_change change = {.verb = "saved", .id = t->id, .owner = t->owner,
                                           .spec = t->spec, .spec_len = t->spec_len,
                                           .author = user(p)};
     int rc = check_automation(p, t, tx, err);
@@ -224,7 +224,7 @@ static int record(struct bf_plan *p, const char *entity, struct bf_tx *tx, struc
     bf_tree_int(t, "created", n[0]);
     bf_tree_int(t, "changed", n[1]);
     bf_tree_int(t, "deleted", n[2]);
-    return bf_people_record(tx, "belfry.plan.apply", entity, user(p), t, err);
+    return bf_people_record(tx, "belfry.plan.applied", entity, user(p), t, err);
 }
 
 static int record_all(struct bf_plan *p, struct bf_tx *tx, struct bf_error *err)

@@ -125,7 +125,7 @@ static int record(struct enabling *e, struct bf_tx *tx, struct bf_error *err)
     bf_buf_adds(&b, "{\"automation\":");
     bf_buf_json(&b, e->automation);
     bf_buf_printf(&b, ",\"hook\":\"%s\"}", bf_hook_name(e->kind));
-    rc = bf_bus_record(tx, "belfry.hook.enable", e->entity, bf_auth_who(e->write.x)->user, b.data,
+    rc = bf_bus_record(tx, "belfry.hook.enabled", e->entity, bf_auth_who(e->write.x)->user, b.data,
                        b.len, err);
     bf_buf_fini(&b);
     return rc;

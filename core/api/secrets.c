@@ -170,7 +170,7 @@ static int apply_put(struct bf_work *work, struct bf_tx *tx, struct bf_error *er
                                 tx->now_ms, &c->made, err);
 
     c->write.now_ms = tx->now_ms;
-    return rc ? rc : record(c, tx, c->made ? "belfry.secret.put" : "belfry.secret.rotate", err);
+    return rc ? rc : record(c, tx, c->made ? "belfry.secret.saved" : "belfry.secret.rotated", err);
 }
 
 static int answer_put(struct bf_api_write *w)
@@ -226,7 +226,7 @@ static int apply_delete(struct bf_work *work, struct bf_tx *tx, struct bf_error 
     struct secret_change *c = bf_container_of(work, struct secret_change, write.work);
     int rc = bf_team_delete_secret(tx->db, c->entity, c->name, err);
 
-    return rc ? rc : record(c, tx, "belfry.secret.delete", err);
+    return rc ? rc : record(c, tx, "belfry.secret.deleted", err);
 }
 
 static int answer_delete(struct bf_api_write *w)

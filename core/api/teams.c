@@ -74,7 +74,7 @@ static int record_default(struct bf_tx *tx, const struct bf_api_team_change *c,
     bf_organization_entity(own, c->put.is);
     bf_tree_str(t, "organization", c->put.is);
     bf_tree_str(t, "entity", own);
-    return bf_people_record(tx, "belfry.organization.put", own, bf_auth_who(c->x)->user, t,
+    return bf_people_record(tx, "belfry.organization.saved", own, bf_auth_who(c->x)->user, t,
                             err);
 }
 
@@ -105,7 +105,7 @@ int bf_api_team_put(struct bf_api_team_change *c, struct bf_tx *tx, struct bf_er
     if (!rc && c->put.made_default)
         rc = record_default(tx, c, err);
     if (!rc && strcmp(c->put.is, c->put.was) != 0)
-        rc = record_move(tx, c, "belfry.team.put", c->put.is, *c->put.was ? c->put.was : NULL, err);
+        rc = record_move(tx, c, "belfry.team.saved", c->put.is, *c->put.was ? c->put.was : NULL, err);
     return rc;
 }
 
@@ -207,7 +207,7 @@ int bf_api_team_delete(struct bf_api_team_change *c, struct bf_tx *tx, struct bf
         rc = bf_api_owns_nothing(tx->db, c->name, err);
     if (!rc)
         rc = bf_team_delete_entity(tx->db, c->name, tx->now_ms, err);
-    return rc ? rc : record_move(tx, c, "belfry.team.delete", NULL, now.organization, err);
+    return rc ? rc : record_move(tx, c, "belfry.team.deleted", NULL, now.organization, err);
 }
 
 void bf_api_team_is_deleted(const struct bf_api_team_change *c)

@@ -130,7 +130,7 @@ static int record_delete(struct bf_tx *tx, const struct change *c, struct bf_err
     struct bf_tree *t = bf_tree_object();
 
     bf_tree_str(t, "user", c->name);
-    return bf_people_record(tx, "belfry.user.delete", c->name, bf_auth_who(c->write.x)->user, t,
+    return bf_people_record(tx, "belfry.user.deleted", c->name, bf_auth_who(c->write.x)->user, t,
                             err);
 }
 

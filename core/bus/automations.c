@@ -1,8 +1,8 @@
 /* automations.c - automations as records of the journal.
  *
- * Saving one appends a belfry.automation.put event (or .enable, .disable); the seq of that event is
- * the revision, and the revision's row never changes.  The row in `automations` says which revision
- * is in force.  Deleting one appends belfry.automation.delete, takes that row away and leaves its
+ * Saving one appends a belfry.automation.saved event (or .enabled, .disabled); the seq of that event
+ * is the revision, and the revision's row never changes.  The row in `automations` says which
+ * revision is in force.  Deleting one appends belfry.automation.deleted, takes that row away and leaves its
  * name in `automations_deleted`, for the history; its revisions stay, for what they have fired is
  * still delivered.  So whoever replays the journal meets every change at its place between the
  * events. */
@@ -188,7 +188,7 @@ static bool on_deletion(void *arg, const struct bf_automation_row *row)
     bf_buf_adds(&data, ",\"name\":");
     bf_buf_json(&data, row->name);
     bf_buf_addc(&data, '}');
-    d->rc = bf_bus_record(d->tx, RECORD_TYPE "delete", row->entity, d->author, data.data, data.len,
+    d->rc = bf_bus_record(d->tx, RECORD_TYPE "deleted", row->entity, d->author, data.data, data.len,
                           d->err);
     bf_buf_fini(&data);
     if (!d->rc && (d->rc = move_to_deleted(d->tx, row)))

@@ -161,7 +161,7 @@ int bf_bus_emit(struct bf_tx *tx, struct bf_envelope *e, struct bf_receipt *out,
  * automations, is not.  [any] */
 bool bf_bus_may_refuse(const struct bf_bus *bus, struct bf_envelope *const *events, size_t n);
 
-/* Inside apply: journal an event of the hub's own, "belfry.secret.put": who changed what of an
+/* Inside apply: journal an event of the hub's own, "belfry.secret.saved": who changed what of an
  * entity.  `author` may be NULL; `data` is a JSON object of what changed, never a secret.  It is an
  * event like any other, so automations may fire on it.  [engine] */
 int bf_bus_record(struct bf_tx *tx, const char *type, const char *entity, const char *author,
@@ -173,7 +173,7 @@ int bf_bus_record_caused(struct bf_tx *tx, const char *cause, const char *type, 
 
 /* What is to become of an automation. */
 struct bf_automation_change {
-    const char *verb;           /* of its record: "put", "enable", "disable" */
+    const char *verb;           /* of its record: "saved", "enabled", "disabled" */
     const char *id;
     const char *owner;
     const char *spec;

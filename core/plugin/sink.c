@@ -818,7 +818,7 @@ static int record_disable(const struct disabling *d, struct bf_tx *tx, struct bf
     bf_buf_adds(&b, ",\"reason\":");
     bf_buf_json(&b, d->reason);
     bf_buf_addc(&b, '}');
-    rc = bf_bus_record_caused(tx, d->cause, "belfry.integration.disable", i->entity, SYSTEM_AUTHOR,
+    rc = bf_bus_record_caused(tx, d->cause, "belfry.integration.disabled", i->entity, SYSTEM_AUTHOR,
                               b.data, b.len, err);
     bf_buf_fini(&b);
     bf_integration_unref(i);

@@ -36,7 +36,7 @@ void bf_rules_remove(struct bf_rules *r, const char *id);
 size_t bf_rules_count(const struct bf_rules *r);
 
 /* From now on `entity` is in the organization with this own entity; NULL: in none.  At the start
- * all teams are placed; later a team's belfry.team.put record says where it is, and, as "was",
+ * all teams are placed; later a team's belfry.team.saved record says where it is, and, as "was",
  * where it had been. */
 void bf_rules_place(struct bf_rules *r, const char *entity, const char *organization);
 

@@ -2,7 +2,7 @@
  *
  * The wire name is W&B's enum and the public name of a trigger; ${event_type} renders another one
  * for LINK_MODEL.  Types that are nobody's but a team's own ("ci.finished"), or the hub's own
- * ("belfry.integration.put"), are triggers by themselves: then all three names are the type, and
+ * ("belfry.integration.saved"), are triggers by themselves: then all three names are the type, and
  * the struct is the automation's. */
 #ifndef BF_TRIGGER_H
 #define BF_TRIGGER_H

@@ -162,8 +162,8 @@ is "and it waits on" "$(executions pending)" 1
 
 records() { api GET '/api/v1/events?entity=acme&limit=1000' |
     jq -r "[.items[] | select(.data.id == \"$1\") | .type | ltrimstr(\"belfry.automation.\")] | reverse | join(\" \")"; }
-is "each change is a record" "$(records "$W")" "put delete"
-has "with its kind" "$(records "$ID")" "disable enable disable delete"
+is "each change is a record" "$(records "$W")" "saved deleted"
+has "with its kind" "$(records "$ID")" "disabled enabled disabled deleted"
 
 stop_hub
 start_hub

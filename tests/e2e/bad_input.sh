@@ -40,7 +40,7 @@ event "no type" 400 type '{"entity":"acme"}'
 event "no entity" 400 entity '{"type":"a.b"}'
 event "a number for a name" 400 entity '{"type":"a.b","entity":7}'
 event "a type with capitals" 400 type '{"type":"A.B","entity":"acme"}'
-event "a type of the hub's own" 400 type '{"type":"belfry.automation.put","entity":"acme"}'
+event "a type of the hub's own" 400 type '{"type":"belfry.automation.saved","entity":"acme"}'
 event "a misspelt type of a known family" 400 type '{"type":"artifact.alias.added","entity":"acme"}'
 event "an unknown member" 400 entitty '{"type":"a.b","entity":"acme","entitty":"x"}'
 event "an unknown member further in" 400 artifact.verzion \

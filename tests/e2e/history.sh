@@ -102,7 +102,7 @@ within 5 counts "integration=$MOODY&status=finished" 5 || bad "and are finished"
 is "in their order" "$(ids "integration=$MOODY&status=failed&order=oldest" | tr '\n' ' ')" \
     "$(list "integration=$MOODY&status=finished&order=oldest" | jq -r '.items[].resend_of' | tr '\n' ' ')"
 is "and not another time" "$(post "$range" | jq -c .)" '{"resent":0,"gone":0,"next":null}'
-records=$(api GET "/api/v1/events?type=belfry.execution.resend")
+records=$(api GET "/api/v1/events?type=belfry.execution.resent")
 is "the journal knows who did it" "$(jq -c '[.items[] | [.author, .data.executions]]' <<<"$records")" \
     '[["admin",5],["admin",1]]'
 

@@ -51,7 +51,7 @@ is "they are listed" "$(api GET /api/v1/teams/acme/intakes | jq -r '[.items[].na
 is "by pages" "$(api GET '/api/v1/teams/acme/intakes?limit=1&cursor=github' |
     jq -r '[.items[0].name, .next] | join(" ")')" "open open"
 is "changes stand in the journal" "$(api GET '/api/v1/events?entity=acme' |
-    jq -r '[.items[] | select(.type == "belfry.intake.put") | .data.name] | join(" ")')" \
+    jq -r '[.items[] | select(.type == "belfry.intake.saved") | .data.name] | join(" ")')" \
     "open standard standard github"
 has "without a secret" "$(api GET '/api/v1/events?entity=acme' | grep -c whsec_)" 0
 

@@ -50,7 +50,7 @@ is "none of them failed" "$(executions failed)" 0
 [ "$(bytes "$DATA/master.key")" != "$before" ] || bad "the file holds another key"
 is "that only its owner may read" "$(stat -c %a "$DATA/master.key")" 600
 is "the journal says who did it" \
-    "$(api GET "/api/v1/events?entity=admin" | jq -r '[.items[] | select(.type == "belfry.master_key.rotate") | .author] | join(" ")')" \
+    "$(api GET "/api/v1/events?entity=admin" | jq -r '[.items[] | select(.type == "belfry.master_key.rotated") | .author] | join(" ")')" \
     "admin admin"
 api POST /api/v1/master-key/rotate '{"now":true}' >"$tmp/answer"
 is "a member that is not known is refused" "$(status) $(jq -r .error.field "$tmp/answer")" "400 now"

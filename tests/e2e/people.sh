@@ -300,7 +300,7 @@ is "the last use of a key is remembered" \
     "$(as ana api GET "/api/v1/keys" | jq '[.items[].last_used] | map(select(. == null)) | length')" \
     "$(as ana api GET "/api/v1/keys" | jq '[.items[] | select(.name=="x")] | length')"
 is "changes are in the journal" "$(as admin api GET '/api/v1/events?entity=speech&limit=1000' |
-    jq -r '[.items[] | select(.type=="belfry.team.put").data | "\(.was) \(.organization)"] | join(", ")')" \
+    jq -r '[.items[] | select(.type=="belfry.team.saved").data | "\(.was) \(.organization)"] | join(", ")')" \
     "acme beta, null acme"
 is "and no key in it" "$(strings -a "$DATA"/belfry.db* | grep -c -F -f <(cat "$tmp"/key.*))" 0
 

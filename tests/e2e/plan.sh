@@ -78,9 +78,9 @@ is "the automations are there" "$(api GET /api/v1/automations | jq '.items | len
 is "with the ids of the integrations that were made with them" \
     "$(automation vision | jq -r '.actions[0].integration')" \
     "$(api GET /api/v1/teams/acme/integrations | jq -r '.items[0].id')"
-is "each left its record" "$(records automation.put) $(records integration.put)" "3 2"
+is "each left its record" "$(records automation.saved) $(records integration.saved)" "3 2"
 is "and each team one of the plan" \
-    "$(api GET '/api/v1/events?type=belfry.plan.apply' | jq -c '[.items[] | [.entity, .data.manifest, .data.created, .author]] | sort')" \
+    "$(api GET '/api/v1/events?type=belfry.plan.applied' | jq -c '[.items[] | [.entity, .data.manifest, .data.created, .author]] | sort')" \
     '[["acme","acme-vision",3,"admin"],["beta","acme-vision",3,"admin"]]'
 plan "$tmp/acme.lua"
 is "the plan of an applied file has no changes" "$rc" 0

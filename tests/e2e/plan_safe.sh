@@ -136,7 +136,7 @@ is "all of it goes in one plan, too" "$(applied '{"manifest":"wide"}' | jq .dele
 
 # --- its own hooks: what applies a plan may have to be done again
 
-watch='{"name":"watch","scope":{"entity":"acme"},"event":{"type":"belfry.plan.apply"},"hooks":{"filter":
+watch='{"name":"watch","scope":{"entity":"acme"},"event":{"type":"belfry.plan.applied"},"hooks":{"filter":
  {"code":"return { filter = function(event) return event.data.manifest == \"watched\" end }"}},
  "actions":[{"integration":"v"}]}'
 watched() { # TYPE

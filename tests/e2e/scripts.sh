@@ -91,7 +91,7 @@ within 10 have_executions finished 3 || bad "and is asked from then on"
 records() { # TYPE: how many
     "$B/tests/tools/sql" "$DATA/belfry.db" "SELECT count(*) FROM journal WHERE type = '$1'"
 }
-is "the journal has both texts" "$(records belfry.script.put)" 2
+is "the journal has both texts" "$(records belfry.script.saved)" 2
 
 GOOD=$(cat "$tmp/scripts/level.lua")
 put level.lua "$(filter 'return event.data.level ~= ')"
@@ -101,7 +101,7 @@ within 10 have_executions finished 4 || bad "and the old one stays"
 ROW=$("$BELFRY" scripts list | grep '^level.lua')
 has "belfry scripts list shows both facts: it is in force" "$ROW" "$(printf %.8s "$(printf '%s\n' "$GOOD" | sha256sum)")"
 has "and why the new one is not" "$ROW" "level.lua:1:"
-is "the journal tells of the refusal" "$(records belfry.script.refuse)" 1
+is "the journal tells of the refusal" "$(records belfry.script.refused)" 1
 put level.lua "$(filter 'return event.data.levels.name == "low"')"
 refused_for() { api GET /api/v1/scripts | jq -r '.items[].refused.error // ""' | grep -q "$1"; }
 within 5 refused_for 'tried on' || bad "one that fails on the last events is refused" \
@@ -127,7 +127,7 @@ within 10 is_disabled "$FLAKY" || bad "a hook that fails too often in a row is d
 has "with what was wrong" \
     "$(api GET "/api/v1/automations/$FLAKY" | jq -r .hooks_disabled.filter.error)" flaky.lua:1
 has "a list tells it from one that works" "$("$BELFRY" automations list | grep ' flaky ')" "hook disabled"
-within 5 test "$(records belfry.hook.disable)" = 1 || bad "the team is told by an event" "$(records belfry.hook.disable)"
+within 5 test "$(records belfry.hook.disabled)" = 1 || bad "the team is told by an event" "$(records belfry.hook.disabled)"
 has "its executions say so" "$(api GET "/api/v1/executions?automation=$FLAKY&limit=1" |
     jq -r '.items[0].hooks.filter.words')" "the hook is disabled since"
 
@@ -145,7 +145,7 @@ is_disabled "$FLAKY" || bad "what was disabled is still"
 is "somebody enables it" "$("$BELFRY" scripts enable flaky)" "the filter of flaky is enabled"
 enabled() { ! is_disabled "$FLAKY"; }
 within 5 enabled || bad "then it is"
-is "which is in the journal" "$(records belfry.hook.enable)" 1
+is "which is in the journal" "$(records belfry.hook.enabled)" 1
 
 # --- nobody has asked yet
 

@@ -184,7 +184,7 @@ has "so is a change" "$(status) $(error)" "400 config.url connection to 192.168.
 # --- the journal and the files
 
 has "every change is in the journal" "$(records acme)" \
-    "secret.put SIGNING, secret.put TOKEN, secret.put EXTRA, integration.put hook, integration.put echo, integration.put echoes, integration.put echoes, integration.put echoes, integration.disable echoes, integration.put echo 2, integration.enable echo 2, secret.rotate TOKEN, secret.delete EXTRA, integration.disable hook, integration.delete hook"
+    "secret.saved SIGNING, secret.saved TOKEN, secret.saved EXTRA, integration.saved hook, integration.saved echo, integration.saved echoes, integration.saved echoes, integration.saved echoes, integration.disabled echoes, integration.saved echo 2, integration.enabled echo 2, secret.rotated TOKEN, secret.deleted EXTRA, integration.disabled hook, integration.deleted hook"
 stop_hub
 is "the hub ends well" $? 0
 is "no value is in the files or in the log" "$(cat "$DATA"/belfry.db* "$tmp/hub.log" |

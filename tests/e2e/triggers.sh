@@ -111,7 +111,7 @@ clear_all
 
 # --- the hub's own
 
-fire_on watcher belfry.automation.delete '{"data.name": {"$regex": "^important"}}' >"$tmp/made"
+fire_on watcher belfry.automation.deleted '{"data.name": {"$regex": "^important"}}' >"$tmp/made"
 fire_on important-one ci.finished >"$tmp/made"
 id=$(jq -r .id "$tmp/answer")
 finished=$((finished + 1))

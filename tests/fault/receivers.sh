@@ -67,7 +67,7 @@ is "410 disables the integration" "$(api GET /api/v1/teams/acme/integrations |
     jq -r '.items[] | select(.name == "gone") | .disabled')" true
 gone=$(api GET /api/v1/teams/acme/integrations | jq -r '.items[] | select(.name == "gone") | .id')
 recorded() { "$B/tests/tools/sql" "$DATA/belfry.db" "SELECT count(*) FROM journal WHERE type =
-    'belfry.integration.disable' AND body LIKE '%\"name\":\"gone\"%410 Gone%'"; }
+    'belfry.integration.disabled' AND body LIKE '%\"name\":\"gone\"%410 Gone%'"; }
 is "once, in the journal, with the reason" "$(recorded)" 1
 emit "$(alias_event gone)" >"$tmp/answer"
 sleep 0.3

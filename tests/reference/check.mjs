@@ -37,7 +37,7 @@ class History {
     put(id, spec) {
         const automation = { name: id, scope: { entity: "acme", project: "vision" },
                              actions: [], ...spec };
-        return this.record({ type: "belfry.automation.put", entity: "acme",
+        return this.record({ type: "belfry.automation.saved", entity: "acme",
                              data: { id, automation } });
     }
 
@@ -107,7 +107,7 @@ is("one of equal values is zero", deviation([.1, .1, .1]), 0);
                           metric("RUN_METRIC", threshold({ name: "system.cpu", threshold: 90 })));
     is("\"system.\" may be left out in a condition",
        h.metric("system.cpu", 95).map((o) => o.automation), ["A1", "A2"]);
-    h.record({ type: "belfry.automation.put", entity: "acme", data: { id: "A2", automation: {
+    h.record({ type: "belfry.automation.saved", entity: "acme", data: { id: "A2", automation: {
         ...metric("RUN_METRIC", threshold({ name: "system.cpu", threshold: 80 })),
         scope: { entity: "acme" } } } });
     is("but not in an event; and a changed condition begins anew", [h.metric("cpu", 95),

@@ -531,7 +531,7 @@ static void run_batch(const struct bf_json *step)
 
 static int save(struct task *t, struct bf_tx *tx, struct bf_error *err)
 {
-    struct bf_automation_change change = {.verb = "put",
+    struct bf_automation_change change = {.verb = "saved",
                                           .id = text(t->json, "id"),
                                           .owner = text(t->json, "owner"),
                                           .author = "ana"};
@@ -561,7 +561,7 @@ static int record_move(struct bf_tx *tx, const char *name, const struct bf_team_
     bf_buf_json(&data, *put->was ? put->was : NULL);
     bf_buf_addc(&data, '}');
     bf_organization_entity(own, put->was);
-    rc = bf_bus_record(tx, "belfry.team.put", name, "ana", data.data, data.len, err);
+    rc = bf_bus_record(tx, "belfry.team.saved", name, "ana", data.data, data.len, err);
     bf_buf_fini(&data);
     return rc ? rc : bf_bus_moved(tx, name, *own ? own : NULL, err);
 }

@@ -161,12 +161,12 @@ export class Reference {
     administer({ seq, received, event }) {
         const [, noun, verb] = /^belfry\.(\w+)\.(\w+)$/.exec(event.type) ?? [];
 
-        if (noun === "team" && verb === "put")
+        if (noun === "team" && verb === "saved")
             this.organizations.set(event.data.team, `${event.data.organization}-org`);
         if (noun !== "automation")
             return;
         const before = this.automations.get(event.data.id);
-        const a = verb === "delete" ? null
+        const a = verb === "deleted" ? null
             : readAutomation(event.data.id, event.data.automation, { seq }, before);
         if (before && !a?.enabled)
             this.forgetWaits(before);

@@ -150,7 +150,7 @@ static inline int emit(struct fixture *f, const char *text, struct bf_receipt *r
 
 static inline int apply_save(struct posted *p, struct bf_tx *tx, struct bf_error *err)
 {
-    struct bf_automation_change change = {.verb = "put",
+    struct bf_automation_change change = {.verb = "saved",
                                           .id = p->receipt.id,
                                           .owner = "acme",
                                           .spec = p->text,

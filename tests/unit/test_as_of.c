@@ -23,7 +23,7 @@ static void delete_it(struct fixture *f, const char *id)
 /* "acme was-org": where a team was, by a record as the API makes one. */
 static int apply_move(struct posted *p, struct bf_tx *tx, struct bf_error *err)
 {
-    int rc = bf_bus_record(tx, "belfry.team.put", "acme", "ana", "{}", 2, err);
+    int rc = bf_bus_record(tx, "belfry.team.saved", "acme", "ana", "{}", 2, err);
 
     return rc ? rc : bf_bus_moved(tx, "acme", p->text, err);
 }

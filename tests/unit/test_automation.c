@@ -136,7 +136,7 @@ TEST(an_organization_stands_for_its_own_entity)
 
 TEST(a_type_of_ones_own_is_a_trigger_of_that_name)
 {
-    static const char *const types[] = {"ci.finished", "deploy", "belfry.integration.put"};
+    static const char *const types[] = {"ci.finished", "deploy", "belfry.integration.saved"};
 
     for (size_t i = 0; i < BF_COUNT(types); i++) {
         struct bf_automation *a;

@@ -195,7 +195,7 @@ TEST(records_of_other_teams_and_projects_are_not_looked_at)
 
 static int apply_move(struct posted *p, struct bf_tx *tx, struct bf_error *err)
 {
-    int rc = bf_bus_record(tx, "belfry.team.put", "acme", "ana", "{}", 2, err);
+    int rc = bf_bus_record(tx, "belfry.team.saved", "acme", "ana", "{}", 2, err);
 
     return rc ? rc : bf_bus_moved(tx, "acme", p->text, err);
 }

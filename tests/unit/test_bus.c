@@ -208,7 +208,7 @@ TEST(a_taken_name_refuses_one_work_and_not_its_batch)
     CHECK_STR(err.field, "name");
     CHECK_INT(emit(&f, ALIAS_EVENT("production", ""), NULL), 0);
     CHECK_INT(f.n_enqueued, 1);
-    CHECK_INT(count(&f, "SELECT count(*) FROM journal WHERE type = 'belfry.automation.put'"), 1);
+    CHECK_INT(count(&f, "SELECT count(*) FROM journal WHERE type = 'belfry.automation.saved'"), 1);
     fixture_close(&f);
 }
 

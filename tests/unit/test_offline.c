@@ -62,10 +62,10 @@ TEST(both_leave_a_record_and_no_key_in_it)
     f = look();
     q = bf_db_query(f.db, "SELECT type, entity, body FROM journal ORDER BY seq");
     CHECK_INT(bf_query_step(q), 1);
-    CHECK_STR(bf_query_col_text(q, 0), "belfry.user.put");
+    CHECK_STR(bf_query_col_text(q, 0), "belfry.user.saved");
     CHECK_STR(bf_query_col_text(q, 1), "ana");
     CHECK_INT(bf_query_step(q), 1);
-    CHECK_STR(bf_query_col_text(q, 0), "belfry.key.put");
+    CHECK_STR(bf_query_col_text(q, 0), "belfry.key.saved");
     CHECK_HAS(bf_query_col_text(q, 2), "\"rights\":[\"ingest\"]");
     CHECK(!strstr(bf_query_col_text(q, 2), "ABCDEFGHIJ"));
     CHECK_INT(bf_query_step(q), 0);

@@ -271,7 +271,7 @@ TEST(the_record_of_the_revision_in_force_stays)
     events(&k, 1);
     k.r.kept_ms = DAY;
     pass(&k);
-    CHECK_INT(ask(&k, EVENTS("type = 'belfry.automation.put'")), 1);
+    CHECK_INT(ask(&k, EVENTS("type = 'belfry.automation.saved'")), 1);
     CHECK_INT(ask(&k, "SELECT count(*) FROM journal j JOIN automations a ON a.revision = j.seq"), 1);
     CHECK_INT(ask(&k, "SELECT count(*) FROM automation_revisions"), 2);
     close_all(&k);

@@ -120,11 +120,11 @@ TEST(a_type_of_ones_own_fires_at_every_scope_and_is_no_other_type)
     put(r, "5", ACME, "ci.finished_late", "null");
     put(r, "6", ACME, "ci", "null");
     put(r, "7", ACME, "CREATE_ARTIFACT", "null");
-    put(r, "8", ACME, "belfry.automation.put", "null");
+    put(r, "8", ACME, "belfry.automation.saved", "null");
     CHECK_STR(fires(r, &e), "1 2 3");
     CHECK_INT(judge(r, &e, &f), 3);
     CHECK_STR(f[0].trigger->rendered, "ci.finished");
-    e.type = "belfry.automation.put";
+    e.type = "belfry.automation.saved";
     CHECK_STR(fires(r, &e), "8");
     bf_rules_free(r);
 }

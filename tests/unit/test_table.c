@@ -38,7 +38,7 @@ TEST(what_tells_events_of_a_type_apart_is_shown)
         {"{\"type\":\"run.alert\",\"run\":{\"id\":\"r1\",\"state\":\"RUNNING\"},"
          "\"alert\":{\"title\":\"oom\"}}", "r1 oom"},
         {"{\"type\":\"artifact.alias.add\",\"alias\":\"production\"}", "production"},
-        {"{\"type\":\"belfry.automation.put\",\"data\":{\"id\":\"A\",\"automation\":{\"name\":\"n\"}}}",
+        {"{\"type\":\"belfry.automation.saved\",\"data\":{\"id\":\"A\",\"automation\":{\"name\":\"n\"}}}",
          "n"},
         {"{\"type\":\"clock.advance\",\"run\":{\"id\":\"r1\"},\"data\":{\"automation\":\"A\"}}", "r1"},
         {"{\"type\":\"ci.finished\",\"data\":{\"x\":1}}", "-"},

@@ -271,7 +271,8 @@ static void add_setting(struct bf_setting *list, size_t *n, const char *name, co
 }
 
 /* Opened with these plugins, and everything else that a plugin may look at; never run. */
-static int try_hub(struct checking *c, const char *plugins, struct bf_error *err)
+static int try_hub(struct checking *c, const char *plugins, const char *sources,
+                   struct bf_error *err)
 {
     struct bf_setting list[16];
     struct bf_hub_options o = {.size = sizeof(o), .settings = list, .log = silent,
@@ -286,6 +287,8 @@ static int try_hub(struct checking *c, const char *plugins, struct bf_error *err
     add_setting(list, &n, "log_level", "error");
     add_setting(list, &n, "plugins", plugins);
     add_setting(list, &n, "plugin_dir", c->settings.plugin_dir);
+    if (sources)
+        add_setting(list, &n, "sources", sources);
     if (c->settings.public_url && strncmp(c->settings.public_url, "http", 4) == 0)
         add_setting(list, &n, "public_url", c->settings.public_url);
     list[n] = (struct bf_setting){NULL, NULL};
@@ -297,18 +300,22 @@ static int try_hub(struct checking *c, const char *plugins, struct bf_error *err
 
 static void check_plugins(struct checking *c)
 {
-    char *names = bf_arena_dup(c->arena, c->settings.plugins), *save = NULL;
     struct bf_error err = {0};
+    char *names = bf_plugin_names(c->settings.plugins, c->settings.plugin_dir, &err), *save = NULL;
     int before = c->n;
 
-    for (char *name = strtok_r(names, " ,", &save); name; name = strtok_r(NULL, " ,", &save)) {
+    if (!names)
+        tell(c, "plugin_dir", &err);
+    for (char *name = names ? strtok_r(names, " ", &save) : NULL; name;
+         name = strtok_r(NULL, " ", &save)) {
         err = (struct bf_error){0};
-        if (try_hub(c, name, &err))
+        if (try_hub(c, name, NULL, &err))
             tell(c, "plugins", &err);
     }
+    free(names);
     err = (struct bf_error){0};
-    if (c->n == before && try_hub(c, c->settings.plugins, &err))        /* do they get along? */
-        tell(c, "plugins", &err);
+    if (c->n == before && try_hub(c, c->settings.plugins, c->settings.sources, &err))
+        tell(c, "plugins", &err);       /* they do not get along, or a source has wrong options */
 }
 
 

@@ -210,13 +210,16 @@ static int open_bus(struct bf_hub *hub, struct bf_error *err)
     return BF_OK;
 }
 
-/* The names in the setting `plugins`, apart by spaces or commas. */
-static int load_named_plugins(struct bf_hub *hub, struct bf_error *err)
+/* With plugins linked in and "*", a directory need not be there. */
+static int load_named_plugins(struct bf_hub *hub, bool has_linked, struct bf_error *err)
 {
-    char *names = bf_strdup(hub->settings.plugins), *save = NULL;
-    int rc = BF_OK;
+    const struct bf_settings *s = &hub->settings;
+    bool none = has_linked && strcmp(s->plugins, "*") == 0 && access(s->plugin_dir, F_OK);
+    char *names = bf_plugin_names(none ? "" : s->plugins, s->plugin_dir, err), *save = NULL;
+    int rc = names ? BF_OK : blame(BF_ECONFIG, "plugin_dir", err);
 
-    for (char *n = strtok_r(names, " ,", &save); n && !rc; n = strtok_r(NULL, " ,", &save))
+    for (char *n = names ? strtok_r(names, " ", &save) : NULL; n && !rc;
+         n = strtok_r(NULL, " ", &save))
         rc = blame(bf_plugins_load(hub->plugins, n, err), "plugins", err);
     free(names);
     return rc;
@@ -243,15 +246,16 @@ static int open_plugins(struct bf_hub *hub, const struct bf_plugin *const *linke
         .ask = bf_scripts_ask,
         .ask_wait = bf_scripts_ask_wait,
     };
+    bool has_linked = linked && *linked;
     int rc = BF_OK;
 
     hub->plugins = bf_plugins_new(&rooms);
     for (; !rc && linked && *linked; linked++)
         rc = bf_plugins_add(hub->plugins, *linked, err);
     if (!rc)
-        rc = load_named_plugins(hub, err);
+        rc = load_named_plugins(hub, has_linked, err);
     if (!rc)
-        rc = bf_plugins_make_default_sources(hub->plugins, err);
+        rc = bf_plugins_make_sources(hub->plugins, hub->settings.sources, err);
     return rc;
 }
 

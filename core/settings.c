@@ -9,11 +9,15 @@
 #include "core/base/clock.h"
 #include "core/base/closest.h"
 #include "core/base/crypto.h"
+#include "core/base/json.h"
 #include "core/script/config.h"
 #include "core/script/scripts.h"
 
 #define THREADS_MAX 64
 #define DAYS_MAX    36500
+#define SOURCES_MAX     64
+#define SOURCE_NAME_MAX 64
+#define SOURCES_BYTES_MAX (1024 * 1024)         /* read as JSON */
 
 struct setting {
     const char *name;
@@ -23,6 +27,7 @@ struct setting {
     const char *help;
     bool live;                  /* a reload changes it; see reload.c */
     bool secret;                /* is not shown */
+    bool named;                 /* is a JSON object; a table with names in the file */
 };
 
 static const struct setting table[] = {
@@ -37,10 +42,13 @@ static const struct setting table[] = {
      .live = true},
     {"ca_file", offsetof(struct bf_settings, ca_file), NULL, NULL,
      "PEM file of the certificate authorities to believe, instead of the system's"},
-    {"plugins", offsetof(struct bf_settings, plugins), "http webhook", NULL,
-     "plugins to load, by name; nothing else is loaded"},
+    {"plugins", offsetof(struct bf_settings, plugins), "*", NULL,
+     "plugins to load, by name; * is every one that is in plugin_dir"},
     {"plugin_dir", offsetof(struct bf_settings, plugin_dir), BF_PLUGIN_DIR, NULL,
      "directory that holds NAME.so of each plugin; nobody else may write to it"},
+    {"sources", offsetof(struct bf_settings, sources), NULL, NULL,
+     "options of sources, by a name for each: { NAME = { source = \"KIND\", OPTION = VALUE } }, or"
+     " the same as JSON", .secret = true, .named = true},
     {"admin_key", offsetof(struct bf_settings, admin_key), NULL, NULL,
      "a key of the first admin, added if it is not there (default: a new hub makes and shows one)",
      .secret = true},
@@ -148,9 +156,12 @@ static int set(struct filling *f, const char *name, const char *value, struct bf
 
     if (!t)
         return list_names(err, name);
-    if (!value)
-        return bf_error_field(err, BF_ECONFIG, name, "%s must be a string, a number, true, false or"
-                              " a list of strings", name);
+    if (!value || (*value == '{' && !t->named))
+        return bf_error_field(err, BF_ECONFIG, name, t->named
+                              ? "%s must be a table of named values: texts, numbers, true, false,"
+                                " and lists and tables of these"
+                              : "%s must be a string, a number, true, false or a list of strings",
+                              name);
     if (t->choices && !is_choice(t->choices, value))
         return bf_error_field(err, BF_ECONFIG, name, "%s must be one of %s, not \"%s\"", name,
                               t->choices, value);
@@ -267,12 +278,56 @@ static int check_on_event(struct bf_settings *s, struct bf_error *err)
                           " scripts_dir, like enrich.lua, not \"%s\"", s->on_event);
 }
 
+static bool is_source_name(const char *name)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+    size_t len = name ? strlen(name) : 0;
+
+    return len > 0 && len <= SOURCE_NAME_MAX && strspn(name, letters) == len;
+}
+
+static int check_source(const char *name, const struct bf_json *options, struct bf_error *err)
+{
+    const struct bf_json *kind = bf_json_get(options, "source");
+
+    if (!is_source_name(name))
+        return bf_error_field(err, BF_ECONFIG, "sources", "\"%s\" cannot be the name of a source;"
+                              " take up to %d letters, digits, - and _", name, SOURCE_NAME_MAX);
+    if (!bf_json_is(options, BF_JSON_OBJECT))
+        return bf_error_field(err, BF_ECONFIG, "sources", "the options of source \"%s\" must be a"
+                              " table, not %s", name, bf_json_type_name(options));
+    if (kind && !bf_json_is(kind, BF_JSON_STRING))
+        return bf_error_field(err, BF_ECONFIG, "sources", "\"source\" of \"%s\" must be the name of"
+                              " a kind of source, not %s", name, bf_json_type_name(kind));
+    return BF_OK;
+}
+
+static int check_sources(struct bf_settings *s, struct bf_error *err)
+{
+    struct bf_arena *a = bf_arena_new(SOURCES_BYTES_MAX);
+    const char *text = s->sources && *s->sources ? s->sources : "{}";      /* an empty list is "" */
+    const struct bf_json *all = bf_json_parse(a, text, strlen(text), err);
+    int rc = BF_OK;
+
+    if (!bf_json_is(all, BF_JSON_OBJECT))
+        rc = bf_error_field(err, BF_ECONFIG, "sources", "sources must be a table, or JSON, such as"
+                            " {\"NAME\":{\"source\":\"KIND\",\"OPTION\":\"VALUE\"}}%s%s",
+                            all ? "" : ": ", all ? "" : err->words);
+    else if (bf_json_count(all) > SOURCES_MAX)
+        rc = bf_error_field(err, BF_ECONFIG, "sources", "there may be %d sources", SOURCES_MAX);
+    for (const struct bf_json *k = bf_json_first(all); !rc && k; k = bf_json_next(all, k))
+        rc = check_source(bf_json_str(a, k), k + 1, err);
+    bf_arena_free(a);
+    return rc;
+}
+
 /* What is asked of values once all are there. */
 static int (*const checks[])(struct bf_settings *, struct bf_error *) = {
     check_threads,
     check_public_url,
     check_retention,
     check_on_event,
+    check_sources,
 };
 
 static int check(struct filling *f, int (*fn)(struct bf_settings *, struct bf_error *),

@@ -20,6 +20,7 @@ struct bf_settings {
     char *ca_file;
     char *plugin_dir;
     char *plugins;
+    char *sources;
     char *admin_key;
     char *metrics_token;
     char *log_level;

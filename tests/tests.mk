@@ -64,7 +64,7 @@ e2e: all $(TOOL_PROGRAMS) $(SKELETONS)
 	$(Q)B=$(B) scripts/run-tests.sh $(E2E)
 
 threaded-programs: all $(THREADED_PROGRAMS) $(TOOL_PROGRAMS)
-test-programs: all $(UNIT_PROGRAMS) $(PLUGIN_PROGRAMS) $(TOOL_PROGRAMS) $(SKELETONS) $(FUZZ_REPLAYS)
+test-programs: all $(UNIT_PROGRAMS) $(PLUGIN_PROGRAMS) $(TOOL_PROGRAMS) $(SKELETONS) $(if $(SANITIZE),$(FUZZ_REPLAYS))
 
 # The long forms.
 fault: test-programs
@@ -80,19 +80,23 @@ soak: test-programs
 # Everything, once its packages are there; in another make, for ours may have begun without them.
 test:
 	$(Q)scripts/deps.sh test
-	$(Q)scripts/npm.sh $(BUILD)/npm
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) test-here
+
+# Mostly waiting for the network, so it goes on beside the builds.
+npm-packages:
+	$(Q)scripts/npm.sh $(BUILD)/npm
 
 ASAN := $(BUILD)/address-undefined
 TSAN := $(BUILD)/thread
 in    = $(patsubst $(B)/%,$(1)/%,$(2))
 
-test-here: test-programs
+sanitized-programs: test-programs
 	+$(Q)$(MAKE) --no-print-directory SANITIZE=address,undefined CFLAGS='-O1 -g1' test-programs
 	+$(Q)$(MAKE) --no-print-directory SANITIZE=thread CFLAGS='-O1 -g1' threaded-programs
+
+test-here: sanitized-programs npm-packages
 	$(Q)scripts/run-tests.sh scripts/layers.sh tests/abi/headers.sh \
 	    $(UNIT_PROGRAMS) $(PLUGIN_PROGRAMS) \
-	    $(foreach t,$(FUZZ_TARGETS),'$(B)/tests/fuzz/replay_$(t) tests/fuzz/corpus/$(t)/*') \
 	    $(foreach t,$(E2E) $(FAULT),'$(if $(filter $(t),$(TIMED)),ALONE=1 )B=$(B) $(t)') \
 	    $(call in,$(ASAN),$(UNIT_PROGRAMS) $(PLUGIN_PROGRAMS)) \
 	    $(foreach t,$(FUZZ_TARGETS),'$(ASAN)/tests/fuzz/replay_$(t) tests/fuzz/corpus/$(t)/*') \
@@ -101,4 +105,5 @@ test-here: test-programs
 	    $(foreach t,tests/e2e/way.sh tests/fault/receivers.sh,'SANITIZED=1 B=$(TSAN) $(t)')
 
 .SECONDARY:
-.PHONY: all unit e2e fault soak test test-here test-programs threaded-programs
+.PHONY: all unit e2e fault soak test test-here test-programs threaded-programs \
+        sanitized-programs npm-packages

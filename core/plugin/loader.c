@@ -9,6 +9,7 @@
  * Objects are code that runs with all our rights, so a file or directory that others may write to
  * is refused.  Nothing is ever unloaded: texts and functions of a plugin live as long as the
  * process. */
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@
 #define LOADED_MAX (1024u * 1024)       /* bytes of one plugin's tables at our sizes */
 #define STRUCT_MAX (64u * 1024)         /* a struct that says more is no struct of this ABI */
 #define NAME_MAX_LEN 64
+#define NAMES_BYTES_MAX 65536            /* of all that are to be loaded */
 
 #define KNOWN_SINK_FLAGS (BF_ONCE | BF_QUICK)
 #define KNOWN_RIGHTS (BF_INGEST | BF_READ | BF_EDIT | BF_ADMIN | BF_PUBLIC)
@@ -394,6 +396,57 @@ static int open_object(const char *path, const char *file, const struct bf_plugi
                             "%s is no plugin of this hub: it has no symbol bf_plugin_v1; write "
                             "BF_PLUGIN() in it, or use a hub of its version", path);
     return BF_OK;
+}
+
+/* NAME.so: its name without the end; false for what is no plugin's file. */
+static bool file_name_ok(const char *file, char name[NAME_MAX_LEN + 8])
+{
+    size_t len = strlen(file);
+
+    if (len < 4 || len > NAME_MAX_LEN + 3 || strcmp(file + len - 3, ".so") != 0)
+        return false;
+    snprintf(name, NAME_MAX_LEN + 8, "%.*s", (int)(len - 3), file);
+    return name_ok(name, false);
+}
+
+static int add_all_in(const char *plugin_dir, struct bf_buf *out, struct bf_error *err)
+{
+    struct dirent **files;
+    char name[NAME_MAX_LEN + 8];
+    int n = scandir(plugin_dir, &files, NULL, alphasort);
+
+    if (n < 0)
+        return bf_error_set(err, BF_ECONFIG, "cannot read plugin_dir %s: %s", plugin_dir,
+                            strerror(errno));
+    for (int i = 0; i < n; i++) {
+        if (file_name_ok(files[i]->d_name, name))
+            bf_buf_printf(out, "%s ", name);
+        free(files[i]);
+    }
+    free(files);
+    return BF_OK;
+}
+
+char *bf_plugin_names(const char *wanted, const char *plugin_dir, struct bf_error *err)
+{
+    char *copy = bf_strdup(wanted), *save = NULL, *out = NULL;
+    struct bf_buf names;
+    int rc = BF_OK;
+
+    bf_buf_init(&names, NAMES_BYTES_MAX);
+    for (char *n = strtok_r(copy, " ,", &save); n && !rc; n = strtok_r(NULL, " ,", &save)) {
+        if (strcmp(n, "*") == 0)
+            rc = add_all_in(plugin_dir, &names, err);
+        else
+            bf_buf_printf(&names, "%s ", n);
+    }
+    if (!rc && names.failed)
+        bf_error_set(err, BF_ECONFIG, "there are more plugins than a hub can have");
+    else if (!rc)
+        out = bf_strdup(bf_buf_text(&names));
+    bf_buf_fini(&names);
+    free(copy);
+    return out;
 }
 
 int bf_loaded_open(const char *plugin_dir, const char *name, struct bf_loaded **out,

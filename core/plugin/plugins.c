@@ -12,6 +12,7 @@
 #define RUN_PAUSE_MS     1000           /* before run() is called again after an error */
 #define RUN_PAUSE_MAX_MS 60000
 #define START_MS         60000          /* a source whose start() takes longer does not start */
+#define OPTIONS_BYTES_MAX (1024 * 1024)        /* of one source, as JSON */
 #define STOP_LEAST_MS    100            /* that each source is given, however late it is */
 
 struct bf_plugins *bf_plugins_new(const struct bf_plugins_rooms *rooms)
@@ -204,16 +205,83 @@ int bf_plugins_make_source(struct bf_plugins *p, const char *kind, const char *n
     return BF_OK;
 }
 
-int bf_plugins_make_default_sources(struct bf_plugins *p, struct bf_error *err)
+static const char *required_option(const struct bf_source *s)
 {
-    int rc = BF_OK;
+    for (const struct bf_option *o = s->options; o && o->name; o++)
+        if (o->flags & BF_REQUIRED)
+            return o->name;
+    return NULL;
+}
 
+static int make_default(struct bf_plugins *p, const struct bf_source *s, struct bf_error *err)
+{
+    const char *option = required_option(s);
+
+    if (!option)
+        return bf_plugins_make_source(p, s->name, s->name, NULL, err);
+    bf_infof(p->rooms.log, "plugin", "source %s is not used: it needs options, such as %s, in the"
+             " setting sources", s->name, option);
+    return BF_OK;
+}
+
+static void add_raw(struct bf_buf *b, const struct bf_json *j)
+{
+    size_t len;
+    const char *text = bf_json_raw(j, &len);
+
+    bf_buf_add(b, text, len);
+}
+
+/* What is given for one source, without its kind. */
+static int make_given(struct bf_plugins *p, struct bf_arena *a, const char *name,
+                      const struct bf_json *given, struct bf_error *err)
+{
+    const struct bf_json *kind = bf_json_get(given, "source");
+    struct bf_error why;
+    struct bf_buf b;
+    int n = 0, rc;
+
+    bf_buf_init(&b, OPTIONS_BYTES_MAX);
+    bf_buf_addc(&b, '{');
+    for (const struct bf_json *k = bf_json_first(given); k; k = bf_json_next(given, k)) {
+        if (k + 1 == kind)
+            continue;
+        bf_buf_adds(&b, n++ ? "," : "");
+        add_raw(&b, k);
+        bf_buf_addc(&b, ':');
+        add_raw(&b, k + 1);
+    }
+    bf_buf_addc(&b, '}');
+    rc = b.failed ? bf_error_set(&why, BF_ETOOBIG, "its options are too large")
+                  : bf_plugins_make_source(p, kind ? bf_json_str(a, kind) : name, name,
+                                           bf_buf_text(&b), &why);
+    bf_buf_fini(&b);
+    return rc ? bf_error_field(err, rc, "sources", "source %s: %s", name, why.words) : BF_OK;
+}
+
+static int make_all_given(struct bf_plugins *p, struct bf_arena *a, const char *sources,
+                          struct bf_error *err)
+{
+    const struct bf_json *all = bf_json_parse(a, sources, strlen(sources), err);
+    int rc = all ? BF_OK : BF_ECONFIG;
+
+    for (const struct bf_json *k = bf_json_first(all); !rc && k; k = bf_json_next(all, k))
+        rc = make_given(p, a, bf_json_str(a, k), k + 1, err);
+    return rc;
+}
+
+int bf_plugins_make_sources(struct bf_plugins *p, const char *sources, struct bf_error *err)
+{
+    struct bf_arena *a = bf_arena_new(2 * OPTIONS_BYTES_MAX);
+    int rc = sources && *sources ? make_all_given(p, a, sources, err) : BF_OK;
+
+    bf_arena_free(a);
     for (size_t k = 0; k < p->n_loaded; k++) {
         const struct bf_source *const *s = p->loaded[k]->plugin.sources;
 
         for (; *s && !rc; s++)
             if (!has_source(p, *s))
-                rc = bf_plugins_make_source(p, (*s)->name, (*s)->name, NULL, err);
+                rc = make_default(p, *s, err);
     }
     return rc;
 }

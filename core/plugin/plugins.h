@@ -14,7 +14,7 @@
  * show.c      executions and automations as REST and notes show them
  * call.c      which callback a thread is in; host.c, host_*.c: the services of struct bf_host
  *
- * A hub loads what its configuration names, and nothing else. */
+ * A hub loads what its configuration names, or else what is in its plugin_dir, and nothing else. */
 #ifndef BF_PLUGINS_H
 #define BF_PLUGINS_H
 
@@ -60,13 +60,19 @@ void bf_plugins_set_courier(struct bf_plugins *p, struct bf_courier *courier);
 /* Linked into the program (BF_STATIC); checked like a loaded one.  Used instead of a file of the
  * same name. */
 int bf_plugins_add(struct bf_plugins *p, const struct bf_plugin *plugin, struct bf_error *err);
+/* The names in the setting `plugins`, apart by spaces or commas, as a list apart by spaces: yours to
+ * free().  For "*" every one that is in plugin_dir, in the order of their names.  NULL with err if
+ * that cannot be read. */
+char *bf_plugin_names(const char *wanted, const char *plugin_dir, struct bf_error *err);
 /* NAME.so from plugin_dir, which nobody but its owner and root may write to. */
 int bf_plugins_load(struct bf_plugins *p, const char *name, struct bf_error *err);
-/* One instance of every source that the loaded plugins have: options given as JSON, or NULL for
- * the defaults; its routes go to the listener.  [main, before anything runs] */
+/* An instance of a source of the loaded plugins: options given as JSON, or NULL for the defaults;
+ * its routes go to the listener.  [main, before anything runs] */
 int bf_plugins_make_source(struct bf_plugins *p, const char *kind, const char *name,
                            const char *options_json, struct bf_error *err);
-int bf_plugins_make_default_sources(struct bf_plugins *p, struct bf_error *err);
+/* Those of the setting `sources`, {"NAME":{"source":KIND, options}} or NULL, where KIND may be left
+ * out if it is NAME; then one of every other kind that needs no option, by its kind's name. */
+int bf_plugins_make_sources(struct bf_plugins *p, const char *sources, struct bf_error *err);
 /* start() of every source, on the loop; run() threads.  After the loop and engine run. */
 int bf_plugins_start(struct bf_plugins *p, struct bf_error *err);
 /* stop() of every source; own threads joined.  While loop and engine still run.  False if one did

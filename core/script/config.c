@@ -21,6 +21,7 @@
 #define INSTRUCTIONS_MAX 10000000
 #define VALUE_MAX        65536
 #define NAME_MAX_LEN     64
+#define DEPTH_MAX        8              /* of tables in each other */
 #define NO_LIBRARY       "; there is no library here, and no name but those that the file sets"
 
 struct reader {
@@ -56,6 +57,96 @@ static void on_count(lua_State *L, lua_Debug *ar)
     lua_error(L);
 }
 
+/* --- values -------------------------------------------------------------------------------- */
+
+static bool put_json(lua_State *L, struct bf_buf *b, int depth);
+
+static bool is_list(lua_State *L)                       /* table at the top */
+{
+    size_t n = 0;
+
+    lua_pushnil(L);                                     /* +1: first key */
+    for (; lua_next(L, -2); n++)                        /* +1: value */
+        lua_pop(L, 1);
+    return n == lua_rawlen(L, -1);
+}
+
+static bool put_array(lua_State *L, struct bf_buf *b, int depth)        /* list at the top */
+{
+    lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
+    bool good = true;
+
+    bf_buf_addc(b, '[');
+    for (lua_Integer i = 1; good && i <= n; i++) {
+        lua_rawgeti(L, -1, i);                          /* +1 */
+        bf_buf_adds(b, i > 1 ? "," : "");
+        good = put_json(L, b, depth);
+        lua_pop(L, 1);
+    }
+    bf_buf_addc(b, ']');
+    return good;
+}
+
+/* The least name behind `last` of the table at the top, so that the text does not depend on the
+ * order of a hash table; NULL if there is none.  *good turns false if a name is no text. */
+static const char *next_name(lua_State *L, const char *last, bool *good)
+{
+    const char *least = NULL;
+
+    lua_pushnil(L);                                     /* +1: first key */
+    while (lua_next(L, -2)) {                           /* +1: value */
+        const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
+
+        *good = *good && name;
+        if (name && (!last || strcmp(name, last) > 0) && (!least || strcmp(name, least) < 0))
+            least = name;
+        lua_pop(L, 1);
+    }
+    return least;
+}
+
+static bool put_object(lua_State *L, struct bf_buf *b, int depth)       /* table at the top */
+{
+    const char *name = NULL;
+    bool good = true;
+
+    bf_buf_addc(b, '{');
+    for (int n = 0; (name = next_name(L, name, &good)) && good; n++) {
+        bf_buf_adds(b, n ? "," : "");
+        bf_buf_json(b, name);
+        bf_buf_addc(b, ':');
+        lua_getfield(L, -1, name);                      /* +1 */
+        good = put_json(L, b, depth);
+        lua_pop(L, 1);
+    }
+    bf_buf_addc(b, '}');
+    return good;
+}
+
+/* The value at the top as JSON; false if it cannot be. */
+static bool put_json(lua_State *L, struct bf_buf *b, int depth)
+{
+    switch (lua_type(L, -1)) {
+    case LUA_TSTRING:
+        bf_buf_json(b, lua_tostring(L, -1));
+        return true;
+    case LUA_TNUMBER:
+        lua_pushvalue(L, -1);                           /* +1: converting changes it in place */
+        bf_buf_adds(b, lua_tostring(L, -1));
+        lua_pop(L, 1);
+        return true;
+    case LUA_TBOOLEAN:
+        bf_buf_adds(b, lua_toboolean(L, -1) ? "true" : "false");
+        return true;
+    case LUA_TTABLE:
+        if (depth >= DEPTH_MAX)
+            return false;
+        return is_list(L) ? put_array(L, b, depth + 1) : put_object(L, b, depth + 1);
+    default:
+        return false;
+    }
+}
+
 static int put_list(lua_State *L, struct bf_buf *b)     /* list at the top */
 {
     lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
@@ -75,24 +166,17 @@ static int put_list(lua_State *L, struct bf_buf *b)     /* list at the top */
 /* The setting at the top of the stack as text; false for what is no setting. */
 static bool put_value(lua_State *L, struct bf_buf *b)
 {
-    switch (lua_type(L, -1)) {
-    case LUA_TSTRING:
+    if (lua_type(L, -1) == LUA_TSTRING)
         bf_buf_adds(b, lua_tostring(L, -1));
-        return true;
-    case LUA_TNUMBER:
-        lua_pushvalue(L, -1);                           /* +1: converting changes it in place */
-        bf_buf_adds(b, lua_tostring(L, -1));
-        lua_pop(L, 1);
-        return true;
-    case LUA_TBOOLEAN:
-        bf_buf_adds(b, lua_toboolean(L, -1) ? "true" : "false");
-        return true;
-    case LUA_TTABLE:
-        return put_list(L, b) == 0;
-    default:
-        return false;
-    }
+    else if (lua_type(L, -1) == LUA_TTABLE)
+        return is_list(L) ? put_list(L, b) == 0 : put_object(L, b, 1);
+    else
+        return put_json(L, b, 0);
+    return true;
 }
+
+
+/* --- the file ------------------------------------------------------------------------------ */
 
 /* A name that could be one; anything else is not shown. */
 static const char *name_at(lua_State *L, int index)

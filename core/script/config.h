@@ -4,8 +4,10 @@
  *   listen = "0.0.0.0:8320"
  *   allow_addresses = { "10.1.0.0/16", "127.0.0.0/8" }
  *
- * Every global the file sets is a setting: a string, a number, a boolean, or a list of strings,
- * which counts as these joined by spaces. */
+ *   sources = { models = { source = "feed", url = "https://models.example/new", every = "30s" } }
+ *
+ * Every global the file sets is a setting: a string, a number, a boolean, a list of strings, which
+ * counts as these joined by spaces, or a table of named values, which counts as a JSON object. */
 #ifndef BF_CONFIG_H
 #define BF_CONFIG_H
 
@@ -14,7 +16,8 @@
 #define BF_CONFIG_MAX (1024 * 1024)     /* bytes of the file */
 
 /* Called for each setting, in no order, with the line that set it last; a negative return stops the
- * reading.  `value` is NULL for what is none of the above. */
+ * reading.  `value` is NULL for what is none of the above; that of a table with names begins with
+ * "{". */
 typedef int bf_config_fn(void *arg, const char *name, const char *value, int line,
                          struct bf_error *err);
 

@@ -61,6 +61,17 @@ TEST(settings_come_with_the_line_that_set_them_last)
     check("", "");
 }
 
+TEST(a_table_with_names_is_a_json_object)
+{
+    check("sources = { b = { url = 'x\"y', every = 5, on = true }, a = { list = { 1, 'two' } } }",
+          "sources={\"a\":{\"list\":[1,\"two\"]},\"b\":{\"every\":5,\"on\":true,\"url\":\"x\\\"y\"}}:1;");
+    check("s = { a = {} }", "s={\"a\":[]}:1;");
+    check("s = { a = 1, 2 }", "s=nothing:1;");
+    check("s = { a = function() end }", "s=nothing:1;");
+    check("s = {} s.s = s", "s=nothing:1;");            /* without end */
+    check("s = { [0.5] = 1 }", "s=nothing:1;");
+}
+
 /* Each of these names would be a global of Lua's. */
 TEST(no_global_is_to_be_seen)
 {

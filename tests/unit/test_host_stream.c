@@ -224,7 +224,7 @@ static void web_open(struct web *w)
     rig_ok(bf_team_first_admin(w->rig.team, w->rig.db, NULL, 1, w->key, &err), &err);
     rig_ok(bf_listener_open(&o, &w->listener, &err), &err);
     w->rig.plugins->rooms.listener = w->listener;
-    rig_ok(bf_plugins_make_default_sources(w->rig.plugins, &err), &err);
+    rig_ok(bf_plugins_make_sources(w->rig.plugins, NULL, &err), &err);
     rig_ok(bf_bus_start(w->rig.bus, &err), &err);
     rig_ok(bf_loop_start(w->rig.loop, &err), &err);
     rig_ok(bf_plugins_start(w->rig.plugins, &err), &err);

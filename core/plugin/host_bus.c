@@ -220,7 +220,8 @@ static int complain_entity(struct bf_ctx *ctx, int rc, size_t at, size_t n, cons
     return bf_complain_words(ctx, rc, field, "%s", words);
 }
 
-/* A team that a key has nothing to do with is to it as one that is not there. */
+/* A team that a key has nothing to do with is to it as one that is not there.  To whoever sends for
+ * somebody the text is wrong; a plugin by itself may try again once there is one. */
 static int check_entity(struct bf_ctx *ctx, const struct bf_identity *as,
                         const struct bf_envelope *e, size_t at, size_t n)
 {
@@ -241,7 +242,7 @@ static int check_entity(struct bf_ctx *ctx, const struct bf_identity *as,
     else
         snprintf(words, sizeof(words), "team \"%s\" does not exist; make it with PUT "
                  "/api/v1/teams/%s", e->entity, e->entity);
-    return complain_entity(ctx, BF_EINVAL, at, n, words);
+    return complain_entity(ctx, as ? BF_EINVAL : BF_ENOENT, at, n, words);
 }
 
 /* Most batches are of one entity: ask once for each run of the same. */

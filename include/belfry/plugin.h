@@ -737,10 +737,11 @@ static inline const char *bf_url(struct bf_ctx *ctx, struct bf_arena *a, const c
 /* Put an event on the bus.  In a route, wherever it went on, it is committed
  * before the reply; on [engine] with the transaction.  Else waits: until there is
  * room, and on [worker] and [own] until it is durable, so that many at once are
- * quicker in bf_transact().  BF_EINVAL if it is not a valid envelope; the words
- * say where, and nothing has changed.  bf_emit_get() also tells what became of
- * it, where that is known on return: on [engine], and outside of routes on
- * [worker] and [own].  [loop, route, worker, engine, own] */
+ * quicker in bf_transact().  BF_EINVAL if it is not a valid envelope, BF_ENOENT if
+ * there is no such entity; the words say where, and nothing has changed.
+ * bf_emit_get() also tells what became of it, where that is known on return: on
+ * [engine], and outside of routes on [worker] and [own].  [loop, route, worker,
+ * engine, own] */
 static inline int bf_emit(struct bf_ctx *ctx, const struct bf_event *ev)
 {
     return ctx->host->emit(ctx, ev, NULL);

@@ -207,6 +207,9 @@ void bf_plugin_help(const struct bf_plugin *plugin, struct bf_buf *out)
         const struct bf_source *s = plugin->sources[i];
 
         bf_buf_printf(out, "\nsource %s - %s\n", s->name, s->summary ? s->summary : "");
+        if (s->options && s->options->name)
+            bf_buf_printf(out, "\n  in the configuration file:\n"
+                          "    sources = { NAME = { source = \"%s\", OPTION = VALUE } }\n", s->name);
         help_table(out, "options", s->options);
         for (const struct bf_route *r = s->routes; r && r->method; r++)
             bf_buf_printf(out, "  %s %s\n", r->method, r->path);

@@ -285,6 +285,9 @@ static const struct bf_option_row integration_changes[] = {
 
 static const struct bf_option_row test_options[] = {
     {"payload", 0, "JSON", "what is sent; or @FILE", BF_OPT_JSON},
+    {"event", 0, "ID", "of this recorded event, instead of one that is made up", BF_OPT_TEXT},
+    {"event-type", 0, "TYPE", "what to make one up of, as RUN_STATE", BF_OPT_TEXT, "event_type"},
+    {"secrets", 0, "NAME,…", "secrets that it may use as ${NAME}", BF_OPT_LIST},
     {NULL},
 };
 
@@ -321,9 +324,16 @@ static const struct bf_verb integration_verbs[] = {
      integration_changes,
      BF_VERB_REMOTE | BF_VERB_FILE, "PATCH", "/api/v1/integrations/{integration}", "config",
      "integration {id} \"{name}\" is updated"},
-    {"test", "NAME|ID", "send it something now, and show what its receiver answers", NULL,
+    {"test", "NAME|ID [KEY=VALUE…]", "send it something now, and show what its receiver answers",
+     "KEY=VALUE are options of an action (KEY:=JSON those that are no text), as an automation would\n"
+     "have them; belfry help PLUGIN lists them:\n"
+     "\n"
+     "    belfry integrations test deployer --payload '{\"model\":\"${artifact_version_string}\"}'\n"
+     "    belfry integrations test ml-alerts title='Is this the right channel?' level=WARN\n"
+     "\n"
+     "Nothing of it is kept, counted or tried again.\n",
      bf_cli_test, NULL, test_options, BF_VERB_REMOTE, "POST",
-     "/api/v1/integrations/{integration}/test"},
+     "/api/v1/integrations/{integration}/test", "config"},
     {"enable", "NAME|ID", "deliver to it again, what waits included", NULL, bf_cli_change, NULL,
      none, BF_VERB_REMOTE, "POST", "/api/v1/integrations/{integration}/enable", NULL,
      "integration \"{1}\" is enabled"},

@@ -89,7 +89,7 @@ $(foreach p,$(PLUGINS),$(eval $(call plugin_rule,$(p))))
 
 # Hooks that we ship stand where the command looks for them: beside itself.
 HOOKS := $(wildcard scripts/hooks/*.lua)
-EXAMPLES := $(wildcard scripts/examples/*.lua)
+EXAMPLES := $(wildcard scripts/examples/*.lua scripts/examples/*.c)
 all: $(HOOKS:scripts/hooks/%=$(B)/scripts/%)
 $(B)/scripts/%.lua: scripts/hooks/%.lua
 	@mkdir -p $(@D)

@@ -14,6 +14,8 @@ SINGLE := $(addprefix test_,api_json automation box box_hostile box_library box_
               series sieve sign skipped table template tz vars when wire)
 # These compare times, so nothing may run beside them.
 TIMED := tests/fault/outage.sh tests/fault/script_bombs.sh
+# These are about what is built and installed, which a sanitizer has nothing to say of.
+UNSANITIZED := tests/e2e/dropin.sh
 SANITIZED_FAULT := tests/fault/mutations.sh tests/fault/receivers.sh
 
 # What the tests ask of npm; for node's require() and tests/tools/npm.mjs.
@@ -100,7 +102,8 @@ test-here: sanitized-programs npm-packages
 	    $(foreach t,$(E2E) $(FAULT),'$(if $(filter $(t),$(TIMED)),ALONE=1 )B=$(B) $(t)') \
 	    $(call in,$(ASAN),$(UNIT_PROGRAMS) $(PLUGIN_PROGRAMS)) \
 	    $(foreach t,$(FUZZ_TARGETS),'$(ASAN)/tests/fuzz/replay_$(t) tests/fuzz/corpus/$(t)/*') \
-	    $(foreach t,$(E2E) $(SANITIZED_FAULT),'SANITIZED=1 B=$(ASAN) $(t)') \
+	    $(foreach t,$(filter-out $(UNSANITIZED),$(E2E)) $(SANITIZED_FAULT),\
+	        'SANITIZED=1 B=$(ASAN) $(t)') \
 	    $(call in,$(TSAN),$(THREADED_PROGRAMS)) \
 	    $(foreach t,tests/e2e/way.sh tests/fault/receivers.sh,'SANITIZED=1 B=$(TSAN) $(t)')
 

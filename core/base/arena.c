@@ -37,6 +37,7 @@ struct arena {
     size_t next_size;           /* of the next chunk */
     bool over;
     char empty[1];              /* the "" of a full arena, one each so that nothing is shared */
+    void *data;                 /* whoever's work it is */
     struct chunk *current;      /* what is handed out from */
     struct chunk *made;         /* all chunks but the first, to be freed */
     alignas(max_align_t) struct chunk first;
@@ -86,6 +87,7 @@ void bf_arena_reset(struct bf_arena *pub)
     a->used = 0;
     a->next_size = 2 * CHUNK_FIRST;
     a->over = false;
+    a->data = NULL;
 }
 
 bool bf_arena_ok(const struct bf_arena *a) { return !inside(a)->over; }
@@ -95,6 +97,10 @@ size_t bf_arena_used(const struct bf_arena *a) { return inside(a)->used; }
 size_t bf_arena_room(const struct bf_arena *a) { return inside(a)->limit - inside(a)->used; }
 
 void bf_arena_set_host(struct bf_arena *a, const struct bf_host *host) { a->host = host; }
+
+void *bf_arena_data(const struct bf_arena *a) { return inside(a)->data; }
+
+void bf_arena_set_data(struct bf_arena *a, void *data) { inside(a)->data = data; }
 
 /* A chunk with room for len: the new current one, or one of its own if len is large. */
 static struct chunk *add_chunk(struct arena *a, size_t len)

@@ -22,6 +22,9 @@ bool bf_arena_ok(const struct bf_arena *a);     /* no call went past the limit *
 size_t bf_arena_used(const struct bf_arena *a);
 size_t bf_arena_room(const struct bf_arena *a);  /* what is left below the limit */
 void bf_arena_set_host(struct bf_arena *a, const struct bf_host *host);
+/* Something in the arena that belongs to the whole piece of work; NULL at first and after a reset. */
+void *bf_arena_data(const struct bf_arena *a);
+void bf_arena_set_data(struct bf_arena *a, void *data);
 
 void *bf_arena_alloc(struct bf_arena *a, size_t len);   /* zeroed, aligned; NULL past the limit */
 char *bf_arena_dup(struct bf_arena *a, const char *text);       /* NULL is as good as "" */

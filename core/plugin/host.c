@@ -281,4 +281,5 @@ const struct bf_host bf_plugin_host = {
     .sleep = bf_host_sleep,
     .stop_fd = bf_host_stop_fd,
     .emit_request = bf_host_emit_request,
+    .team_secret = bf_host_team_secret,
 };

@@ -63,6 +63,8 @@ int bf_host_verify(struct bf_ctx *ctx, const struct bf_http_in *in, const char *
 const struct bf_caller *bf_host_caller(struct bf_ctx *ctx, struct bf_arena *a, const char *id);
 int bf_host_may(struct bf_ctx *ctx, const struct bf_caller *who, unsigned right,
                 const char *entity, const char *project);
+const char *bf_host_team_secret(struct bf_ctx *ctx, struct bf_arena *a, const struct bf_caller *who,
+                                const char *entity, const char *name);
 
 /* route.c */
 const char *bf_host_param(const struct bf_http_in *in, const char *name);

@@ -1,4 +1,5 @@
-/* host_check.c - who is asking, and is it really them: signatures, callers, rights. */
+/* host_check.c - who is asking, and is it really them: signatures, callers, rights, and the secrets
+ * that are lent on the strength of these. */
 #include <string.h>
 #include <strings.h>
 
@@ -6,9 +7,10 @@
 #include "core/base/sign.h"
 #include "core/plugin/host.h"
 
-/* The value behind a stand-in of this call, or the text itself; close with bf_swap_fini(). */
-static int open_value(struct bf_ctx *ctx, const char *text, struct bf_swap *s, const char **value,
-                      size_t *len)
+/* The value behind a stand-in of this call, or of what its arena was lent, or the text itself; close
+ * with bf_swap_fini(). */
+static int open_value(struct bf_ctx *ctx, const struct bf_arena *a, const char *text,
+                      struct bf_swap *s, const char **value, size_t *len)
 {
     struct bf_instance *i = bf_instance_from(ctx);
     struct bf_call *c = bf_call_of(ctx);
@@ -17,7 +19,8 @@ static int open_value(struct bf_ctx *ctx, const char *text, struct bf_swap *s, c
 
     *s = (struct bf_swap){
         .team = i->plugins->rooms.team,
-        .sets = {&i->standins, c && c->attempt ? &c->attempt->standins : NULL}};
+        .sets = {&i->standins, c && c->attempt ? &c->attempt->standins : NULL,
+                 a ? bf_standins_lent(a) : NULL}};
     rc = bf_swap_value(s, text ? text : "", value, len, &err);
     if (rc)
         bf_complain_words(ctx, rc, NULL, "%s", err.words);
@@ -30,7 +33,7 @@ const char *bf_host_reveal(struct bf_ctx *ctx, struct bf_arena *a, const char *s
     const char *value, *out = "";
     size_t len;
 
-    if (!open_value(ctx, secret, &s, &value, &len))
+    if (!open_value(ctx, a, secret, &s, &value, &len))
         out = bf_arena_ndup(a, value, len);
     bf_swap_fini(&s);
     return out;
@@ -39,10 +42,11 @@ const char *bf_host_reveal(struct bf_ctx *ctx, struct bf_arena *a, const char *s
 int bf_host_hmac(struct bf_ctx *ctx, const char *secret, const void *data, size_t len,
                  unsigned char out[32])
 {
+    struct bf_call *c = bf_call_of(ctx);
     struct bf_swap s;
     const char *key;
     size_t key_len;
-    int rc = open_value(ctx, secret, &s, &key, &key_len);
+    int rc = open_value(ctx, c ? c->arena : NULL, secret, &s, &key, &key_len);
 
     if (!rc)
         bf_hmac_sha256_raw(key, key_len, data, len, out);
@@ -78,7 +82,7 @@ int bf_host_verify(struct bf_ctx *ctx, const struct bf_http_in *in, const char *
     bool right = false;
 
     /* Without a secret nobody can have signed: an unset option must not open the door. */
-    if (!open_value(ctx, secret, &s, &key, &key_len) && key_len) {
+    if (!open_value(ctx, in->arena, secret, &s, &key, &key_len) && key_len) {
         if (how == BF_SIGN_STANDARD)
             right = verify_standard(in, key, key_len,
                                     bf_wall_ms(bf_instance_from(ctx)->plugins->rooms.clock));
@@ -110,4 +114,36 @@ int bf_host_may(struct bf_ctx *ctx, const struct bf_caller *who, unsigned right,
     if (!who || !who->id || !bf_team_identity(team, who->id, &now))
         return 0;
     return bf_team_may(team, &now, right, entity);
+}
+
+/* Names with a slash are of sealed literals, which nobody can name. */
+const char *bf_host_team_secret(struct bf_ctx *ctx, struct bf_arena *a, const struct bf_caller *who,
+                                const char *entity, const char *name)
+{
+    struct bf_team *team = bf_instance_from(ctx)->plugins->rooms.team;
+    struct bf_call *c = bf_call_of(ctx);
+    const struct bf_standin *s;
+    struct bf_error err;
+
+    entity = entity ? entity : "";
+    name = name ? name : "";
+    if (c && c->attempt) {
+        bf_complain_words(ctx, BF_EINVAL, NULL, "a delivery has no secrets but those that its"
+                          " integration was granted");
+        return NULL;
+    }
+    if (!bf_host_may(ctx, who, BF_ADMIN, entity, NULL)) {
+        bf_complain_words(ctx, BF_EPERM, NULL, "only an admin of %s may use its secrets", entity);
+        return NULL;
+    }
+    if (!bf_secret_name_ok(name) || !bf_team_has_secret(team, entity, name)) {
+        bf_complain_words(ctx, BF_ENOENT, NULL, "%s has no secret \"%s\"; set it with PUT"
+                          " /api/v1/teams/%s/secrets/%s", entity, name, entity, name);
+        return NULL;
+    }
+    if (bf_standin_lend(a, entity, name, &s, &err)) {
+        bf_complain_words(ctx, err.code, NULL, "%s", err.words);
+        return NULL;
+    }
+    return s->text;
 }

@@ -21,6 +21,7 @@ struct bf_http_job {
     struct bf_arena *arena;
     struct bf_fetch_request http;
     struct bf_wipe_list *wipe;
+    struct bf_standins lent;    /* that may have been in it */
     bool is_inside;             /* to our own REST: these three count instead of `http` */
     struct bf_inside_request inside;
     const char *as;             /* id of the caller, or NULL */
@@ -68,6 +69,7 @@ static void on_answer(void *arg, const struct bf_fetch_result *r)
     if (r->err)
         bf_debugf(i->plugins->rooms.log, i->tag, "request failed: %s", r->words ? r->words : "");
     bf_secrets_scrub_answer(i->plugins->rooms.team, &i->standins, j->arena, &clean, true);
+    bf_secrets_scrub_answer(i->plugins->rooms.team, &j->lent, j->arena, &clean, true);
     j->out = (struct bf_http_out){.size = sizeof(j->out),
                                   .sent = r->sent,
                                   .err = r->err,
@@ -171,6 +173,8 @@ static struct bf_http_job *new_job(struct bf_instance *i, struct bf_outbound *r,
     j->arg = arg;
     j->out = (struct bf_http_out){.size = sizeof(j->out), .body = "", .arena = j->arena};
     j->out.headers = bf_headers_copy(j->arena, NULL);
+    if (bf_standins_lent(bf_outbound_arena(r)))
+        bf_standins_copy(bf_standins_lent(bf_outbound_arena(r)), j->arena, &j->lent);
     j->is_inside = bf_outbound_is_inside(r);
     j->out.err = j->is_inside ? bf_outbound_inside(r, j->arena, &j->inside, &j->as, &err)
                               : bf_outbound_seal(r, j->arena, true, &j->http, &j->wipe, &err);

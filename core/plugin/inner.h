@@ -17,6 +17,7 @@
 #include "core/plugin/plugins.h"
 
 #define BF_STANDIN_LEN    40        /* letters and digits of a stand-in */
+#define BF_LENT_MAX       16        /* secrets that are lent to the work of one arena */
 #define BF_OPTIONS_MAX    64        /* options in one table */
 #define BF_KINDS_MAX      32        /* sources, and sinks, of one plugin */
 #define BF_ROUTES_MAX     128       /* routes of one kind */
@@ -94,6 +95,14 @@ void bf_standin_again(const struct bf_standin *like, struct bf_standin *out);
 const struct bf_standin *bf_standins_find(const struct bf_standins *s, const char *text);
 /* The one that ${NAME} stands for in a template; NULL if none is granted under that name. */
 const struct bf_standin *bf_standins_named(const struct bf_standins *s, const char *name);
+/* Secrets of entities that the work of an arena was lent: they end with it.  NULL if there are
+ * none. */
+const struct bf_standins *bf_standins_lent(const struct bf_arena *a);
+/* One more of them, or again the same for the same secret. */
+int bf_standin_lend(struct bf_arena *a, const char *entity, const char *name,
+                    const struct bf_standin **out, struct bf_error *err);
+/* What was lent to one arena, in another, for those who go on with its work. */
+void bf_standins_copy(const struct bf_standins *s, struct bf_arena *a, struct bf_standins *out);
 /* The value, yours to wipe and free; words name the secret and what to do. */
 int bf_standin_open(struct bf_team *team, const struct bf_standin *s, char **value, size_t *len,
                     struct bf_error *err);
@@ -103,7 +112,7 @@ enum bf_swap_where { BF_SWAP_URL, BF_SWAP_HEADER, BF_SWAP_JSON, BF_SWAP_FORM, BF
 struct bf_swap {
     struct bf_team *team;
     struct bf_arena *arena;     /* where swapped texts are made */
-    const struct bf_standins *sets[2];
+    const struct bf_standins *sets[3];
     struct bf_opened *opened;
     struct bf_wipe_list *wipe;  /* what to overwrite once it has been sent */
 };

@@ -463,7 +463,8 @@ int bf_outbound_seal(struct bf_outbound *r, struct bf_arena *into, bool copy,
         .r = r,
         .swap = {.team = i->plugins->rooms.team,
                  .arena = into,
-                 .sets = {&i->standins, r->attempt ? &r->attempt->standins : NULL}},
+                 .sets = {&i->standins, r->attempt ? &r->attempt->standins : NULL,
+                          bf_standins_lent(r->arena)}},
         .copy = copy,
         .err = err,
     };
@@ -479,7 +480,7 @@ int bf_outbound_seal(struct bf_outbound *r, struct bf_arena *into, bool copy,
     if (*r->url == '/')
         return bf_error_set(err, BF_EINVAL, "the URL is a path; the hub's own REST is asked with "
                             "bf_request_as()");
-    s.secrets = i->standins.n || (r->attempt && r->attempt->standins.n);
+    s.secrets = i->standins.n || (r->attempt && r->attempt->standins.n) || s.swap.sets[2];
     rc = seal(&s, out);
     bf_swap_fini(&s.swap);
     *wipe = s.swap.wipe;

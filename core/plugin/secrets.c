@@ -4,6 +4,9 @@
  * the value belongs; only when it has said all it wants to send are values opened, swapped in,
  * escaped for the place, and wiped again once the bytes have left.
  *
+ * A request that is served in a caller's name may be lent secrets of a team; their stand-ins hang on
+ * the arena of that work, and so are known to its requests and to nothing else.
+ *
  * SAFETY.  Every whole stand-in is replaced.  If a part of one is found anywhere else (its
  * beginning, middle or end, letters of either case), the plugin has cut or folded it; the other
  * side would get nonsense, so the attempt fails as secret_mangled and nothing is sent.  What the
@@ -137,6 +140,77 @@ const struct bf_standin *bf_standins_named(const struct bf_standins *s, const ch
     }
     return NULL;
 }
+
+/* --- lent --------------------------------------------------------------------------- */
+
+struct lent {
+    struct bf_standins set;
+    struct bf_standin items[BF_LENT_MAX];
+};
+
+const struct bf_standins *bf_standins_lent(const struct bf_arena *a)
+{
+    const struct lent *l = bf_arena_data(a);
+
+    return l ? &l->set : NULL;
+}
+
+static struct lent *lent_to(struct bf_arena *a)
+{
+    struct lent *l = bf_arena_data(a);
+
+    if (l)
+        return l;
+    l = bf_arena_new_of(a, struct lent);
+    if (l)
+        l->set.items = l->items;
+    bf_arena_set_data(a, l);
+    return l;
+}
+
+int bf_standin_lend(struct bf_arena *a, const char *entity, const char *name,
+                    const struct bf_standin **out, struct bf_error *err)
+{
+    struct lent *l = lent_to(a);
+    struct bf_standin *s;
+
+    if (!l)
+        return bf_error_set(err, BF_ENOMEM, "the request has used up its memory");
+    for (size_t i = 0; i < l->set.n; i++) {
+        *out = &l->items[i];
+        if (strcmp(l->items[i].entity, entity) == 0 && strcmp(l->items[i].name, name) == 0)
+            return BF_OK;
+    }
+    if (l->set.n == BF_LENT_MAX)
+        return bf_error_set(err, BF_EFULL, "one piece of work is lent %d secrets at most",
+                            BF_LENT_MAX);
+    s = &l->items[l->set.n];
+    *s = (struct bf_standin){.entity = bf_arena_dup(a, entity), .name = bf_arena_dup(a, name)};
+    s->option = bf_arena_printf(a, "${%s}", s->name);
+    bf_random_word(s->text, BF_STANDIN_LEN);
+    if (!bf_arena_ok(a))
+        return bf_error_set(err, BF_ENOMEM, "the request has used up its memory");
+    l->set.n++;
+    *out = s;
+    return BF_OK;
+}
+
+void bf_standins_copy(const struct bf_standins *s, struct bf_arena *a, struct bf_standins *out)
+{
+    *out = (struct bf_standins){.items = bf_arena_alloc(a, (s->n + 1) * sizeof(*out->items))};
+    for (; out->items && out->n < s->n; out->n++) {
+        const struct bf_standin *from = &s->items[out->n];
+        struct bf_standin *to = &out->items[out->n];
+
+        *to = *from;
+        to->option = bf_arena_dup(a, from->option);
+        to->entity = bf_arena_dup(a, from->entity);
+        to->name = bf_arena_dup(a, from->name);
+    }
+}
+
+
+/* --- values -------------------------------------------------------------------------- */
 
 int bf_standin_open(struct bf_team *team, const struct bf_standin *s, char **value, size_t *len,
                     struct bf_error *err)

@@ -90,7 +90,8 @@
  *
  *   A BF_SECRET option, and ${NAME} in a template, hold a stand-in for the
  *   value: 40 random letters and digits, an option's others in every instance,
- *   a template's others at every attempt.  Put it in a URL, header or body as
+ *   a template's others at every attempt.  bf_team_secret() gives one as well,
+ *   to who has a caller's request to serve.  Put it in a URL, header or body as
  *   if it were the value; it survives the functions below.  As the bytes leave,
  *   the hub swaps the value of that moment in, escaped for where it stands (a
  *   part of a URL, though not a whole one; a form; a JSON string; a header is
@@ -692,6 +693,8 @@ struct bf_host {
     int  (*stop_fd)(struct bf_ctx *);
 
     int  (*emit_request)(struct bf_ctx *, const struct bf_http_in *);
+    const char *(*team_secret)(struct bf_ctx *, struct bf_arena *, const struct bf_caller *who,
+                               const char *entity, const char *name);
 };
 
 /* Log a line, tagged with the instance's name.  No newline.  [any] */
@@ -1065,6 +1068,24 @@ static inline bool bf_may(struct bf_ctx *ctx, const struct bf_caller *who, unsig
                           const char *entity, const char *project)
 {
     return ctx->host->may(ctx, who, right, entity, project) != 0;
+}
+
+/* A stored secret of an entity, in the name of a caller who might grant it to an integration: a
+ * stand-in, good in this arena and for as long as that lasts.  Requests made there get it swapped as
+ * the bytes leave, and bf_reveal() there, bf_verify() of its request and bf_hmac_sha256() within it
+ * know the value.  NULL, and words that say why, if the caller is nobody or lacks BF_ADMIN there now
+ * (BF_EPERM), if there is no such secret (BF_ENOENT), beyond 16 in one arena (BF_EFULL), in a
+ * delivery, which has what its integration was granted (BF_EINVAL), or if the hub is too old
+ * (BF_ENOSYS).  [any] */
+static inline const char *bf_team_secret(struct bf_ctx *ctx, struct bf_arena *a,
+                                         const struct bf_caller *who, const char *entity,
+                                         const char *name)
+{
+    if (!BF_HAS(ctx->host, struct bf_host, team_secret)) {
+        (void)bf_fail(ctx, BF_ENOSYS, "this hub, %s, has no bf_team_secret()", ctx->host->version);
+        return NULL;
+    }
+    return ctx->host->team_secret(ctx, a, who, entity, name);
 }
 
 /* The HTTP status that tells of an error: `return rc ? bf_status(rc) : 201;`

@@ -480,6 +480,22 @@ void fake_caller(struct fake *f, const char *id, unsigned rights, const char *en
     h->grants[h->n_grants++].entity = entity;
 }
 
+void fake_revoke(struct fake *f, const char *id)
+{
+    for (size_t i = 0; i < f->hub->n_grants; i++)
+        if (strcmp(f->hub->grants[i].id, id) == 0)
+            f->hub->grants[i].id = "";
+}
+
+void fake_team_secret(struct fake *f, const char *entity, const char *name, const char *value)
+{
+    struct fake_hub *h = f->hub;
+
+    CHECK(h->n_stored < LIST_MAX);
+    h->stored[h->n_stored++] = (struct stored){ fake_dup(h->keep, entity), fake_dup(h->keep, name),
+                                                fake_dup(h->keep, value) };
+}
+
 void fake_header(struct fake *f, const char *name, const char *value)
 {
     fake_pairs_add(f->hub, &f->hub->next_headers, name, value);
@@ -675,7 +691,7 @@ int fake_call(struct fake *f, const char *method, const char *target, const char
     in.caller = h->caller.id ? &h->caller : NULL;
     h->place = ON_ROUTE;
     h->route = strstr(unpercent(in.arena, in.path, strlen(in.path)), "/..")
-                   ? NULL : find_route(h, method, in.path);
+                   ? NULL : find_route(h, strcmp(method, "HEAD") == 0 ? "GET" : method, in.path);
     if (!h->route)
         return f->status = 404;
     f->status = gate(h, in.arena);

@@ -10,7 +10,8 @@
  * Options are filled from the plugin's own tables.  What the plugin does is recorded in the struct;
  * what it asks of the network is answered with what fake_answer() has queued.  The fake is stricter
  * than a hub where it can be: a call from a thread that its tag does not name fails the test, as
- * does a request() that is not pure, and scratch memory is freed at the first moment it may be. */
+ * does a request() that is not pure, or a secret of a team in a request of another arena, and scratch
+ * memory is freed at the first moment it may be. */
 #ifndef BF_FAKE_HOST_H
 #define BF_FAKE_HOST_H
 
@@ -97,6 +98,10 @@ int fake_check(struct fake *f, const char *type, const char *payload);
 /* From here on calls come from this caller, who has these rights in this entity (and those given
  * before for others).  NULL: from nobody. */
 void fake_caller(struct fake *f, const char *id, unsigned rights, const char *entity);
+/* That caller is gone, with all rights. */
+void fake_revoke(struct fake *f, const char *id);
+/* A secret that a team has stored: bf_team_secret() gives it to whoever has BF_ADMIN there. */
+void fake_team_secret(struct fake *f, const char *entity, const char *name, const char *value);
 /* A header of the next call. */
 void fake_header(struct fake *f, const char *name, const char *value);
 /* A request on one of the source's routes.  Gives f->status. */

@@ -73,6 +73,13 @@ struct stmt {
 struct secret {
     char stand_in[41];
     const char *value;
+    const struct bf_arena *arena;       /* the only one it is good in, or NULL */
+};
+
+struct stored {                         /* a team's */
+    const char *entity;
+    const char *name;
+    const char *value;
 };
 
 /* Events emitted and not yet committed, with what a receipt says of each. */
@@ -111,6 +118,8 @@ struct fake_hub {
 
     struct secret secrets[LIST_MAX];
     size_t n_secrets;
+    struct stored stored[LIST_MAX];
+    size_t n_stored;
     struct answer answers[LIST_MAX];
     size_t n_answers, next_answer;
     struct waiting waiting[LIST_MAX];

@@ -403,11 +403,43 @@ static const struct secret *secret_of(struct fake_hub *h, const char *text, size
     return NULL;
 }
 
+/* A team's secret is known in the arena that it was asked for in, and nowhere else. */
+static const char *value_in(const struct secret *s, const struct bf_arena *a)
+{
+    if (s->arena && s->arena != a)
+        test_failed(__FILE__, __LINE__, "a secret of a team is used outside of its arena");
+    return s->value;
+}
+
 static const char *do_reveal(struct bf_ctx *ctx, struct bf_arena *a, const char *secret)
 {
     const struct secret *s = secret ? secret_of(hub_of(ctx), secret, strlen(secret)) : NULL;
 
-    return fake_dup(a, s ? s->value : secret);
+    return fake_dup(a, s ? value_in(s, a) : secret);
+}
+
+static const char *do_team_secret(struct bf_ctx *ctx, struct bf_arena *a,
+                                  const struct bf_caller *who, const char *entity,
+                                  const char *name)
+{
+    struct fake_hub *h = hub_of(ctx);
+    const char *stand_in;
+
+    if (!who || !fake_may(h, who->id, BF_ADMIN, entity)) {
+        complain_with(h, BF_EPERM, NULL, "only an admin of %s may use its secrets", entity);
+        return NULL;
+    }
+    for (size_t i = 0; i < h->n_stored; i++) {
+        const struct stored *s = &h->stored[i];
+
+        if (strcmp(s->entity, entity) != 0 || strcmp(s->name, name) != 0)
+            continue;
+        stand_in = fake_stand_in(h, s->value);
+        h->secrets[h->n_secrets - 1].arena = a;
+        return stand_in;
+    }
+    complain_with(h, BF_ENOENT, NULL, "%s has no secret \"%s\"", entity, name);
+    return NULL;
 }
 
 /* Not sealed at all, but it ages. */
@@ -482,7 +514,9 @@ static void do_request_header(struct bf_request *r, const char *name, const char
 static void do_request_basic(struct bf_request *r, const char *user, const char *password)
 {
     struct fake_hub *h = request(r)->hub;
-    const char *pair = bf_printf(h->keep, "%s:%s", user, do_reveal(&h->ctx, h->keep, password));
+    struct bf_arena *a = request(r)->arena;
+    const char *pair = bf_printf(h->keep, "%s:%s", do_reveal(&h->ctx, a, user),
+                                 do_reveal(&h->ctx, a, password));
 
     do_request_header(r, "Authorization",
                       bf_printf(h->keep, "Basic %s",
@@ -529,8 +563,9 @@ static void do_request_limit(struct bf_request *r, int64_t ms, size_t body_max)
 }
 
 /* Stand-ins become values, escaped for where they stand. */
-static const char *swap(struct fake_hub *h, const char *text, int escape)
+static const char *swap(const struct request *r, const char *text, int escape)
 {
+    struct fake_hub *h = r->hub;
     struct bf_text out = { 0 };
     const char *from = text;
 
@@ -540,7 +575,7 @@ static const char *swap(struct fake_hub *h, const char *text, int escape)
         if (!s)
             continue;
         bf_append(h->keep, &out, "%.*s%s", (int)(p - from), from,
-                  fake_escape(h->keep, s->value, escape));
+                  fake_escape(h->keep, value_in(s, r->arena), escape));
         p += 39;
         from = p + 1;
     }
@@ -588,11 +623,11 @@ static void put_on_wire(struct fake_hub *h, struct request *r)
     bool form = strstr(r->shown.type, "form") != NULL;
     struct fake *f = h->front;
 
-    r->shown.url = swap(h, r->shown.url, strlen(r->shown.url) == 40 ? BF_ESC_NONE : BF_ESC_URL);
-    r->shown.body = swap(h, r->shown.body,
+    r->shown.url = swap(r, r->shown.url, strlen(r->shown.url) == 40 ? BF_ESC_NONE : BF_ESC_URL);
+    r->shown.body = swap(r, r->shown.body,
                          json ? (int)FAKE_ESC_JSON : form ? (int)BF_ESC_URL : (int)BF_ESC_NONE);
     for (size_t i = 0; i < r->headers.n; i += 2)
-        r->headers.at[i + 1] = swap(h, r->headers.at[i + 1], BF_ESC_NONE);
+        r->headers.at[i + 1] = swap(r, r->headers.at[i + 1], BF_ESC_NONE);
     if (r->sign_key && r->sign_how == BF_SIGN_STANDARD)
         sign_standard(h, r);
     else if (r->sign_key)
@@ -873,5 +908,5 @@ const struct bf_host fake_table = {
     .reply_body = do_reply_body, .reply_bytes = do_reply_bytes, .reply_file = do_reply_file,
     .reply_receipt = do_reply_receipt, .reply_stream = do_reply_stream, .write = do_write,
     .watch = do_watch, .after = do_after, .end = do_end, .post = do_post, .sleep = do_sleep,
-    .stop_fd = do_stop_fd, .emit_request = do_emit_request,
+    .stop_fd = do_stop_fd, .emit_request = do_emit_request, .team_secret = do_team_secret,
 };

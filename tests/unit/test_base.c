@@ -17,6 +17,19 @@
 
 /* --- arena --- */
 
+TEST(what_belongs_to_an_arenas_work_ends_with_it)
+{
+    struct bf_arena *a = bf_arena_new(4096);
+    int mine;
+
+    CHECK(bf_arena_data(a) == NULL);
+    bf_arena_set_data(a, &mine);
+    CHECK(bf_arena_data(a) == &mine);
+    bf_arena_reset(a);
+    CHECK(bf_arena_data(a) == NULL);
+    bf_arena_free(a);
+}
+
 TEST(an_arena_gives_zeroed_aligned_memory_again_after_a_reset)
 {
     struct bf_arena *a = bf_arena_new(1024 * 1024);

@@ -92,6 +92,8 @@ static void schema_of(struct bf_tree *t, const struct bf_option *o)
         schema_choices(t, o->choices);
     if ((o->flags & BF_TEMPLATE) || o->type == BF_T_JSON)
         bf_tree_bool(t, "x-template", true);
+    if (o->flags & BF_SHOWN)
+        bf_tree_bool(t, "x-shown", true);
     schema_default(t, o);
 }
 
@@ -175,6 +177,8 @@ static void help_option(struct bf_buf *out, const struct bf_option *o)
         bf_buf_adds(out, ", required");
     if ((o->flags & BF_TEMPLATE) || o->type == BF_T_JSON)
         bf_buf_adds(out, ", may hold ${variables}");
+    if (o->flags & BF_SHOWN)
+        bf_buf_adds(out, ", people read it");
     if (o->flags & BF_GRANTED)
         bf_buf_adds(out, ", left out: the first granted secret");
     if (o->choices)

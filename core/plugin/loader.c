@@ -192,7 +192,7 @@ static int check_sink(const struct reading *r, const struct bf_plugin *p, const 
     /* An action has no secrets of its own: they belong to the integration, whose owner grants
      * them. */
     return rc ? rc : check_options(r, s->name, s->action, s->action_size,
-                                   BF_REQUIRED | BF_TEMPLATE);
+                                   BF_REQUIRED | BF_TEMPLATE | BF_SHOWN);
 }
 
 static int check_source(const struct reading *r, const struct bf_plugin *p,

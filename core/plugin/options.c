@@ -15,7 +15,7 @@
 
 #define OPTION_NAME_MAX 64
 #define LIST_MAX 256                    /* elements of a list, pairs of a map */
-#define KNOWN_FLAGS (BF_REQUIRED | BF_SECRET | BF_TEMPLATE | BF_GRANTED)
+#define KNOWN_FLAGS (BF_REQUIRED | BF_SECRET | BF_TEMPLATE | BF_GRANTED | BF_SHOWN)
 
 static size_t size_of(uint32_t type)
 {
@@ -290,9 +290,12 @@ static const char *wrong_with(const struct bf_option *table, const struct bf_opt
         return "its place is not inside the struct; give the struct's own member";
     if (o->flags & ~KNOWN_FLAGS)
         return "it has a flag that needs a newer hub";
+    if (o->flags & ~flags_allowed & (BF_SECRET | BF_GRANTED))
+        return "secrets are options of the integration only";
+    if (o->flags & ~flags_allowed & BF_SHOWN)
+        return "what people read is an option of an action only";
     if (o->flags & ~flags_allowed)
-        return o->flags & (BF_SECRET | BF_GRANTED) ? "secrets are options of the integration only"
-                                                   : "templates are options of sinks only";
+        return "templates are options of sinks only";
     if ((o->flags & BF_GRANTED) && (!(o->flags & BF_SECRET) || (o->flags & BF_REQUIRED)))
         return "only a secret that may be left out can be a granted one";
     if ((o->flags & BF_SECRET) && o->type != BF_T_STRING)

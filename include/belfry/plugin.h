@@ -229,6 +229,8 @@ enum bf_opt_type {
 #define BF_TEMPLATE 4u      /* text for bf_expand(): ${...} is checked when saved.  Only in sinks */
 #define BF_GRANTED  8u      /* a BF_SECRET of an integration: left out, it is the first of the
                                secrets that the integration is granted by name */
+#define BF_SHOWN    16u     /* of an action: people read it where it arrives.  A secret that a
+                               template puts into it is warned of when it is saved */
 
 struct bf_option {
     const char *name;
@@ -474,7 +476,12 @@ struct bf_sink {
     /* Optional: an automation is being saved; d->event is a made-up one of its
      * kind.  bf_refuse() an action that the service would refuse, bf_warn() of
      * what may become trouble.  The hub has rendered all templates, and tried
-     * request, by itself.  [worker] */
+     * request, by itself: a body that is longer than bf_request_limit() allows
+     * is its own to tell.
+     *   Called once more with the largest event of that kind: names as long as
+     * they may be, texts of some KiB, metadata and data of more.  What is refused
+     * then is saved all the same, with your words as a warning.  The same words
+     * about the same option are told once.  [worker] */
     int (*check)(void *self, const struct bf_delivery *d);
 
     /* Fill in `req` and return 0 to have it sent, or return bf_retry() or
@@ -708,8 +715,9 @@ static inline void bf_log(struct bf_ctx *ctx, int level, const char *fmt, ...)
 }
 
 /* Record why the current call fails, returning `err`; or, with err 0, what a
- * person should know though it does not.  `option` is the one at fault, or
- * NULL.  [any] */
+ * person should know though it does not: of a sink's create() and check(), who
+ * saves what is at fault, elsewhere whoever reads the log.  `option` is the one
+ * at fault, or NULL.  [any] */
 BF_FORMAT(4, 5)
 static inline int bf_complain(struct bf_ctx *ctx, int err, const char *option,
                               const char *fmt, ...)

@@ -154,6 +154,41 @@ static int request(void *self, const struct bf_delivery *d, struct bf_request *r
     return 0;
 }
 
+struct what {
+    const char *text;
+};
+
+static const struct bf_option what[] = {
+    BF_STRING(struct what, text, .flags = BF_TEMPLATE | BF_SHOWN, .help = "what to say"),
+    BF_OPTIONS_END
+};
+
+TEST(what_people_read_is_told_in_schema_and_help)
+{
+    static const struct bf_sink sink = {BF_SINK("t", "Say something"),
+                                        BF_ACTION(struct what, what), .request = request};
+    static const struct bf_sink *const sinks[] = {&sink, NULL};
+    static const struct bf_source *const sources[] = {NULL};
+    static const struct bf_plugin plugin = {
+        .size = sizeof(plugin), .name = "t", .version = "2", .sinks = sinks, .sources = sources};
+    struct bf_tree *t = bf_tree_object();
+    struct bf_error err = {0};
+    struct bf_buf b;
+
+    bf_buf_init(&b, 65536);
+    bf_options_schema(what, t);
+    bf_tree_print(t, &b);
+    CHECK_HAS(bf_buf_text(&b), "\"x-template\":true,\"x-shown\":true");
+    bf_buf_clear(&b);
+    bf_plugin_help(&plugin, &b);
+    CHECK_HAS(bf_buf_text(&b), "(text, may hold ${variables}, people read it)");
+    CHECK_INT(bf_options_check(what, sizeof(struct what), BF_TEMPLATE | BF_SHOWN, &err), 0);
+    CHECK_INT(bf_options_check(what, sizeof(struct what), BF_TEMPLATE, &err), BF_ECONFIG);
+    CHECK_HAS(err.words, "option of an action only");
+    bf_buf_fini(&b);
+    bf_tree_free(t);
+}
+
 TEST(help_shows_both_tables_of_a_sink)
 {
     static const struct bf_sink sink = {BF_SINK("t", "Say something"),

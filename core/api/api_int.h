@@ -245,12 +245,11 @@ struct bf_api_draft {
     size_t before_len;
     const struct bf_api_planned *planned;       /* or NULL */
     bool without_actions;       /* what they are does not matter: nothing is sent or rendered */
-    struct bf_warning *warnings;        /* out: what was found to be doubtful, last first */
+    struct bf_warnings warnings;        /* out: what was found to be doubtful */
 };
 /* Check all of it: 0 with a reference, or the error filled in and its status.  [worker] */
 int bf_api_check_draft(struct bf_api *api, struct bf_exchange *x, struct bf_api_draft *draft,
                        struct bf_automation **out);
-
 /* Members that an automation is shown with and that are the hub's: whoever sends it back may leave
  * them in.  Up to a NULL. */
 extern const char *const bf_api_automation_shown[];

@@ -90,7 +90,7 @@ static int answer_change(struct bf_api_write *w)
 
     bf_bus_file_automation(w->api->bus, c->saved);
     return bf_api_automation_answer(w->api, w->x, bf_bus_db(w->api->bus), c->base ? 200 : 201,
-                                    &row, c->draft.warnings);
+                                    &row, c->draft.warnings.first);
 }
 
 /* {"error":{…,"id":"…"}}: whoever wants an automation of this name may go on with that one. */

@@ -24,18 +24,21 @@ static int check_config(struct checking *c, const struct bf_integration *to,
 {
     struct bf_arena *arena = bf_exchange_arena(c->x);
     struct bf_action_check check = {
-        .arena = arena,
         .integration = to,
+        .automation = c->a->name,
+        .automation_id = c->draft->id,
         .event_type = c->a->trigger->wire,
         .config = bf_arena_ndup(arena, action->config, action->config_len),
         .secrets = action->secrets,
-        .field = field,
-        .warnings = c->draft->warnings,
+        .is_transformed = c->a->hooks.transform != NULL,
+        .warnings = &c->draft->warnings,
     };
     struct bf_error err;
-    int rc = bf_plugins_check_action(c->api->plugins, &check, &err);
+    int rc;
 
-    c->draft->warnings = check.warnings;
+    c->draft->warnings.within = field;
+    rc = bf_plugins_check_action(c->api->plugins, &check, &err);
+    c->draft->warnings.within = NULL;
     if (!rc)
         return bf_arena_ok(arena) ? 0 : bf_api_fail(c->x, BF_EFULL, NULL);
     bf_error_within(&err, field);
@@ -117,16 +120,6 @@ static int check_owner(struct checking *c)
                             " stays there; make another one in %s", owner, c->a->entity);
 }
 
-static void warn(struct checking *c, const char *field, const char *words)
-{
-    struct bf_warning *w = bf_arena_new_of(bf_exchange_arena(c->x), struct bf_warning);
-
-    if (!w)
-        return;
-    *w = (struct bf_warning){c->draft->warnings, field, words};
-    c->draft->warnings = w;
-}
-
 /* Loaded in a process of its own: is it Lua, and has it the function? */
 static int check_hook(struct checking *c, const struct bf_hook *hook, enum bf_hook_kind kind)
 {
@@ -154,20 +147,20 @@ static void check_patterns(struct checking *c)
     size_t reach = bf_filter_reach(c->a->filter);
 
     if (reach < REACH_WARNED)
-        warn(c, "event.filter",
-             bf_arena_printf(bf_exchange_arena(c->x),
-                             "the filter has a pattern that takes long, so texts of more than"
-                             " %zu bytes do not match it; a simpler one reaches farther, and"
-                             " $contains has no such limit", reach));
+        bf_warnings_add(&c->draft->warnings, "event.filter",
+                        "the filter has a pattern that takes long, so texts of more than %zu bytes do"
+                        " not match it; a simpler one reaches farther, and $contains has no such"
+                        " limit", reach);
 }
 
 /* CRASHED is FAILED, as at W&B.  Who leaves FAILED out may not expect that. */
 static void check_states(struct checking *c)
 {
     if (c->a->only_crashed && !c->a->filter)
-        warn(c, "event.filter.run_state_filter.states",
-             "CRASHED is FAILED here, so this fires on failed runs that have not crashed, too; a"
-             " run_filter of {\"state\":\"CRASHED\"} leaves these out");
+        bf_warnings_add(
+            &c->draft->warnings, "event.filter.run_state_filter.states", "%s",
+            "CRASHED is FAILED here, so this fires on failed runs that have not crashed, too; a"
+            " run_filter of {\"state\":\"CRASHED\"} leaves these out");
 }
 
 int bf_api_check_draft(struct bf_api *api, struct bf_exchange *x, struct bf_api_draft *draft,
@@ -181,6 +174,7 @@ int bf_api_check_draft(struct bf_api *api, struct bf_exchange *x, struct bf_api_
     if (status)
         return status;
     c.a = a;
+    draft->warnings.arena = bf_exchange_arena(x);
     status = check_owner(&c);
     if (!status && !is_planned(&c, a->entity))
         status = bf_api_check_scope(api, x, a->entity, a->project);

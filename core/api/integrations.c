@@ -67,7 +67,7 @@ static int answer(struct bf_api_write *w)
     struct bf_api_integration_change *c = &bf_container_of(w, struct change, checked.write)->what;
 
     bf_api_integration_is_saved(c);
-    return answer_one(w->api, w->x, c->before ? 200 : 201, c->id, c->draft.warnings);
+    return answer_one(w->api, w->x, c->before ? 200 : 201, c->id, c->draft.warnings.first);
 }
 
 static int refuse(struct bf_api_write *w, int rc, const struct bf_error *err)

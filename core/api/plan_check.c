@@ -207,7 +207,7 @@ static int check_integration(struct bf_plan *p, struct bf_planned *t)
     option = bf_api_integration_seals(c);
     if (option)
         return refuse_literal(p, t, option);
-    t->warnings = c->draft.warnings;
+    t->warnings = c->draft.warnings.first;
     t->becomes = as_it_will_be(c);
     return 0;
 }
@@ -243,7 +243,7 @@ static int check_automation(struct bf_plan *p, struct bf_planned *t)
         return bf_plan_refuse(p, t, status);
     t->spec = draft.spec;
     t->spec_len = draft.len;
-    t->warnings = draft.warnings;
+    t->warnings = draft.warnings.first;
     bf_automation_unref(a);
     return 0;
 }

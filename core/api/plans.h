@@ -34,7 +34,7 @@ struct bf_planned {
     uint64_t revision;          /* of what there is */
     const char *owner;          /* of an automation: the entity that has it */
     const char *project;        /* and the project of its scope as it is, or NULL */
-    struct bf_warning *warnings;
+    const struct bf_warning *warnings;
     const char *spec;           /* of an automation: what is saved */
     size_t spec_len;
     struct bf_delivery_settings delivery;       /* of an integration, as it is wanted */

@@ -349,6 +349,13 @@ size_t bf_template_worst(const struct bf_template *t, bf_template_most_fn *most,
     return len;
 }
 
+void bf_template_each_name(const struct bf_template *t, bf_template_name_fn *fn, void *arg)
+{
+    for (const struct piece *p = t->pieces; p; p = p->next)
+        if (!p->text)
+            fn(arg, p->name);
+}
+
 int bf_template_render(const struct bf_template *t, enum bf_template_escape escape,
                        bf_template_value_fn *value, void *arg, struct bf_buf *out,
                        struct bf_error *err)

@@ -51,6 +51,10 @@ typedef const char *bf_template_value_fn(void *arg, const char *name, bool typed
 typedef size_t bf_template_most_fn(void *arg, const char *name, bool escaped);
 size_t bf_template_worst(const struct bf_template *t, bf_template_most_fn *most, void *arg);
 
+/* Every name that stands in it, as often as it does. */
+typedef void bf_template_name_fn(void *arg, const char *name);
+void bf_template_each_name(const struct bf_template *t, bf_template_name_fn *fn, void *arg);
+
 /* BF_ENOENT naming the variable ("unknown_variable: …") or BF_ETOOBIG with the measured size.  A
  * JSON template escapes as JSON whatever `escape` says. */
 int bf_template_render(const struct bf_template *t, enum bf_template_escape escape,

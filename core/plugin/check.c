@@ -1,8 +1,8 @@
-/* check.c - options as people give them, before anything is saved.
+/* check.c - an integration as people give it, before it is saved.
  *
- * An integration is checked by making an instance of it that nobody else sees, an action by trying
- * it on made-up events: what fails here would fail at every delivery.  A plugin sees stand-ins
- * only, and nothing is sent. */
+ * It is checked by making an instance of it that nobody else sees, and by asking that for a request:
+ * what fails here would fail at every delivery.  A plugin sees stand-ins only, and nothing is
+ * sent. */
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -13,32 +13,30 @@
 #include "core/plugin/host.h"
 #include "core/rules/trigger.h"
 
-#define TRY_BYTES_MAX (16u * 1024 * 1024)
 #define SAMPLE_TRIGGER "ADD_ARTIFACT_ALIAS"     /* what an integration is tried with */
+#define TRY_MS        15000
 #define LOOK_UP_MS    5000      /* for the names in one integration, together */
 #define LOOK_UPS_MAX  2         /* workers that wait for names at a time */
 
 
 /* --- trying ----------------------------------------------------------------------------- */
 
-/* An attempt that is only looked at. */
-static struct bf_try *new_try(struct bf_arena *a, struct bf_instance *i, struct bf_filled *f,
-                              const struct bf_envelope *event, const char *trigger)
+struct bf_try *bf_check_try(struct bf_arena *a, struct bf_instance *i, struct bf_filled *f,
+                            const struct bf_envelope *event, const char *trigger)
 {
     struct bf_try *t = bf_arena_new_of(a, struct bf_try);
 
+    bf_assert(t);               /* the first thing in the arena */
     bf_try_fill(t, i, f, a, event, trigger);
-    bf_sample_facts(trigger, &t->facts, &t->facts_len);
     t->vars.automation = "sample";
     t->vars.execution_id = "00000000000000000000000000";
     t->delivery.id = t->vars.execution_id;
     t->delivery.automation = "sample";
-    t->delivery.deadline_ms = bf_wall_ms(i->plugins->rooms.clock) + 15000;
+    t->delivery.deadline_ms = bf_wall_ms(i->plugins->rooms.clock) + TRY_MS;
     return t;
 }
 
-/* The stand-in that a URL begins with, or NULL. */
-static const struct bf_standin *leading_standin(const struct bf_try *t, const char *url)
+const struct bf_standin *bf_check_leading_standin(const struct bf_try *t, const char *url)
 {
     const struct bf_standins *sets[] = {&t->instance->standins, &t->standins};
 
@@ -60,13 +58,12 @@ static bool has_standin(const struct bf_try *t, const char *url)
     return false;
 }
 
-static bool is_web_address(const char *url)
+bool bf_check_web_address(const char *url)
 {
     return strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0;
 }
 
-/* The option that a URL was made from: its text, up to the first ${, is how the URL begins. */
-static const char *option_of(const struct bf_option *table, const void *in, const char *url)
+const char *bf_check_option_of(const struct bf_option *table, const void *in, const char *url)
 {
     for (const struct bf_option *o = table; o && o->name; o++) {
         const char *text = o->type == BF_T_STRING ? *(const char **)bf_option_place(o, in) : NULL;
@@ -88,7 +85,7 @@ static void field_of(const char *option, char out[128])
         snprintf(out, 128, "config%s%s", option ? "." : "", option ? option : "");
 }
 
-static int refuse_scheme(struct bf_error *err, const char *option)
+int bf_check_refuse_scheme(struct bf_error *err, const char *option)
 {
     char field[128];
 
@@ -128,17 +125,6 @@ static int refuse(struct storing *s, const struct bf_option *o, const char *fmt,
     va_end(ap);
     snprintf(field, sizeof(field), "config.%s", o->name);
     return bf_error_field(s->err, BF_ECONFIG, field, "%s", words);
-}
-
-static void warn(struct storing *s, const char *field, const char *message)
-{
-    struct bf_warning *w = bf_arena_new_of(s->arena, struct bf_warning);
-
-    if (!w)
-        return;         /* the arena is marked, and asked before anything is saved */
-    *w = (struct bf_warning){s->draft->warnings, bf_arena_dup(s->arena, field),
-                             bf_arena_dup(s->arena, message)};
-    s->draft->warnings = w;
 }
 
 /* The host in a URL, and its port if there is one; up to *end. */
@@ -193,8 +179,10 @@ static void look_at_host(struct storing *s, const char *field, const char *url)
         p += len;
     }
     if (last && !is_granted(s, last, strcspn(last, "}")))
-        warn(s, field, "whoever sends an event chooses the host that gets this, and the secrets in"
-             " it; let the host end with a name of your own, as in ${alias}.example.com");
+        bf_warnings_add(&s->draft->warnings, field,
+                        "whoever sends an event chooses the host that gets this, and the secrets in"
+                        " it; let the host end with a name of your own, as in"
+                        " ${alias}.example.com");
 }
 
 /* A name that leads nowhere now may lead somewhere later: it is saved, and the caller told. */
@@ -218,7 +206,7 @@ static int judge_address(struct storing *s, const char *field, const char *url)
     if (rc)
         return bf_error_field(s->err, BF_ECONFIG, field, "%s", why.words);
     if (*doubt)
-        warn(s, field, doubt);
+        bf_warnings_add(&s->draft->warnings, field, "%s", doubt);
     return BF_OK;
 }
 
@@ -226,7 +214,7 @@ static int check_address(struct storing *s, const struct bf_option *o, const cha
 {
     char field[128];
 
-    if (!is_web_address(value))
+    if (!bf_check_web_address(value))
         return BF_OK;
     snprintf(field, sizeof(field), "config.%s", o->name);
     return judge_address(s, field, value);
@@ -299,8 +287,8 @@ static int has_secret(struct bf_plugins *p, const char *entity, const char *name
                           "/api/v1/teams/%s/secrets/%s", name, entity, entity, name);
 }
 
-static int has_secrets(struct bf_plugins *p, const char *entity, const char *names,
-                       struct bf_error *err)
+int bf_check_secrets(struct bf_plugins *p, const char *entity, const char *names,
+                     struct bf_error *err)
 {
     char name[BF_SECRET_NAME_MAX + 1];
     size_t len;
@@ -343,7 +331,7 @@ static int store_option(struct storing *s, const struct bf_option *o, const stru
 
     if (o->flags & BF_SECRET)
         return store_secret(s, o, value, out);
-    if (text && is_web_address(text) &&
+    if (text && bf_check_web_address(text) &&
         (check_userinfo(s, o, text) || check_address(s, o, text)))
         return BF_ECONFIG;
     text = bf_json_raw(value, &len);
@@ -431,12 +419,12 @@ static int check_secret_address(struct storing *s, const struct bf_standin *stan
     int rc = BF_OK;
 
     if (given)
-        return is_web_address(given) ? BF_OK : refuse_scheme(s->err, standin->option);
+        return bf_check_web_address(given) ? BF_OK : bf_check_refuse_scheme(s->err, standin->option);
     if (bf_standin_open(s->plugins->rooms.team, standin, &value, &len, &why))
         return BF_OK;           /* as every attempt will say */
     field_of(standin->option, field);
-    rc = is_web_address(value) ? judge_address(s, field, value)
-                               : refuse_scheme(s->err, standin->option);
+    rc = bf_check_web_address(value) ? judge_address(s, field, value)
+                               : bf_check_refuse_scheme(s->err, standin->option);
     bf_wipe(value, len);
     free(value);
     return rc;
@@ -499,14 +487,14 @@ static int check_request(struct storing *s, struct bf_try *t)
     if (rc)
         return rc;
     url = bf_outbound_url(r);
-    standin = leading_standin(t, url);
+    standin = bf_check_leading_standin(t, url);
     if (standin)
         return check_secret_address(s, standin);
     if (*url == '\0')
         return BF_OK;
-    option = option_of(i->sink->integration, i->options, url);
-    if (!is_web_address(url))
-        return refuse_scheme(s->err, option);
+    option = bf_check_option_of(i->sink->integration, i->options, url);
+    if (!bf_check_web_address(url))
+        return bf_check_refuse_scheme(s->err, option);
     return option || has_standin(t, url) ? BF_OK : judge_address(s, "config", url);
 }
 
@@ -514,7 +502,7 @@ static int check_request(struct storing *s, struct bf_try *t)
  * when an automation is saved. */
 static int try_request(struct storing *s, struct bf_instance *i)
 {
-    struct bf_arena *a = bf_arena_new(TRY_BYTES_MAX);
+    struct bf_arena *a = bf_arena_new(BF_TRY_BYTES_MAX);
     struct bf_envelope *event = NULL;
     struct bf_filled *f = NULL;
     struct bf_error why;
@@ -522,7 +510,7 @@ static int try_request(struct storing *s, struct bf_instance *i)
 
     if (i->sink->request && !bf_filled_new(i, NULL, "", &f, &why) &&
         !bf_sample_event(SAMPLE_TRIGGER, s->draft->entity, &event, &why))
-        rc = check_request(s, new_try(a, i, f, event, SAMPLE_TRIGGER));
+        rc = check_request(s, bf_check_try(a, i, f, event, SAMPLE_TRIGGER));
     bf_envelope_unref(event);
     bf_filled_unref(f);
     bf_arena_free(a);
@@ -536,7 +524,7 @@ static int try_instance(struct storing *s)
     struct bf_integration trial = {.entity = d->entity, .sink = d->sink, .name = "check",
                                    .config = d->stored, .secrets = d->secrets};
     struct bf_instance *i;
-    int rc = bf_instance_trial(s->plugins, &trial, &i, s->err);
+    int rc = bf_instance_trial(s->plugins, &trial, &s->draft->warnings, &i, s->err);
 
     if (rc)
         return rc;
@@ -555,6 +543,7 @@ int bf_plugins_check_integration(struct bf_plugins *p, struct bf_arena *a,
     void *filled;
     int rc;
 
+    d->warnings.arena = a;
     if (!kind)
         return bf_error_field(err, BF_ECONFIG, "sink", "there is no sink \"%.64s\"; this hub has "
                               "%s", d->sink, bf_plugins_sink_names(p, a));
@@ -569,7 +558,7 @@ int bf_plugins_check_integration(struct bf_plugins *p, struct bf_arena *a,
     if (!rc)
         rc = bf_options_fill(kind->integration, filled, config, a, err);
     if (!rc)
-        rc = has_secrets(p, d->entity, d->secrets, err);
+        rc = bf_check_secrets(p, d->entity, d->secrets, err);
     if (!rc)
         rc = store_options(&s, kind->integration, config, &d->stored);
     return rc ? rc : try_instance(&s);
@@ -601,137 +590,5 @@ int bf_plugins_show_config(struct bf_plugins *p, struct bf_arena *a,
     *json = bf_arena_dup(a, bf_buf_text(&b));
     bf_buf_fini(&b);
     bf_tree_free(out);
-    return rc;
-}
-
-
-/* --- actions ------------------------------------------------------------------------------ */
-
-static void render_all(struct bf_try *t, const struct bf_compiled_set *set)
-{
-    const struct bf_option *table = t->instance->sink->action;
-
-    for (size_t i = 0; i < set->n && !t->error.code; i++) {
-        bool json = false;
-
-        for (const struct bf_option *o = table; o && o->name; o++)
-            json |= o->type == BF_T_JSON &&
-                    *(const char *const *)bf_option_place(o, t->filled->options) ==
-                        set->items[i].text;
-        if (json)
-            bf_sink_render(&t->delivery, set->items[i].text);
-        else
-            bf_sink_expand(&t->delivery, set->items[i].text, BF_ESC_NONE);
-    }
-}
-
-/* What the plugin's own functions say to it; a negative answer refuses. */
-static int ask_plugin(struct bf_try *t, struct bf_error *why)
-{
-    const struct bf_sink *sink = t->instance->sink;
-    const char *url;
-    struct bf_call c;
-    int rc = BF_OK;
-
-    bf_try_enter(t, &c, why);
-    c.where = BF_AT_WORKER;
-    if (sink->request) {
-        struct bf_outbound *r = bf_outbound_new(t->instance, t->delivery.arena, t);
-
-        rc = sink->request(t->instance->self, &t->delivery, bf_outbound_pub(r));
-        url = bf_outbound_url(r);
-        if (!rc && *url && !is_web_address(url) && !leading_standin(t, url))
-            rc = refuse_scheme(why, option_of(sink->action, t->filled->options, url));
-    }
-    if (rc >= 0 && sink->check)
-        rc = sink->check(t->instance->self, &t->delivery);
-    bf_call_leave(&c);
-    return rc < 0 ? rc : BF_OK;
-}
-
-static int try_action(struct bf_instance *i, struct bf_filled *f, const struct bf_envelope *event,
-                      const char *trigger, struct bf_error *err)
-{
-    struct bf_arena *a = bf_arena_new(TRY_BYTES_MAX);
-    struct bf_try *t = new_try(a, i, f, event, trigger);
-    struct bf_error why;
-    int rc = BF_OK;
-
-    render_all(t, &f->compiled);
-    if (!t->error.code)
-        rc = ask_plugin(t, &why);
-    if (t->error.code)
-        rc = bf_error_field(err, BF_ECONFIG, "config", "%s", t->error.words);
-    else if (rc)
-        rc = bf_error_field(err, BF_ECONFIG, why.field[0] ? why.field : "config", "%s",
-                            why.words[0] ? why.words : bf_strerror(rc));
-    bf_arena_free(a);
-    return rc;
-}
-
-/* What may be rendered too large, though the sample was not: by a template of the action. */
-static void warn_of_size(struct bf_action_check *c, const struct bf_option *o, size_t worst)
-{
-    struct bf_warning *w = bf_arena_new_of(c->arena, struct bf_warning);
-
-    if (!w)
-        return;                 /* the arena is marked */
-    *w = (struct bf_warning){
-        c->warnings, bf_arena_printf(c->arena, "%s.config.%s", c->field, o->name),
-        bf_arena_printf(c->arena, "with values of up to %d KiB in it this may have %zu bytes, and"
-                        " %d are allowed; an execution that has more fails, and says how many",
-                        BF_VAR_LARGE / 1024, worst, BF_RENDERED_MAX)};
-    c->warnings = w;
-}
-
-static size_t most_of(void *arg, const char *name, bool escaped)
-{
-    (void)arg;
-    if (bf_var_known(name))
-        return bf_var_most(name, escaped);
-    return escaped ? 6 * BF_SECRET_MAX : BF_SECRET_MAX;
-}
-
-static void look_at_sizes(struct bf_action_check *c, const struct bf_instance *i,
-                          const struct bf_filled *f)
-{
-    for (const struct bf_option *o = i->sink->action; o && o->name; o++) {
-        size_t largest = 0;
-
-        for (size_t k = 0; k < f->compiled.n; k++) {
-            const struct bf_compiled *t = &f->compiled.items[k];
-            size_t worst = t->option == o ? bf_template_worst(t->tmpl, most_of, NULL) : 0;
-
-            largest = worst > largest ? worst : largest;
-        }
-        if (largest > BF_RENDERED_MAX)
-            warn_of_size(c, o, largest);
-    }
-}
-
-int bf_plugins_check_action(struct bf_plugins *p, struct bf_action_check *c, struct bf_error *err)
-{
-    const struct bf_trigger *t = bf_trigger_by_wire(c->event_type);
-    struct bf_envelope *event;
-    struct bf_instance *i;
-    struct bf_filled *f;
-    int rc = has_secrets(p, c->integration->entity, c->secrets, err);
-
-    if (!rc)
-        rc = bf_instance_trial(p, c->integration, &i, err);
-    if (rc)
-        return rc;
-    rc = bf_filled_new(i, c->config, c->secrets, &f, err);
-    if (!rc) {
-        rc = bf_sample_event(c->event_type, c->integration->entity, &event, err);
-        if (!rc) {
-            rc = try_action(i, f, event, t ? t->rendered : c->event_type, err);
-            bf_envelope_unref(event);
-        }
-        if (!rc)
-            look_at_sizes(c, i, f);
-        bf_filled_unref(f);
-    }
-    bf_instance_unref(i);
     return rc;
 }

@@ -24,12 +24,29 @@ static void log_line(struct bf_ctx *ctx, int level, const char *fmt, va_list ap)
     bf_log_say(hub_of(ctx)->rooms.log, level, bf_instance_from(ctx)->tag, fmt, ap);
 }
 
+/* What create() of a sink warns of was told when its integration was saved; it is made again at each
+ * start of the hub. */
+static void warn(struct bf_ctx *ctx, const struct bf_call *c, const char *option, const char *fmt,
+                 va_list ap)
+{
+    bool is_known = c && c->where == BF_AT_MAIN && c->instance->sink;
+    char field[128] = "";
+
+    if (!c || !c->warnings) {
+        bf_log_say(hub_of(ctx)->rooms.log, is_known ? BF_LOG_DEBUG : BF_LOG_WARN,
+                   bf_instance_from(ctx)->tag, fmt, ap);
+        return;
+    }
+    snprintf(field, sizeof(field), "config%s%s", option ? "." : "", option ? option : "");
+    bf_warnings_addv(c->warnings, field, fmt, ap);
+}
+
 static int complain(struct bf_ctx *ctx, int err, const char *option, const char *fmt, va_list ap)
 {
     struct bf_call *c = bf_call_of(ctx);
 
     if (!err || !c || !c->complaint) {
-        bf_log_say(hub_of(ctx)->rooms.log, BF_LOG_WARN, bf_instance_from(ctx)->tag, fmt, ap);
+        warn(ctx, c, option, fmt, ap);
         return err;
     }
     c->complaint->code = err;

@@ -238,9 +238,10 @@ const char *bf_plugins_sink_names(struct bf_plugins *p, struct bf_arena *a);
 struct bf_instance *bf_instance_new(struct bf_plugins *p, const struct bf_plugin *plugin,
                                     const struct bf_source *source, const struct bf_sink *sink,
                                     const char *name);
-/* Fill the options and run create().  `config` as stored, `granted` as "A B". */
+/* Fill the options and run create().  `config` as stored, `granted` as "A B"; what it warns of goes to
+ * `warnings`, or with NULL to the log. */
 int bf_instance_make(struct bf_instance *i, const char *config, const char *granted,
-                     struct bf_error *err);
+                     struct bf_warnings *warnings, struct bf_error *err);
 struct bf_instance *bf_instance_ref(struct bf_instance *i);
 void bf_instance_unref(struct bf_instance *i);
 /* The plugin's part of its end, once: no thread of the plugin's uses the hub afterwards. */
@@ -250,7 +251,8 @@ int bf_instance_of(struct bf_plugins *p, const char *integration, struct bf_inst
                    struct bf_error *err);
 /* An integration's instance that nobody else sees, from options that may not be saved yet. */
 int bf_instance_trial(struct bf_plugins *p, const struct bf_integration *integration,
-                      struct bf_instance **out, struct bf_error *err);
+                      struct bf_warnings *warnings, struct bf_instance **out,
+                      struct bf_error *err);
 /* `granted` are names of secrets, "A B", of the entity that owns the integration. */
 int bf_filled_new(struct bf_instance *i, const char *config, const char *granted,
                   struct bf_filled **out, struct bf_error *err);
@@ -291,6 +293,7 @@ struct bf_call {
     struct bf_statement *statements;
     struct bf_reader *reader;
     struct bf_error *complaint; /* the last one's words go here */
+    struct bf_warnings *warnings;       /* and what does not fail, here; NULL: into the log */
 };
 
 void bf_call_enter(struct bf_call *c, struct bf_instance *i, enum bf_where where,
@@ -372,12 +375,41 @@ int bf_rendered_read(const struct bf_try *t, struct bf_arena *a, const struct bf
                      const struct bf_rendered **out, struct bf_error *err);
 bool bf_rendered_has(const struct bf_rendered *r, const char *text);
 
-/* sample.c: a made-up event of a trigger's kind, a reference; and what was measured of it, or NULL. */
+/* Ends the instances that have deliveries in hand, and then gives these back. */
+void bf_later_end(struct bf_plugins *p);        /* once nothing runs any more */
+
+
+/* --- check.c, check_action.c, sample.c, sample_large.c ------------------------------- */
+
+#define BF_TRY_BYTES_MAX (16u * 1024 * 1024)    /* of an attempt that is only looked at */
+
+/* An attempt that is only looked at; of the references, none is taken. */
+struct bf_try *bf_check_try(struct bf_arena *a, struct bf_instance *i, struct bf_filled *f,
+                            const struct bf_envelope *event, const char *trigger);
+/* The stand-in that a URL begins with, or NULL. */
+const struct bf_standin *bf_check_leading_standin(const struct bf_try *t, const char *url);
+bool bf_check_web_address(const char *url);     /* it begins with http:// or https:// */
+int bf_check_refuse_scheme(struct bf_error *err, const char *option);
+/* The option that a URL was made from: its text, up to the first ${, is how the URL begins. */
+const char *bf_check_option_of(const struct bf_option *table, const void *in, const char *url);
+/* Whether the entity has all of these, "A B". */
+int bf_check_secrets(struct bf_plugins *p, const char *entity, const char *names,
+                     struct bf_error *err);
+
+/* A made-up event of a trigger's kind, a reference; and what was measured of it, or NULL. */
 int bf_sample_event(const char *trigger, const char *entity, struct bf_envelope **out,
                     struct bf_error *err);
 void bf_sample_facts(const char *trigger, const char **out, size_t *len);
-/* Ends the instances that have deliveries in hand, and then gives these back. */
-void bf_later_end(struct bf_plugins *p);        /* once nothing runs any more */
+
+/* The same as large as they come: every name as long as it may be, numbers with all their digits, and
+ * what has no limit but the event's at the sizes below.  Of a sender's own JSON it has what `set`
+ * asks for by its names, "artifact_metadata.KEY" and "data.PATH". */
+#define BF_SAMPLE_TEXT 4096     /* bytes of an alert's text, and of a value in metadata or data */
+#define BF_SAMPLE_JSON 32768    /* of metadata, config and data, each as a whole */
+int bf_sample_large_event(const char *trigger, const char *entity,
+                          const struct bf_compiled_set *set, struct bf_envelope **out,
+                          struct bf_error *err);
+void bf_sample_large_facts(const char *trigger, struct bf_arena *a, const char **out, size_t *len);
 
 
 /* --- request.c, host_http.c ------------------------------------------------------------ */
@@ -387,6 +419,8 @@ struct bf_outbound *bf_outbound_new(struct bf_instance *i, struct bf_arena *a, s
 struct bf_request *bf_outbound_pub(struct bf_outbound *r);
 struct bf_arena *bf_outbound_arena(const struct bf_outbound *r);
 const char *bf_outbound_url(const struct bf_outbound *r);       /* with stand-ins; "" if none */
+/* How long the body is, with stand-ins, and how long it may be. */
+size_t bf_outbound_size(const struct bf_outbound *r, size_t *max);
 /* The i-th key it is signed with, as a stand-in, and enum bf_sign; NULL behind the last. */
 const char *bf_outbound_key(const struct bf_outbound *r, size_t i, int *how);
 /* Swap, check the size, sign: what really leaves, in `into`.  Texts without secrets are shared

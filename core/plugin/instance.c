@@ -208,7 +208,7 @@ static int compile_all(struct bf_namespace names, struct bf_arena *a,
 
 /* --- making ------------------------------------------------------------------------ */
 
-static int create(struct bf_instance *i, struct bf_error *err)
+static int create(struct bf_instance *i, struct bf_warnings *warnings, struct bf_error *err)
 {
     int (*fn)(struct bf_ctx *, const void *, void **) =
         i->sink ? i->sink->create : i->source->create;
@@ -221,6 +221,7 @@ static int create(struct bf_instance *i, struct bf_error *err)
         return BF_OK;
     i->self = NULL;
     bf_call_enter(&c, i, BF_AT_MAIN, NULL, &why);
+    c.warnings = warnings;
     rc = fn(&i->ctx, i->options, &i->self);
     bf_call_leave(&c);
     i->created = rc == BF_OK;
@@ -231,7 +232,7 @@ static int create(struct bf_instance *i, struct bf_error *err)
 }
 
 int bf_instance_make(struct bf_instance *i, const char *config, const char *granted,
-                     struct bf_error *err)
+                     struct bf_warnings *warnings, struct bf_error *err)
 {
     const struct bf_option *table = table_of(i);
     const struct bf_json *object;
@@ -251,11 +252,12 @@ int bf_instance_make(struct bf_instance *i, const char *config, const char *gran
     if (!rc)
         rc = compile_all((struct bf_namespace){i, NULL}, i->arena, table, i->options,
                          &i->compiled, err);
-    return rc ? rc : create(i, err);
+    return rc ? rc : create(i, warnings, err);
 }
 
 int bf_instance_trial(struct bf_plugins *p, const struct bf_integration *integration,
-                      struct bf_instance **out, struct bf_error *err)
+                      struct bf_warnings *warnings, struct bf_instance **out,
+                      struct bf_error *err)
 {
     const struct bf_plugin *plugin;
     const struct bf_sink *sink = bf_plugins_sink(p, integration->sink, &plugin);
@@ -270,7 +272,7 @@ int bf_instance_trial(struct bf_plugins *p, const struct bf_integration *integra
     i->revision = integration->revision;
     i->disabled = integration->disabled;
     rc = bf_instance_make(i, integration->config, integration->secrets ? integration->secrets : "",
-                          err);
+                          warnings, err);
     if (rc) {
         bf_instance_unref(i);
         return rc;
@@ -328,7 +330,7 @@ int bf_instance_of(struct bf_plugins *p, const char *integration, struct bf_inst
     if (!from)
         return bf_error_set(err, BF_ENOENT, "integration %s does not exist any more; choose "
                             "another in the automation's action", integration);
-    rc = bf_instance_trial(p, from, out, err);
+    rc = bf_instance_trial(p, from, NULL, out, err);
     bf_integration_unref(from);
     if (!rc)
         *out = keep(p, integration, *out, changes);

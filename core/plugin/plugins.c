@@ -193,7 +193,7 @@ int bf_plugins_make_source(struct bf_plugins *p, const char *kind, const char *n
         return bf_error_set(err, BF_ECONFIG, "there is no source \"%s\"; name its plugin in the "
                             "setting plugins", kind);
     i = bf_instance_new(p, plugin, source, NULL, name);
-    rc = bf_instance_make(i, options_json, "", err);
+    rc = bf_instance_make(i, options_json, "", NULL, err);
     if (!rc)
         rc = bf_routes_add(i, source->routes, err);
     if (rc) {

@@ -6,8 +6,9 @@
  * options.c   option tables: fill a plugin's struct from JSON; help.c: help, JSON Schema
  * secrets.c   stand-ins, and their swap for the values as the bytes leave
  * instance.c  a source or an integration of a sink with its options, counted; filled actions
- * sink.c      what the courier asks of a sink; check.c: the same before anything is saved;
- *             trial.c: one delivery to look at
+ * sink.c      what the courier asks of a sink; trial.c: one delivery to look at
+ * check.c     integrations before they are saved, check_action.c actions; sample.c, sample_large.c
+ *             the events that these are tried on; warnings.c what is saved all the same
  * transform.c the script that has a say in what an action sends; rendered.c: options it changed
  * request.c   the requests of plugins: swapped, measured, signed
  * route.c     a source's routes on the listener; parking, the engine, workers
@@ -88,12 +89,29 @@ int bf_plugins_run(struct bf_plugins *p, struct bf_job *job);
 
 struct bf_courier_ops bf_plugins_courier_ops(struct bf_plugins *p);
 
-/* What is saved although it may not work yet. */
+/* What is saved although it may not work, or not always. */
 struct bf_warning {
     struct bf_warning *next;
     const char *field;
     const char *message;
 };
+
+/* In the order in which they were found, each once; behind the last that there is room for, "and N
+ * more".  Begin with the arena alone. */
+#define BF_WARNINGS_MAX 16
+struct bf_warnings {
+    struct bf_arena *arena;     /* where their texts are made */
+    const char *within;         /* goes before each field, "actions[0]"; or NULL */
+    struct bf_warning *first;
+    struct bf_warning *last;
+    unsigned n;
+    unsigned left_out;
+    char *more;
+};
+BF_FORMAT(3, 4)
+void bf_warnings_add(struct bf_warnings *w, const char *field, const char *fmt, ...);
+BF_FORMAT(3, 0)
+void bf_warnings_addv(struct bf_warnings *w, const char *field, const char *fmt, va_list ap);
 
 /* An integration as a person wants it. */
 typedef void bf_seal_fn(void *arg, const char *secret_name, const char *value);
@@ -109,7 +127,7 @@ struct bf_integration_draft {
     void *arg;
     const char *stored;         /* out: the options to save; a literal is {"sealed":"NAME"} there,
                                    and "integration/ID/OPTION" its name */
-    struct bf_warning *warnings;        /* out */
+    struct bf_warnings warnings;        /* out; its arena is that of the check */
 };
 
 /* Check all of it.  A trial request shows where deliveries would go: what is no http(s) URL is
@@ -119,16 +137,18 @@ int bf_plugins_check_integration(struct bf_plugins *p, struct bf_arena *a,
                                  struct bf_integration_draft *draft, struct bf_error *err);
 /* An action as a person wants it. */
 struct bf_action_check {
-    struct bf_arena *arena;     /* for warnings */
     const struct bf_integration *integration;
+    const char *automation;     /* its name and id, as the events it is tried on tell of it */
+    const char *automation_id;
     const char *event_type;     /* "LINK_MODEL", "ci.finished" */
     const char *config;         /* a JSON object of options */
     const char *secrets;        /* names granted, "A B" */
-    const char *field;          /* where warnings say it is, "actions[0]" */
-    struct bf_warning *warnings;        /* out, in front of those already there: what may become
-                                           larger than is allowed */
+    bool is_transformed;        /* a script makes another payload of it: its size tells little */
+    struct bf_warnings *warnings;       /* what may become too large, what should not be shown, and
+                                           what its plugin says */
 };
-/* Check its options for the integration, templates and granted secrets included.  [worker] */
+/* Check its options for the integration, templates and granted secrets included, by trying it on
+ * events that are made up.  [worker] */
 int bf_plugins_check_action(struct bf_plugins *p, struct bf_action_check *check,
                             struct bf_error *err);
 /* The integration's options as REST shows them: {"set":true} for sealed literals. */

@@ -68,6 +68,12 @@ struct bf_arena *bf_outbound_arena(const struct bf_outbound *r) { return r->aren
 
 const char *bf_outbound_url(const struct bf_outbound *r) { return r ? r->url : ""; }
 
+size_t bf_outbound_size(const struct bf_outbound *r, size_t *max)
+{
+    *max = r && r->body_max ? r->body_max : BODY_MAX_DEFAULT;
+    return r ? r->body_len : 0;
+}
+
 const char *bf_outbound_key(const struct bf_outbound *r, size_t i, int *how)
 {
     if (!r || i >= r->n_signatures)
@@ -354,11 +360,11 @@ static enum bf_swap_where body_escape(const char *type)
 static int seal_body(struct sealing *s)
 {
     const struct bf_outbound *r = s->r;
-    size_t max = r->body_max ? r->body_max : BODY_MAX_DEFAULT;
+    size_t max;
     int rc;
 
     s->body = r->body;
-    s->body_len = r->body_len;
+    s->body_len = bf_outbound_size(r, &max);
     rc = swap(s, body_escape(r->type), "body", &s->body, &s->body_len);
     if (rc)
         return rc;

@@ -575,9 +575,10 @@ TEST(an_action_is_tried_on_a_made_up_event)
     in = bf_team_integration(r.team, RIG_INTEGRATION);
     for (size_t i = 0; i < BF_COUNT(rows); i++) {
         struct bf_error err = {0};
-        struct bf_action_check check = {.arena = a, .integration = in, .config = rows[i].config,
+        struct bf_warnings warnings = {.arena = a};
+        struct bf_action_check check = {.integration = in, .config = rows[i].config,
                                         .event_type = "ADD_ARTIFACT_ALIAS", .secrets = "",
-                                        .field = "actions[0]"};
+                                        .warnings = &warnings};
         int rc = bf_plugins_check_action(r.plugins, &check, &err);
 
         if (!rows[i].field) {
@@ -599,22 +600,23 @@ TEST(a_payload_that_may_grow_too_large_is_a_warning)
     char config[65536] = "{\"payload\":{\"small\":\"${alias}${data}\"";
     struct bf_error err = {0};
     struct rig r;
-    struct bf_action_check check = {.arena = a, .event_type = "ADD_ARTIFACT_ALIAS",
-                                    .config = config, .secrets = "", .field = "actions[3]"};
+    struct bf_warnings warnings = {.arena = a, .within = "actions[3]"};
+    struct bf_action_check check = {.event_type = "ADD_ARTIFACT_ALIAS", .config = config,
+                                    .secrets = "", .warnings = &warnings};
 
     open_with(&r, "t", "{\"url\":\"https://a.example\"}");
     check.integration = bf_team_integration(r.team, RIG_INTEGRATION);
     strcat(config, "}}");
     rig_ok(bf_plugins_check_action(r.plugins, &check, &err), &err);
-    CHECK(!check.warnings);
+    CHECK(!warnings.first);
     config[strlen(config) - 2] = '\0';
     for (int i = 0; i < 8; i++)
         snprintf(config + strlen(config), 64, ",\"k%d\":\"${artifact_metadata.k%d}\"", i, i);
     strcat(config, "}}");
     rig_ok(bf_plugins_check_action(r.plugins, &check, &err), &err);
-    CHECK(check.warnings && !check.warnings->next);
-    CHECK_STR(check.warnings->field, "actions[3].config.payload");
-    CHECK_HAS(check.warnings->message, "1048576 are allowed");
+    CHECK(warnings.first && !warnings.first->next);
+    CHECK_STR(warnings.first->field, "actions[3].config.payload");
+    CHECK_HAS(warnings.first->message, "1048576 are allowed");
     bf_integration_unref((struct bf_integration *)check.integration);
     rig_close(&r);
     bf_arena_free(a);
@@ -797,17 +799,18 @@ TEST(what_is_not_granted_is_refused_with_the_names_that_are)
     open_granted(&r, "{\"url\":\"https://a.example\"}", "ONE");
     in = bf_team_integration(r.team, RIG_INTEGRATION);
     for (size_t i = 0; i < BF_COUNT(rows); i++) {
+        struct bf_warnings warnings = {.arena = a};
         struct bf_error err = {0};
         char config[100];
         int rc;
 
         snprintf(config, sizeof(config), "{\"text\":\"%s\"}", rows[i].text);
         rc = bf_plugins_check_action(r.plugins,
-                                     &(struct bf_action_check){.arena = a, .integration = in,
+                                     &(struct bf_action_check){.integration = in,
                                                                .event_type = "ADD_ARTIFACT_ALIAS",
                                                                .config = config,
                                                                .secrets = rows[i].secrets,
-                                                               .field = "actions[0]"}, &err);
+                                                               .warnings = &warnings}, &err);
         if (!rows[i].field) {
             rig_ok(rc, &err);
             continue;
@@ -873,17 +876,17 @@ TEST(a_host_that_does_not_resolve_is_a_warning_and_a_forbidden_one_an_error)
 
     rig_open(&r, &plugin);
     rig_ok(bf_plugins_check_integration(r.plugins, a, &d, &err), &err);
-    CHECK(d.warnings && !d.warnings->next);
-    CHECK_STR(d.warnings->field, "config.url");
-    CHECK_HAS(d.warnings->message, "cannot be resolved now");
+    CHECK(d.warnings.first && !d.warnings.first->next);
+    CHECK_STR(d.warnings.first->field, "config.url");
+    CHECK_HAS(d.warnings.first->message, "cannot be resolved now");
     d.config = "{\"url\":\"http://localhost/\"}";
     CHECK_INT(bf_plugins_check_integration(r.plugins, a, &d, &err), BF_ECONFIG);
     CHECK_STR(err.field, "config.url");
     CHECK_HAS(err.words, "to allow it set allow_addresses = \"");
-    d.warnings = NULL;
+    d.warnings = (struct bf_warnings){0};
     d.config = "{\"url\":\"https://${alias}.example/\"}";
     rig_ok(bf_plugins_check_integration(r.plugins, a, &d, &err), &err);
-    CHECK(!d.warnings);
+    CHECK(!d.warnings.first);
     rig_close(&r);
     bf_arena_free(a);
 }
@@ -918,9 +921,9 @@ TEST(a_host_that_events_choose_is_saved_with_a_warning)
 
         if (bf_plugins_check_integration(r.plugins, a, &d, &err))
             test_failed(__FILE__, __LINE__, "%s: %s", rows[i].url, err.words);
-        else if ((d.warnings != NULL) != rows[i].warned)
+        else if ((d.warnings.first != NULL) != rows[i].warned)
             test_failed(__FILE__, __LINE__, "%s: %s", rows[i].url,
-                      d.warnings ? d.warnings->message : "no warning");
+                      d.warnings.first ? d.warnings.first->message : "no warning");
     }
     rig_close(&r);
     bf_arena_free(a);

@@ -25,7 +25,8 @@ struct action {
 };
 
 static const struct bf_option action[] = {
-    BF_STRING(struct action, line, .flags = BF_TEMPLATE, .def = "${event_type} in ${project_name}",
+    BF_STRING(struct action, line, .flags = BF_TEMPLATE | BF_SHOWN,
+              .def = "${event_type} in ${project_name}",
               .help = "what to say of each event"),
     BF_INT(struct action, lines, .def = "20", .help = "how many to list before counting"),
     BF_OPTIONS_END

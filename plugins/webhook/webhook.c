@@ -141,11 +141,57 @@ static int check_signature(struct bf_ctx *ctx, const struct integration *to)
     return 0;
 }
 
+/* Where the URL's host begins, and how long it is without its port. */
+static const char *find_host(const char *url, size_t *len)
+{
+    const char *host = strstr(url, "://"), *end, *at;
+
+    if (!host)
+        return NULL;
+    host += 3;
+    end = host + strcspn(host, "/?#");
+    while ((at = memchr(host, '@', (size_t)(end - host))))
+        host = at + 1;
+    *len = strcspn(host, ":/?#");
+    return host;
+}
+
+/* A message that such a service refuses is refused at each delivery; its own sink knows better. */
+static void warn_of_service(struct bf_ctx *ctx, const char *url)
+{
+    static const struct {
+        const char *host;       /* with a dot in front: whatever ends so */
+        const char *service;
+        const char *sink;
+    } services[] = {
+        {"hooks.slack.com", "Slack", "slack"},
+        {".webhook.office.com", "Microsoft Teams", "teams"},
+        {".logic.azure.com", "Microsoft Teams", "teams"},
+        {".powerplatform.com", "Microsoft Teams", "teams"},
+        {".powerautomate.com", "Microsoft Teams", "teams"},
+        {"api.github.com", "GitHub", "github"},
+    };
+    size_t len = 0;
+    const char *host = find_host(url, &len);
+
+    for (size_t i = 0; host && i < sizeof(services) / sizeof(*services); i++) {
+        size_t own = strlen(services[i].host);
+        bool any = services[i].host[0] == '.';
+
+        if ((any ? len > own : len == own) &&
+            strncasecmp(host + len - own, services[i].host, own) == 0)
+            bf_warn(ctx, "url", "this looks like %s, which takes messages of its own form alone; the"
+                    " sink \"%s\" makes them, keeps to its limits and reads its answers",
+                    services[i].service, services[i].sink);
+    }
+}
+
 static int webhook_create(struct bf_ctx *ctx, const void *options, void **self)
 {
     int rc = check_signature(ctx, options);
 
     *self = (void *)options;
+    warn_of_service(ctx, ((const struct integration *)options)->url);
     return rc ? rc : check_headers(ctx, options);
 }
 

@@ -233,3 +233,31 @@ TEST(webhook_refuses_what_it_does_not_know)
     fake_close(&broken);
     fake_close(&typo);
 }
+
+TEST(webhook_tells_of_the_sink_that_knows_a_service)
+{
+    static const struct { const char *url, *words; } rows[] = {
+        { "https://hooks.slack.com/services/T0/B0/x", "the sink \"slack\"" },
+        { "https://u:${P}@HOOKS.slack.com:443?x", "the sink \"slack\"" },
+        { "https://acme.webhook.office.com/webhookb2/1", "the sink \"teams\"" },
+        { "https://prod-1.westeurope.logic.azure.com:443/workflows/1", "the sink \"teams\"" },
+        { "https://api.github.com/repos/a/b/dispatches", "the sink \"github\"" },
+        { "https://hooks.slack.com.example/", NULL },
+        { "https://slack.example/hooks.slack.com", NULL },
+        { "https://nothooks.slack.com/", NULL },
+        { "https://.logic.azure.com/", NULL },
+        { "https://hooks.slack.com@a.example/", NULL },
+        { "${URL}", NULL },
+        { "https://", NULL },
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct fake f = fake_sink(&bf_plugin_v1_webhook, "url", rows[i].url, NULL);
+
+        if (rows[i].words)
+            CHECK_HAS(f.warned, rows[i].words);
+        else
+            CHECK_STR(f.warned, "");
+        fake_close(&f);
+    }
+}

@@ -77,6 +77,7 @@ enum {
     text(event_time, OF_ALL)                                                                       \
     text(execution_id, OF_ALL)                                                                     \
     text(automation_name, OF_ALL)                                                                  \
+    text(automation_id, OF_ALL)                                                                    \
     text(automation_url, OF_ALL)                                                                   \
     made(firing_count, OF_ALL)                                                                     \
     made(firings, OF_ALL)
@@ -163,6 +164,7 @@ static const char *var_entity_name(const struct bf_vars *v) { return v->event->e
 static const char *var_event_id(const struct bf_vars *v) { return v->event->id; }
 static const char *var_execution_id(const struct bf_vars *v) { return v->execution_id; }
 static const char *var_automation_name(const struct bf_vars *v) { return v->automation; }
+static const char *var_automation_id(const struct bf_vars *v) { return v->automation_id; }
 
 static const char *var_event_type(const struct bf_vars *v)
 {

@@ -136,6 +136,7 @@ TEST(every_event_tells_where_it_comes_from)
 
     CHECK_STR(bf_var_text(&s.vars, "event_id"), "01ARZ3NDEKTSV4RRFFQ69G5FAV");
     CHECK_STR(bf_var_text(&s.vars, "execution_id"), "X1");
+    CHECK_STR(bf_var_text(&s.vars, "automation_id"), "A1");
     CHECK_STR(bf_var_text(&s.vars, "automation_url"), "https://hub.example/automations/A1");
     CHECK_STR(bf_var_text(&s.vars, "event_time"), "2026-11-23T12:00:00.000Z");
     s.event->time_ms = 1795435200123;
@@ -418,5 +419,5 @@ TEST(every_listed_name_is_known)
             test_failed(__FILE__, __LINE__, "%s is listed but not known", name);
         n++;
     }
-    CHECK_INT(n, 43);
+    CHECK_INT(n, 44);
 }

@@ -48,6 +48,7 @@ struct request {
     const char *sign_key;
     const char *sign_key_too;   /* a second one of Standard Webhooks */
     int sign_how;
+    size_t body_max;            /* 0: any */
 };
 
 struct reply {

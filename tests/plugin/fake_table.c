@@ -309,7 +309,7 @@ static int do_judge(const struct bf_delivery *d, const struct bf_http_out *out)
     h->front->reason = out->err ? bf_printf(h->keep, "error %d", out->err)
                                 : bf_printf(h->keep, "HTTP %d", out->status);
     if (out->err)
-        return out->sent ? BF_UNKNOWN : BF_RETRY;
+        return out->sent ? BF_UNKNOWN : out->err == BF_ETOOBIG ? BF_REJECTED : BF_RETRY;
     return judge_status(out->status);
 }
 
@@ -353,16 +353,54 @@ const char *fake_stand_in(struct fake_hub *h, const char *value)
     return s->stand_in;
 }
 
+static const char *firing_count(const struct vars *v)
+{
+    size_t n = 0;
+
+    while (v->d->merged && v->d->merged[n])
+        n++;
+    return bf_printf(v->hub->keep, "%zu", n + 1);
+}
+
+/* ${data.build.status} is /data/build/status. */
+static const char *data_pointer(struct bf_arena *a, const char *name)
+{
+    char *pointer = (char *)bf_printf(a, "/%s", name);
+
+    for (char *p = pointer; *p; p++)
+        *p = *p == '.' ? '/' : *p;
+    return pointer;
+}
+
 /* The few variables that tests use; a name in capitals is a secret, whose value is "NAME's". */
 static const char *variable(const void *arg, const char *name)
 {
     static const struct { const char *name, *pointer; } of_payload[] = {
         { "run_name", "/run/name" },     { "run_id", "/run/id" },
-        { "run_state", "/run/state" },   { "alias", "/alias" },
+        { "run_state", "/run/state" },   { "run_status", "/run/state" },
+        { "alias", "/alias" },           { "tag", "/tag" },
         { "artifact_version", "/artifact/version" },
+        { "artifact_collection_name", "/collection" },
+        { "artifact_version_string", "/version_string" },
+        { "metric_name", "/metrics/0/name" },
+        { "metric_values", "/metrics/0/value" },
+        { "metric_filter_short", "/short" },
+        { "alert_name", "/alert/title" }, { "message", "/alert/text" },
+        { "absent_event", "/data/of" },  { "absent_for", "/data/for" },
     };
     const struct vars *v = arg;
     const struct bf_event *ev = v->d->event;
+
+    if (strcmp(name, "automation_name") == 0)
+        return v->d->automation;
+    if (strcmp(name, "automation_url") == 0)
+        return "https://hub.example/automations/au-1";
+    if (strcmp(name, "event_time") == 0)
+        return "2025-11-24T16:00:00.000Z";
+    if (strcmp(name, "firing_count") == 0)
+        return firing_count(v);
+    if (strncmp(name, "data.", 5) == 0)
+        return fake_get(v->hub->keep, ev->payload, data_pointer(v->hub->keep, name), NULL);
 
     if (strcmp(name, "event_type") == 0)
         return ev->type;
@@ -557,9 +595,8 @@ static void do_request_tls(struct bf_request *r, const char *cert, const char *k
 
 static void do_request_limit(struct bf_request *r, int64_t ms, size_t body_max)
 {
-    (void)r;
     (void)ms;
-    (void)body_max;
+    request(r)->body_max = body_max;
 }
 
 /* Stand-ins become values, escaped for where they stand. */
@@ -616,8 +653,8 @@ static void sign_standard(struct fake_hub *h, struct request *r)
     do_request_header(&r->pub, "webhook-signature", all);
 }
 
-/* As it leaves: secrets in, then signed, then noted. */
-static void put_on_wire(struct fake_hub *h, struct request *r)
+/* As it leaves: secrets in, then measured, then signed, then noted.  False: it is too large. */
+static bool put_on_wire(struct fake_hub *h, struct request *r)
 {
     bool json = strstr(r->shown.type, "json") != NULL;
     bool form = strstr(r->shown.type, "form") != NULL;
@@ -626,6 +663,8 @@ static void put_on_wire(struct fake_hub *h, struct request *r)
     r->shown.url = swap(r, r->shown.url, strlen(r->shown.url) == 40 ? BF_ESC_NONE : BF_ESC_URL);
     r->shown.body = swap(r, r->shown.body,
                          json ? (int)FAKE_ESC_JSON : form ? (int)BF_ESC_URL : (int)BF_ESC_NONE);
+    if (r->body_max && strlen(r->shown.body) > r->body_max)
+        return false;
     for (size_t i = 0; i < r->headers.n; i += 2)
         r->headers.at[i + 1] = swap(r, r->headers.at[i + 1], BF_ESC_NONE);
     if (r->sign_key && r->sign_how == BF_SIGN_STANDARD)
@@ -642,17 +681,20 @@ static void put_on_wire(struct fake_hub *h, struct request *r)
                               sizeof(r->headers));
     CHECK(f->n_sent < FAKE_SENT);
     f->sent = f->requests[f->n_sent++] = r->shown;
+    return true;
 }
 
 static const struct bf_http_out *answer_to(struct fake_hub *h, struct request *r)
 {
     static const struct answer plain = { .status = 200, .body = "" };
+    static const struct answer too_large = { .err = BF_ETOOBIG, .body = "" };
     const struct answer *an = &plain;
     struct bf_http_out *out = fake_alloc(h->keep, sizeof(*out));
 
-    if (h->next_answer < h->n_answers)
+    if (!put_on_wire(h, r))
+        an = &too_large;
+    else if (h->next_answer < h->n_answers)
         an = &h->answers[h->next_answer++];
-    put_on_wire(h, r);
     out->size = sizeof(*out);
     out->arena = r->arena;
     out->err = an->err;

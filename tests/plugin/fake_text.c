@@ -368,6 +368,11 @@ const char *fake_expand(struct bf_arena *a, const char *tmpl, int escape,
     while ((open = tmpl ? strstr(tmpl, "${") : NULL) && (close = strchr(open, '}'))) {
         const char *name = fake_ndup(a, open + 2, (size_t)(close - open - 2));
 
+        if (open > tmpl && open[-1] == '$') {   /* $${ is a literal ${ */
+            add(a, &out, "%.*s{", (int)(open - tmpl), tmpl);
+            tmpl = open + 2;
+            continue;
+        }
         add(a, &out, "%.*s%s", (int)(open - tmpl), tmpl, fake_escape(a, value(arg, name), escape));
         tmpl = close + 1;
     }

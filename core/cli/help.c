@@ -160,12 +160,18 @@ static void put_all(struct bf_buf *b)
                 "are changes.\n");
 }
 
-static int explain_plugin(struct bf_cli *c, const char *name, struct bf_buf *b)
+static char *help_of_plugin(const char *name, struct bf_error *err)
 {
     const char *dir = bf_cli_env("BELFRY_PLUGIN_DIR");
+
+    return bf_help_plugin(dir ? dir : bf_cli_plugin_dir(), name, err);
+}
+
+static int explain_plugin(struct bf_cli *c, const char *name, struct bf_buf *b)
+{
     const char *names[64], *closest;
     struct bf_error err;
-    char *text = bf_help_plugin(dir ? dir : bf_cli_plugin_dir(), name, &err);
+    char *text = help_of_plugin(name, &err);
     size_t n = 0;
 
     if (text) {
@@ -182,6 +188,17 @@ static int explain_plugin(struct bf_cli *c, const char *name, struct bf_buf *b)
     else
         bf_cli_fail(c, "there is no verb \"%s\", and as a plugin: %s", name, err.words);
     return BF_EXIT_USAGE;
+}
+
+/* A verb may have the name of a plugin: belfry help teams is about both. */
+static void add_plugin(const char *name, struct bf_buf *b)
+{
+    struct bf_error err;
+    char *text = help_of_plugin(name, &err);
+
+    if (text)
+        bf_buf_printf(b, "\n%s", text);
+    free(text);
 }
 
 /* Words in lines that are not too wide, each behind some blanks. */
@@ -245,6 +262,8 @@ static int explain(struct bf_cli *c, struct bf_buf *b)
             return bf_cli_usage(c, "%s has no verb \"%s\"", noun->name, c->operands[1]);
     }
     bf_cli_explain(noun, v, b);
+    if (!noun)
+        add_plugin(v->name, b);
     return 0;
 }
 

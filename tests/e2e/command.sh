@@ -59,6 +59,7 @@ has "every verb has help" "$(b secrets set --help)" "never"
 is "that ends well" "$(rc)" 0
 has "help knows verbs of nouns" "$(b help automations create)" "--integration"
 has "and plugins" "$(b help webhook)" "access_token"
+has "also of one that is named as a verb is" "$(b help teams)" "sink teams"
 b help autmations
 has "and typos" "$(err)" 'did you mean "automations"?'
 

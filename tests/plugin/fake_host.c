@@ -413,6 +413,7 @@ int fake_deliver(struct fake *f, const char *type, const char *payload)
 
     h->front = f;
     f->reason = "";
+    f->after_ms = -1;
     d = new_delivery(h, type, payload);
     h->merged[h->n_merged] = NULL;
     d->merged = h->n_merged ? h->merged : NULL;

@@ -48,6 +48,7 @@ struct fake {
     /* What a delivery came to. */
     int outcome;                /* enum bf_outcome, or an error of request() */
     const char *reason;
+    int64_t after_ms;           /* what the plugin itself said of the pause; -1: nothing */
     struct fake_request sent;   /* the last one; `requests` has all */
     struct fake_request requests[FAKE_SENT];
     size_t n_sent;

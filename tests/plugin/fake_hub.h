@@ -9,6 +9,7 @@
 #include "tests/test.h"
 
 #define LIST_MAX 64
+#define MERGED_MAX 1000
 
 /* Where the plugin's code is running, as the tags call it. */
 enum place { ON_MAIN, ON_LOOP, ON_ROUTE, ON_WORKER, ON_ENGINE, ON_OWN, PLACES };
@@ -129,7 +130,7 @@ struct fake_hub {
     bf_ticket delivery;                 /* of a deliver() under way; 0 if none */
     bool settled;
 
-    const struct bf_delivery *merged[LIST_MAX + 1];
+    const struct bf_delivery *merged[MERGED_MAX + 1];
     size_t n_merged;
 
     struct bf_caller caller;

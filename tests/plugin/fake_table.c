@@ -284,7 +284,7 @@ static int do_verdict(const struct bf_delivery *d, int outcome, int64_t after_ms
 {
     struct fake_hub *h = hub_of(d->ctx);
 
-    (void)after_ms;
+    h->front->after_ms = after_ms;
     h->front->reason = keep_print(h, fmt, ap);
     return outcome;
 }
@@ -372,7 +372,15 @@ static const char *data_pointer(struct bf_arena *a, const char *name)
     return pointer;
 }
 
-/* The few variables that tests use; a name in capitals is a secret, whose value is "NAME's". */
+/* Others of a hub's, which are empty unless the test's payload has them in "vars". */
+static const char *const others[] = {
+    "run_url", "artifact_version_index", "previous_run_status", "metric_value", "metric_filter",
+    "metric_current_status", "threshold", "comparison_op", "step", "alert_level", "occurrence", "late",
+    "missed", "last_seen", "event_id", "execution_id",
+};
+
+/* The variables that tests use: of "vars" in the payload, or from where a hub has them; a name in
+ * capitals is a secret, whose value is "NAME's". */
 static const char *variable(const void *arg, const char *name)
 {
     static const struct { const char *name, *pointer; } of_payload[] = {
@@ -390,7 +398,14 @@ static const char *variable(const void *arg, const char *name)
     };
     const struct vars *v = arg;
     const struct bf_event *ev = v->d->event;
+    struct bf_arena *a = v->hub->keep;
+    const char *said;
 
+    if (strncmp(name, "json:", 5) == 0)
+        name += 5;
+    said = fake_get(a, ev->payload, bf_printf(a, "/vars/%s", name), NULL);
+    if (*said)
+        return said;
     if (strcmp(name, "automation_name") == 0)
         return v->d->automation;
     if (strcmp(name, "automation_url") == 0)
@@ -400,8 +415,7 @@ static const char *variable(const void *arg, const char *name)
     if (strcmp(name, "firing_count") == 0)
         return firing_count(v);
     if (strncmp(name, "data.", 5) == 0)
-        return fake_get(v->hub->keep, ev->payload, data_pointer(v->hub->keep, name), NULL);
-
+        return fake_get(a, ev->payload, data_pointer(a, name), NULL);
     if (strcmp(name, "event_type") == 0)
         return ev->type;
     if (strcmp(name, "entity_name") == 0)
@@ -412,7 +426,11 @@ static const char *variable(const void *arg, const char *name)
         return ev->author;
     for (size_t i = 0; i < sizeof(of_payload) / sizeof(*of_payload); i++) {
         if (strcmp(name, of_payload[i].name) == 0)
-            return fake_get(v->hub->keep, ev->payload, of_payload[i].pointer, NULL);
+            return fake_get(a, ev->payload, of_payload[i].pointer, NULL);
+    }
+    for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+        if (strcmp(name, others[i]) == 0)
+            return "";
     }
     if (*name >= 'A' && *name <= 'Z')
         return fake_stand_in(v->hub, bf_printf(v->hub->keep, "%s's", name));
@@ -427,8 +445,22 @@ static const char *do_expand(const struct bf_delivery *d, const char *tmpl, int 
     return fake_expand(d->arena, tmpl, escape, variable, &v);
 }
 
+/* "${json:data.a}" as the whole: what is there, with its type. */
+static const char *typed(const struct bf_delivery *d, const char *tmpl)
+{
+    struct vars v = { hub_of(d->ctx), d };
+    const char *name = fake_ndup(d->arena, tmpl + 8, strlen(tmpl) - 10);
+    const char *text = variable(&v, name);
+    int type;
+
+    fake_get(d->arena, d->event->payload, data_pointer(d->arena, name), &type);
+    return type == BF_V_NONE || type == BF_V_STRING ? fake_quote(d->arena, text) : text;
+}
+
 static const char *do_render(const struct bf_delivery *d, const char *tmpl)
 {
+    if (tmpl && strncmp(tmpl, "\"${json:", 8) == 0 && strcspn(tmpl, "}") == strlen(tmpl) - 2)
+        return typed(d, tmpl);
     return do_expand(d, tmpl, FAKE_ESC_JSON);
 }
 

@@ -1,0 +1,247 @@
+/* text.c - characters: counting, cutting and escaping what people will read.
+ *
+ * Slack's limits are in characters, and it does not say of what kind.  Counted here is the most
+ * that it may mean: UTF-16 units, of which what lies beyond U+FFFF has two, and escapes as they
+ * are written. What is told to people ("… (12 more characters)") is what they would have seen.
+ *
+ * A text is cut between characters, not between a letter and its accents, and before a word
+ * rather than in it, unless the word is long.  So no stand-in of a secret is ever cut either: it
+ * is 40 letters and digits. */
+#include "plugins/slack/slack.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define TAIL_MAX    32          /* characters of "… (1,048,576 more characters)" */
+#define WORD_MAX    64          /* bytes of a word that is not cut */
+#define CLUSTER_MAX 16          /* characters that are drawn as one */
+
+#define JOINER 0x200d
+
+/* The character at *p; moves behind it.  What is no UTF-8, as an answer may hold it, is read as
+ * U+0000, byte by byte. */
+static uint32_t next_char(const char **p)
+{
+    static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };
+    const unsigned char *s = (const unsigned char *)*p;
+    unsigned n = *s < 0x80 ? 0 : *s < 0xe0 ? 1 : *s < 0xf0 ? 2 : 3;
+    uint32_t c = n ? *s & (0x3fu >> n) : *s;
+
+    *p += 1;
+    for (unsigned i = 1; i <= n; i++) {
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+        c = c << 6 | (s[i] & 0x3f);
+    }
+    if (*s >= 0x80 && (*s < 0xc2 || *s > 0xf4 || c < least[n] || c > 0x10ffff || c >> 11 == 0x1b))
+        return 0;
+    *p += n;
+    return c;
+}
+
+static size_t units(uint32_t c) { return c > 0xffff ? 2 : 1; }
+
+size_t slack_length(const char *text)
+{
+    size_t n = 0;
+
+    while (*text)
+        n += units(next_char(&text));
+    return n;
+}
+
+/* Accents, variants, skin tones: they belong to what stands before them. */
+static bool is_mark(uint32_t c)
+{
+    return (c >= 0x300 && c <= 0x36f) || (c >= 0x20d0 && c <= 0x20f0) ||
+           (c >= 0xfe00 && c <= 0xfe0f) || (c >= 0x1f3fb && c <= 0x1f3ff) || c == JOINER;
+}
+
+static const char *behind_cluster(const char *p)
+{
+    uint32_t c = next_char(&p);
+
+    for (int n = 1; *p && n < CLUSTER_MAX; n++) {
+        const char *next = p;
+        uint32_t follows = next_char(&next);
+
+        if (c != JOINER && !is_mark(follows))
+            break;
+        c = follows;
+        p = next;
+    }
+    return p;
+}
+
+/* Behind what cannot be cut: an escape, a <link>, or a character with its marks. */
+static const char *behind_atom(const char *p, bool markup)
+{
+    size_t len = !markup ? 0 : *p == '<' ? strcspn(p, ">\n") : *p == '&' ? strcspn(p, ";") : 0;
+
+    if (len && (*p == '<' ? p[len] == '>' : p[len] == ';' && len < 5))
+        return p + len + 1;
+    return behind_cluster(p);
+}
+
+/* What people see of it. */
+static size_t count_shown(const char *p, bool markup)
+{
+    size_t n = 0;
+
+    while (*p) {
+        bool escape = markup && *p == '&';
+        const char *end = escape ? behind_atom(p, true) : p;
+
+        if (end <= p + 1)
+            next_char(&p);
+        else
+            p = end;
+        n++;
+    }
+    return n;
+}
+
+const char *slack_number(struct bf_arena *a, size_t n)
+{
+    if (n < 1000)
+        return bf_printf(a, "%zu", n);
+    return bf_printf(a, "%s,%03zu", slack_number(a, n / 1000), n % 1000);
+}
+
+/* Where the longest beginning with at most `room` characters ends. */
+static const char *find_end(const char *text, size_t room, bool markup)
+{
+    const char *end = text, *word = text;
+
+    while (*end) {
+        const char *next = behind_atom(end, markup), *p = end;
+        size_t n = 0;
+
+        while (p < next)
+            n += units(next_char(&p));
+        if (n > room)
+            break;
+        room -= n;
+        end = next;
+        if (strchr(" \n", end[-1]))
+            word = end;
+    }
+    if (word > text && end - word <= WORD_MAX)
+        end = word;
+    while (end > text && strchr(" \n", end[-1]))
+        end--;
+    return end;
+}
+
+const char *slack_cut(struct bf_arena *a, const char *text, size_t max, bool markup)
+{
+    const char *end;
+
+    if (slack_length(text) <= max)
+        return text;
+    if (max < TAIL_MAX)
+        return max ? "…" : "";
+    end = find_end(text, max - TAIL_MAX, markup);
+    return bf_printf(a, "%.*s… (%s more characters)", (int)(end - text), text,
+                     slack_number(a, count_shown(end, markup)));
+}
+
+
+/* --- what may not stand in a message ------------------------------------------------- */
+
+enum { KEEP, DROP, BREAK };
+
+/* Controls do nothing good; embeddings, overrides and isolates would turn around what stands behind
+ * a name on its line.  Right-to-left letters need none of them. */
+static int kind(uint32_t c)
+{
+    if (c == '\n' || c == '\r' || c == 0x85 || c == 0x2028 || c == 0x2029)
+        return BREAK;
+    if ((c < ' ' && c != '\t') || (c >= 0x7f && c < 0xa0))
+        return DROP;
+    if ((c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069))
+        return DROP;
+    return c == 0x200b || c == 0x2060 || c == 0xfeff ? DROP : KEEP;
+}
+
+static const char *clean(struct bf_arena *a, const char *text, bool one_line)
+{
+    char *out = bf_alloc(a, strlen(text) + 1), *to = out;
+
+    if (!out)
+        return "";
+    while (*text) {
+        const char *from = text;
+        uint32_t c = next_char(&text);
+        int k = kind(c);
+
+        if (c == '\r' && *text == '\n')
+            continue;
+        if (k == BREAK || c == '\t') {
+            if (!one_line || (to > out && to[-1] != ' '))
+                *to++ = one_line || c == '\t' ? ' ' : '\n';
+        } else if (k == KEEP && !(one_line && c == ' ' && (to == out || to[-1] == ' '))) {
+            memcpy(to, from, (size_t)(text - from));
+            to += text - from;
+        }
+    }
+    while (to > out && strchr(" \n", to[-1]))
+        *--to = '\0';
+    return out;
+}
+
+const char *slack_lines(struct bf_arena *a, const char *text)
+{
+    return clean(a, text + strspn(text, "\r\n"), false);
+}
+
+const char *slack_line(struct bf_arena *a, const char *text) { return clean(a, text, true); }
+
+const char *slack_escape(struct bf_arena *a, const char *text)
+{
+    struct bf_text out = { 0 };
+
+    for (size_t n; *text; text += n) {
+        n = strcspn(text, "&<>");
+        bf_append(a, &out, "%.*s", (int)n, text);
+        if (text[n])
+            bf_append(a, &out, "&%s;", text[n] == '&' ? "amp" : text[n] == '<' ? "lt" : "gt");
+        n += text[n] != '\0';
+    }
+    return out.s ? out.s : "";
+}
+
+
+/* --- templates --------------------------------------------------------------------- */
+
+static bool is_address(const char *p)
+{
+    return strncasecmp(p, "https://", 8) == 0 || strncasecmp(p, "http://", 7) == 0 ||
+           strncasecmp(p, "mailto:", 7) == 0;
+}
+
+/* Where an author wrote <${name}|words>, the value says where it leads, and must be an address:
+ * as "!channel" it would be a mention.  Values are escaped already, so every < is the author's,
+ * and they are the template's one by one. */
+static const char *tame(struct bf_arena *a, const char *tmpl, const char *text)
+{
+    struct bf_text out = { 0 };
+
+    for (const char *p; (p = strchr(text, '<')) != NULL; text = p + 1) {
+        tmpl = tmpl ? strchr(tmpl, '<') : NULL;
+        tmpl = tmpl ? tmpl + 1 : NULL;
+        bf_append(a, &out, "%.*s%s", (int)(p - text), text,
+                  tmpl && (*tmpl != '$' || is_address(p + 1)) ? "<" : "&lt;");
+    }
+    bf_append(a, &out, "%s", text);
+    return out.s;
+}
+
+const char *slack_markup(const struct bf_delivery *d, const char *tmpl)
+{
+    const char *text = bf_expand(d, tmpl, BF_ESC_XML);
+
+    if (strstr(tmpl, "<$"))
+        text = tame(d->arena, tmpl, text);
+    return slack_lines(d->arena, text);
+}

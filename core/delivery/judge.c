@@ -7,6 +7,7 @@
 #include "core/delivery/courier.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 #include "core/base/base.h"
@@ -67,6 +68,20 @@ static bool is_worth_retrying(int status)
     }
 }
 
+/* nginx ends the handshake well, and says in a page that it did not like the certificate.  As where a
+ * server says so in TLS, that may pass: somebody renews it. */
+static const char *certificate_refused(const struct bf_fetch_result *r)
+{
+    if (r->status != 400 || !r->body)
+        return NULL;
+    if (memmem(r->body, r->body_len, "No required SSL certificate was sent", 36))
+        return "HTTP 400: the server asks for a client certificate, and got none";
+    if (memmem(r->body, r->body_len, "The SSL certificate error", 25))
+        return "HTTP 400: the server does not take the client certificate; it may have expired, or be"
+               " of an authority that is not known there";
+    return NULL;
+}
+
 /* Whether the same request could be sent another time; a forbidden address, or a URL that is none,
  * stays one. */
 static bool may_pass(int err)
@@ -89,6 +104,10 @@ int bf_judge_default(const struct bf_fetch_result *r, int64_t now_ms, int64_t *r
     if (r->status >= 300 && r->status < 400) {
         *words = bf_arena_printf(a, "HTTP %d: redirects are not followed", r->status);
         return BF_REJECTED;
+    }
+    if (certificate_refused(r)) {
+        *words = certificate_refused(r);
+        return BF_RETRY;
     }
     if (!is_worth_retrying(r->status))
         return BF_REJECTED;

@@ -28,6 +28,7 @@
 #include "core/base/buf.h"
 #include "core/base/clock.h"
 #include "core/base/map.h"
+#include "core/net/tls.h"
 
 #define DEFAULT_CONNECTIONS 256u
 #define DEFAULT_PER_HOST    64u
@@ -612,16 +613,6 @@ static int set_method(struct transfer *t)
     return BF_OK;
 }
 
-static void set_blob(struct transfer *t, CURLoption option, const char *pem)
-{
-    struct curl_blob blob = {.data = (char *)pem, .flags = CURL_BLOB_NOCOPY};
-
-    if (!pem)
-        return;
-    blob.len = strlen(pem);
-    curl_easy_setopt(t->easy, option, &blob);
-}
-
 /* libcurl shares a connection between transfers whose certificate and authorities are the same,
  * byte for byte, but does not look at the key: whoever knows a certificate, which is public, could
  * ride on its owner's connection.  So a mark of the key goes behind the certificate, as text that
@@ -634,21 +625,23 @@ static void set_identity(struct transfer *t)
     t->identity = bf_zalloc(len);
     snprintf(t->identity, len, "%s\n%016llx\n", cert,
              key ? (unsigned long long)bf_hash64(key, strlen(key)) : 0);
-    set_blob(t, CURLOPT_SSLCERT_BLOB, t->identity);
-    set_blob(t, CURLOPT_SSLKEY_BLOB, key);
 }
 
 static int set_tls(struct transfer *t)
 {
     const struct bf_fetch_request *r = &t->request;
 
+    if (!r->tls_cert && !r->tls_key && !r->tls_ca)
+        return BF_OK;
+    if (r->tls_key && !r->tls_cert)
+        return bf_error_set(&t->error, BF_ECONFIG, "a key needs its certificate");
+    if (bf_tls_is_locked(r->tls_cert) || bf_tls_is_locked(r->tls_key) ||
+        bf_tls_is_locked(r->tls_ca))
+        return bf_error_set(&t->error, BF_ECONFIG, "the certificate or key for %s is locked with a"
+                            " passphrase; give it without", t->host->name);
     if (r->tls_cert)
         set_identity(t);
-    else if (r->tls_key)
-        return bf_error_set(&t->error, BF_ECONFIG, "tls_key needs its certificate, tls_cert");
-    set_blob(t, CURLOPT_CAINFO_BLOB, r->tls_ca);
-    if (r->tls_ca)
-        curl_easy_setopt(t->easy, CURLOPT_CAPATH, NULL);
+    bf_tls_set(t->easy, (const char *[]){t->identity, r->tls_key, r->tls_ca});
     return BF_OK;
 }
 
@@ -699,6 +692,10 @@ static int certificate_failed(struct transfer *t)
     long code = 0;
 
     curl_easy_getinfo(t->easy, CURLINFO_SSL_VERIFYRESULT, &code);
+    /* No reason is given where the server's is good: then it was its alert about ours. */
+    if (t->request.tls_cert && strcmp(t->curl_words, "SSL certificate verification failed") == 0)
+        return bf_error_set(&t->error, BF_EIO, "%s says that the client certificate has expired",
+                            t->host->name);
     for (size_t i = 0; i < BF_COUNT(verify_words); i++)
         if (verify_words[i].code == code)
             return bf_error_set(&t->error, BF_EIO, "the certificate of %s %s", t->host->name,
@@ -748,11 +745,41 @@ static int answer_too_big(struct transfer *t)
                         headers ? " of headers" : "");
 }
 
+/* What the other side says of our certificate, in OpenSSL's words for its alert.  In TLS 1.3 it says
+ * so when our bytes are on their way already, and drops them. */
+static const struct alert_words {
+    const char *alert, *words;
+} alert_words[] = {
+    {"alert certificate required", "asks for a client certificate, and got none"},
+    {"alert certificate expired", "says that the client certificate has expired"},
+    {"alert certificate revoked", "says that the client certificate has been revoked"},
+    {"alert unknown ca", "does not know the authority of the client certificate"},
+    {"alert bad certificate", "does not take the client certificate"},
+    {"alert unsupported certificate", "does not take this kind of client certificate"},
+    {"alert certificate unknown", "does not take the client certificate"},
+    {"alert access denied", "does not let the client certificate in"},
+};
+
+static const char *alert_in(const struct transfer *t)
+{
+    for (size_t i = 0; i < BF_COUNT(alert_words); i++)
+        if (strstr(t->curl_words, alert_words[i].alert))
+            return alert_words[i].words;
+    return NULL;
+}
+
+static bool is_of_connection(CURLcode code)
+{
+    return code == CURLE_SSL_CONNECT_ERROR || code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR;
+}
+
 /* libcurl's own words are used only where they cannot hold a part of the URL. */
 static int failed(struct transfer *t, CURLcode code, bool sent)
 {
-    const char *host = t->host->name;
+    const char *host = t->host->name, *alert = is_of_connection(code) ? alert_in(t) : NULL;
 
+    if (alert)
+        return bf_error_set(&t->error, BF_EIO, "%s %s", host, alert);
     switch (code) {
     case CURLE_WRITE_ERROR:
         if (t->excess)
@@ -769,13 +796,16 @@ static int failed(struct transfer *t, CURLcode code, bool sent)
     case CURLE_PEER_FAILED_VERIFICATION:
         return certificate_failed(t);
     case CURLE_SSL_CONNECT_ERROR:
+        if (!t->request.tls_cert && strstr(t->curl_words, "alert handshake failure"))
+            return bf_error_set(&t->error, BF_EIO, "%s refuses the TLS connection; it may ask for a"
+                                " client certificate", host);
         return bf_error_set(&t->error, BF_EIO, "no TLS connection to %s: %s", host, t->curl_words);
     case CURLE_SSL_CERTPROBLEM:
-        return bf_error_set(&t->error, BF_ECONFIG, "tls_cert or tls_key for %s cannot be used: %s",
-                            host, t->curl_words);
+        return bf_error_set(&t->error, BF_ECONFIG, "the client certificate for %s, or its key,"
+                            " cannot be used: %s", host, t->curl_words);
     case CURLE_SSL_CACERT_BADFILE:
-        return bf_error_set(&t->error, BF_ECONFIG, "tls_ca for %s cannot be used: %s", host,
-                            t->curl_words);
+        return bf_error_set(&t->error, BF_ECONFIG, "the authorities for %s cannot be used: %s",
+                            host, t->curl_words);
     case CURLE_URL_MALFORMAT:
         return bf_error_set(&t->error, BF_ECONFIG, "the host of the URL is no valid name");
     case CURLE_GOT_NOTHING:
@@ -901,7 +931,7 @@ static void on_ended(struct transfer *t, CURLcode code)
     if (code == CURLE_OK && !head_is_whole(t))
         code = CURLE_PARTIAL_FILE;
     if (code != CURLE_OK) {
-        r.sent = was_sent(t);
+        r.sent = was_sent(t) && !(is_of_connection(code) && alert_in(t));
         r.err = failed(t, code, r.sent);
     }
     if (!r.err || r.err == BF_ETOOBIG) {        /* of the latter the head was read */

@@ -1157,7 +1157,7 @@ TEST(proxies_of_the_environment_are_ignored)
 /* Runs `openssl ...` in the test's directory, and waits. */
 static void openssl(const char *args)
 {
-    char command[600];
+    char command[900];
 
     snprintf(command, sizeof(command), "cd %s && openssl %s >/dev/null 2>&1", test_dir(), args);
     if (system(command) != 0)
@@ -1305,6 +1305,98 @@ TEST(a_client_certificate_opens_what_is_closed_without_it)
     free(cert);
     free(key);
     kill(s.pid, 9);
+}
+
+/* libcurl would read the passphrase from NULL, and OpenSSL ask for it on the terminal. */
+TEST(a_key_with_a_passphrase_is_not_tried)
+{
+    struct bf_client *c = client(LOOPBACK, NULL);
+    struct bf_fetch_request r = {.method = "GET", .url = "https://127.0.0.1:1/"};
+    char *cert, *key;
+    struct outcome o;
+
+    make_certificate("hub", "DNS:hub.example");
+    openssl("pkey -in hub.key -aes128 -passout pass:x -out locked.key");
+    r.tls_cert = cert = slurp("hub.pem");
+    r.tls_key = key = slurp("locked.key");
+    o = fetch(c, r);
+    CHECK_INT(o.r.err, BF_ECONFIG);
+    CHECK_HAS(o.words, "is locked with a passphrase");
+    r = (struct bf_fetch_request){.method = "GET", .url = r.url, .tls_ca = key};
+    CHECK_INT(fetch(c, r).r.err, BF_ECONFIG);
+    bf_client_free(c);
+    free(cert);
+    free(key);
+}
+
+/* A certificate as hub.pem's owner gives it out, from then until then: NAME.pem with NAME.key. */
+static void issue(const char *name, const char *from, const char *until)
+{
+    char args[600], path[300];
+    FILE *f;
+
+    snprintf(path, sizeof(path), "%s/ca.cnf", test_dir());
+    f = fopen(path, "w");
+    fprintf(f, "[ca]\ndefault_ca = d\n[d]\ndatabase = index\nnew_certs_dir = .\nrand_serial = yes\n"
+               "default_md = sha256\npolicy = p\n[p]\ncommonName = supplied\n");
+    fclose(f);
+    snprintf(path, sizeof(path), "%s/index", test_dir());
+    fclose(fopen(path, "w"));
+    snprintf(args, sizeof(args), "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=%s"
+             " -keyout %s.key -out %s.csr", name, name, name);
+    openssl(args);
+    snprintf(args, sizeof(args), "ca -batch -config ca.cnf -cert hub.pem -keyfile hub.key -startdate"
+             " %s -enddate %s -in %s.csr -notext -out %s.pem", from, until, name, name);
+    openssl(args);
+}
+
+/* Whichever the version, a server that refuses a certificate has done nothing, and says why. */
+TEST(what_a_server_says_of_a_certificate_is_told)
+{
+    static const struct { const char *name, *tls12, *tls13; } rows[] = {
+        {NULL, "may ask for a client certificate", "asks for a client certificate, and got none"},
+        {"late", "says that the client certificate has expired",
+         "says that the client certificate has expired"},
+        {"other", "does not know the authority of the client certificate",
+         "does not know the authority of the client certificate"},
+    };
+    struct bf_client *c = client(LOOPBACK, NULL);
+    char *ca;
+
+    make_certificate("server", "IP:127.0.0.1");
+    make_certificate("hub", "DNS:hub.example");
+    make_certificate("other", "DNS:other.example");
+    issue("late", "20200101000000Z", "20200201000000Z");
+    ca = slurp("server.pem");
+    for (int v = 0; v < 2; v++) {
+        struct tls_server s = tls_serve("server", v ? "-tls1_3 -www -Verify 1 -verify_return_error"
+                                                      " -CAfile hub.pem"
+                                                    : "-tls1_2 -www -Verify 1 -verify_return_error"
+                                                      " -CAfile hub.pem");
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+            struct bf_fetch_request r = {.method = "POST", .url = tls_url(s.port), .tls_ca = ca,
+                                         .body = "{}", .body_len = 2};
+            char name[40], *cert = NULL, *key = NULL;
+            struct outcome o;
+
+            if (rows[i].name) {
+                snprintf(name, sizeof(name), "%s.pem", rows[i].name);
+                r.tls_cert = cert = slurp(name);
+                snprintf(name, sizeof(name), "%s.key", rows[i].name);
+                r.tls_key = key = slurp(name);
+            }
+            o = fetch(c, r);
+            CHECK_INT(o.r.err, BF_EIO);
+            CHECK_HAS(o.words, v ? rows[i].tls13 : rows[i].tls12);
+            CHECK(!o.r.sent);
+            free(cert);
+            free(key);
+        }
+        kill(s.pid, 9);
+    }
+    bf_client_free(c);
+    free(ca);
 }
 
 TEST(a_kept_connection_is_not_for_who_has_the_certificate_but_not_its_key)

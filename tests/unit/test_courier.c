@@ -660,6 +660,35 @@ TEST(the_default_judgement)
     bf_arena_free(a);
 }
 
+/* nginx says it with a page; whoever mends the certificate finds the executions still waiting. */
+TEST(a_certificate_that_a_page_refuses_may_be_mended)
+{
+    static const struct {
+        int status, outcome;
+        const char *body, *words;
+    } rows[] = {
+        {400, BF_RETRY, "<center>No required SSL certificate was sent</center>", "got none"},
+        {400, BF_RETRY, "<h1>400 Bad Request</h1>\n<center>The SSL certificate error</center>",
+         "does not take the client certificate"},
+        {400, BF_REJECTED, "The SSL certificate", "HTTP 400"},
+        {400, BF_REJECTED, "", "HTTP 400"},
+        {403, BF_REJECTED, "No required SSL certificate was sent", "HTTP 403"},
+    };
+    struct bf_arena *a = bf_arena_new(4096);
+
+    for (size_t i = 0; i < BF_COUNT(rows); i++) {
+        struct bf_fetch_result r = {.status = rows[i].status, .body = rows[i].body,
+                                    .body_len = strlen(rows[i].body)};
+        const char *words;
+        int64_t after_ms;
+
+        CHECK_INT(bf_judge_default(&r, 1000, &after_ms, a, &words), rows[i].outcome);
+        CHECK_HAS(words, rows[i].words);
+        CHECK_INT(after_ms, -1);
+    }
+    bf_arena_free(a);
+}
+
 TEST(the_schedule_of_retries)
 {
     static const int64_t seconds[] = {5, 30, 300, 1800, 7200, 18000, 36000, 36000, 36000};

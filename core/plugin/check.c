@@ -10,6 +10,7 @@
 #include "core/base/crypto.h"
 #include "core/base/sign.h"
 #include "core/net/guard.h"
+#include "core/net/tls.h"
 #include "core/plugin/host.h"
 #include "core/rules/trigger.h"
 
@@ -467,6 +468,21 @@ static int check_keys(struct storing *s, const struct bf_try *t, const struct bf
     return rc;
 }
 
+static int check_tls(struct storing *s, const struct bf_try *t, const struct bf_outbound *r)
+{
+    const char *key = bf_outbound_tls(r, BF_TLS_KEY);
+    struct bf_tls_look l = {.instance = t->instance, .request = r,
+                            .key = key ? bf_standins_find(&t->instance->standins, key) : NULL};
+    int rc;
+
+    if (l.key)
+        l.given_key = given_value(s, l.key->option);
+    rc = bf_check_tls(&l, s->err);
+    if (!rc && *l.doubt)
+        bf_warnings_add(&s->draft->warnings, l.field, "%s", l.doubt);
+    return rc;
+}
+
 static int check_request(struct storing *s, struct bf_try *t)
 {
     const struct bf_instance *i = t->instance;
@@ -484,6 +500,8 @@ static int check_request(struct storing *s, struct bf_try *t)
     if (rc || t->error.code)
         return BF_OK;           /* nothing would be sent of a made-up event */
     rc = check_keys(s, t, r);
+    if (!rc)
+        rc = check_tls(s, t, r);
     if (rc)
         return rc;
     url = bf_outbound_url(r);

@@ -412,6 +412,22 @@ int bf_sample_large_event(const char *trigger, const char *entity,
 void bf_sample_large_facts(const char *trigger, struct bf_arena *a, const char **out, size_t *len);
 
 
+/* --- check_tls.c: options before they are saved ---------------------------------------- */
+
+/* The client certificate of a request. */
+struct bf_tls_look {
+    const struct bf_instance *instance;
+    const struct bf_outbound *request;
+    const struct bf_standin *key;       /* of its key; NULL: there is none, or it is no secret */
+    const char *given_key;      /* its value, where that is not saved yet; or NULL */
+    char field[128];            /* out: what `doubt` is about, "config.client_cert" */
+    char doubt[200];            /* out: "" or a warning, that it ends soon */
+};
+/* As far as can be known without the other side: BF_ECONFIG if no connection could be begun with it.
+ * A key that cannot be opened is left to the attempts, which say so. */
+int bf_check_tls(struct bf_tls_look *l, struct bf_error *err);
+
+
 /* --- request.c, host_http.c ------------------------------------------------------------ */
 
 struct bf_outbound;
@@ -423,6 +439,8 @@ const char *bf_outbound_url(const struct bf_outbound *r);       /* with stand-in
 size_t bf_outbound_size(const struct bf_outbound *r, size_t *max);
 /* The i-th key it is signed with, as a stand-in, and enum bf_sign; NULL behind the last. */
 const char *bf_outbound_key(const struct bf_outbound *r, size_t i, int *how);
+/* Its client certificate and the like, enum bf_tls_part; with stand-ins, NULL if not set. */
+const char *bf_outbound_tls(const struct bf_outbound *r, int part);
 /* Swap, check the size, sign: what really leaves, in `into`.  Texts without secrets are shared
  * with the request unless `copy`. */
 int bf_outbound_seal(struct bf_outbound *r, struct bf_arena *into, bool copy,

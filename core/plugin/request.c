@@ -10,6 +10,7 @@
 #include "core/base/crypto.h"
 #include "core/base/sign.h"
 #include "core/event/cause.h"
+#include "core/net/tls.h"
 #include "core/plugin/host.h"
 
 #define BODY_MAX_DEFAULT ((size_t)BF_RENDERED_MAX)
@@ -40,7 +41,7 @@ struct bf_outbound {
     size_t n_signatures;
     bool inside;                /* to the hub's own REST */
     const char *as;             /* then: the caller's id, or NULL for nobody */
-    const char *tls[3];         /* certificate, key, authorities */
+    const char *tls[BF_TLS_PARTS];      /* by enum bf_tls_part */
     int64_t total_ms;
     size_t body_max;
     struct bf_error error;      /* the first mistake; code 0: none */
@@ -81,6 +82,8 @@ const char *bf_outbound_key(const struct bf_outbound *r, size_t i, int *how)
     *how = r->signatures[i].how;
     return r->signatures[i].secret;
 }
+
+const char *bf_outbound_tls(const struct bf_outbound *r, int part) { return r->tls[part]; }
 
 static struct bf_outbound *from(struct bf_request *r) { return (struct bf_outbound *)r; }
 
@@ -428,7 +431,7 @@ static int sign(struct sealing *s)
 static int seal(struct sealing *s, struct bf_fetch_request *out)
 {
     struct bf_outbound *r = s->r;
-    const char *url = r->url, *tls[3] = {r->tls[0], r->tls[1], r->tls[2]};
+    const char *url = r->url, *tls[BF_TLS_PARTS] = {r->tls[0], r->tls[1], r->tls[2]};
     int rc = swap_string(s, BF_SWAP_URL, "URL", &url);
 
     if (!rc)
@@ -437,7 +440,7 @@ static int seal(struct sealing *s, struct bf_fetch_request *out)
         rc = seal_basic(s);
     if (!rc)
         rc = seal_body(s);
-    for (size_t i = 0; i < 3 && !rc; i++)
+    for (size_t i = 0; i < BF_TLS_PARTS && !rc; i++)
         rc = swap_string(s, BF_SWAP_RAW, "TLS settings", &tls[i]);
     if (!rc)
         rc = sign(s);
@@ -452,9 +455,9 @@ static int seal(struct sealing *s, struct bf_fetch_request *out)
         .body = s->body,
         .body_len = s->body_len,
         .total_ms = r->total_ms,
-        .tls_cert = tls[0],
-        .tls_key = tls[1],
-        .tls_ca = tls[2],
+        .tls_cert = tls[BF_TLS_CERT],
+        .tls_key = tls[BF_TLS_KEY],
+        .tls_ca = tls[BF_TLS_CA],
         .once = r->instance->sink && (r->instance->sink->flags & BF_ONCE),
     };
     return BF_OK;

@@ -7,7 +7,15 @@
  * some that read hex, with or without "sha256=" as GitHub writes it.  Standard Webhooks signs an id
  * and a time along with the body, so that an old request cannot be sent again, and takes several
  * keys at once.  That is how a key is changed without a gap: the new one becomes `secret`, the old
- * one `previous_secret`, until every receiver has the new one. */
+ * one `previous_secret`, until every receiver has the new one.
+ *
+ * The other formats have one header with one signature, and whoever reads it knows of no second.  A
+ * second header would reach only receivers that were changed for it, and those can as well be told
+ * to take both keys before the sender changes to the new one.  So that is what we say.
+ *
+ * CLIENT CERTIFICATES.  The certificate is public and stands in the options; its key is a secret.  A
+ * server that wants one may refuse it in TLS, or like nginx with a page and HTTP 400; both are worth
+ * another try, as somebody will renew it. */
 #include <belfry/plugin.h>
 
 #include <string.h>
@@ -25,6 +33,9 @@ struct integration {
     const char *signature_format;
     const char *signature_header;
     const char *const *headers;
+    const char *client_cert;
+    const char *client_key;
+    const char *ca;
 };
 
 static const struct bf_option integration[] = {
@@ -45,7 +56,15 @@ static const struct bf_option integration[] = {
               .help = "header of the signature, such as X-Hub-Signature-256 (default: "
                       SIGNATURE_HEADER ")"),
     BF_MAP(struct integration, headers, .flags = BF_TEMPLATE,
-           .help = "further headers, up to 16; values may hold ${...}"),
+           .help = "further headers, up to 16; what lets somebody in is written ${NAME}"),
+    BF_STRING(struct integration, client_cert,
+              .help = "certificate to show to the server, in PEM, with those between it and its"
+                      " authority"),
+    BF_STRING(struct integration, client_key, .flags = BF_SECRET,
+              .help = "key of client_cert, in PEM, without a passphrase"),
+    BF_STRING(struct integration, ca,
+              .help = "certificates in PEM that the server's must be signed by, instead of those the"
+                      " hub trusts"),
     BF_OPTIONS_END
 };
 
@@ -132,8 +151,9 @@ static int check_signature(struct bf_ctx *ctx, const struct integration *to)
         return bf_refuse(ctx, "signature_header", "standard-webhooks has headers of its own; leave"
                          " signature_header out");
     if (!standard && to->previous_secret)
-        return bf_refuse(ctx, "previous_secret", "only standard-webhooks carries two signatures;"
-                         " leave previous_secret out");
+        return bf_refuse(ctx, "previous_secret", "only standard-webhooks carries two signatures; in"
+                         " format %s have the receiver take both keys first, then change secret, and"
+                         " leave previous_secret out", to->signature_format);
     if (to->signature_header && (!is_token(to->signature_header) ||
                                  is_ours(to, to->signature_header)))
         return bf_refuse(ctx, "signature_header", "\"%s\" cannot be the header of a signature",
@@ -186,13 +206,41 @@ static void warn_of_service(struct bf_ctx *ctx, const char *url)
     }
 }
 
+static int check_pem(struct bf_ctx *ctx, const char *option, const char *pem)
+{
+    const char *begin = pem ? strstr(pem, "-----BEGIN CERTIFICATE-----") : NULL;
+
+    if (!pem || (begin && strstr(begin, "-----END CERTIFICATE-----")))
+        return 0;
+    return bf_refuse(ctx, option, "%s is to hold a certificate in PEM, from -----BEGIN"
+                     " CERTIFICATE----- to -----END CERTIFICATE-----", option);
+}
+
+/* What is wrong inside, the hub finds out. */
+static int check_tls(struct bf_ctx *ctx, const struct integration *to)
+{
+    int rc;
+
+    if (!to->client_cert && to->client_key)
+        return bf_refuse(ctx, "client_cert", "client_key needs its certificate, client_cert");
+    if (to->client_cert && !to->client_key)
+        return bf_refuse(ctx, "client_key", "client_cert needs its key: keep that as a secret, and"
+                         " give the secret's name as client_key");
+    if ((to->client_cert || to->ca) && strncasecmp(to->url, "http://", 7) == 0)
+        return bf_refuse(ctx, "url", "certificates are of https; this address begins with http");
+    rc = check_pem(ctx, "client_cert", to->client_cert);
+    return rc ? rc : check_pem(ctx, "ca", to->ca);
+}
+
 static int webhook_create(struct bf_ctx *ctx, const void *options, void **self)
 {
     int rc = check_signature(ctx, options);
 
     *self = (void *)options;
     warn_of_service(ctx, ((const struct integration *)options)->url);
-    return rc ? rc : check_headers(ctx, options);
+    if (!rc)
+        rc = check_headers(ctx, options);
+    return rc ? rc : check_tls(ctx, options);
 }
 
 
@@ -239,6 +287,8 @@ static int webhook_request(void *self, const struct bf_delivery *d, struct bf_re
     for (const char *const *h = to->headers; h && *h; h += 2)
         bf_request_header(req, h[0], one_line(d->arena, bf_expand(d, h[1], BF_ESC_NONE)));
     bf_request_bytes(req, "application/json", payload, strlen(payload));
+    if (to->client_cert || to->ca)
+        bf_request_tls(req, to->client_cert, to->client_key, to->ca);
     sign(req, to);
     return 0;
 }

@@ -5,6 +5,7 @@
 extern const struct bf_plugin bf_plugin_v1_webhook;
 
 #define URL "https://hooks.example/a"
+#define CERT "-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----\n"
 
 static const char *sent_header(const struct fake *f, const char *name)
 {
@@ -130,8 +131,13 @@ TEST(webhook_refuses_headers_and_signatures_that_cannot_be)
         { "signature_header", "X Y", "cannot be the header" },
         { "signature_header", "Host", "cannot be the header" },
         { "signature_format", "standard-webhooks", "needs a secret" },
-        { "previous_secret", "old", "only standard-webhooks carries two" },
+        { "previous_secret", "old", "only standard-webhooks carries two signatures; in format wandb"
+                                    " have the receiver take both keys first" },
         { "method", "GET", "not one of the choices" },
+        { "client_key", "k", "client_key needs its certificate" },
+        { "client_cert", CERT, "client_cert needs its key" },
+        { "ca", "nonsense", "ca is to hold a certificate in PEM" },
+        { "ca", "-----BEGIN CERTIFICATE-----\nMII", "ca is to hold a certificate in PEM" },
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
@@ -198,6 +204,37 @@ TEST(webhook_puts_secrets_into_a_part_of_its_address_and_payload)
     CHECK_STR(f.sent.url, URL "/HOOK%27s");
     CHECK_STR(f.sent.body, "{\"token\":\"TOKEN's\"}");
     fake_close(&f);
+}
+
+TEST(webhook_shows_a_certificate_and_trusts_whom_it_is_told)
+{
+    struct fake both = fake_sink(&bf_plugin_v1_webhook, "url", URL, "client_cert", CERT,
+                                 "client_key", "k3y", "ca", CERT "more", NULL);
+    struct fake trusts = fake_sink(&bf_plugin_v1_webhook, "url", URL, "ca", CERT, NULL);
+    struct fake plain = fake_sink(&bf_plugin_v1_webhook, "url", URL, NULL);
+
+    CHECK_INT(fake_deliver(&both, "run.state", "{}"), BF_DELIVERED);
+    CHECK_STR(sent_header(&both, "Fake-TLS"), CERT " k3y " CERT "more");
+    fake_deliver(&trusts, "run.state", "{}");
+    CHECK_STR(sent_header(&trusts, "Fake-TLS"), "- - " CERT);
+    fake_deliver(&plain, "run.state", "{}");
+    CHECK(sent_header(&plain, "Fake-TLS") == NULL);
+    fake_close(&both);
+    fake_close(&trusts);
+    fake_close(&plain);
+}
+
+TEST(webhook_shows_certificates_over_https_alone)
+{
+    struct fake f = fake_sink(&bf_plugin_v1_webhook, "url", "http://hooks.example/a",
+                              "client_cert", CERT, "client_key", "k3y", NULL);
+    struct fake bad = fake_sink(&bf_plugin_v1_webhook, "url", URL, "client_cert", "MII=",
+                                "client_key", "k3y", NULL);
+
+    CHECK_HAS(f.refused, "certificates are of https");
+    CHECK_HAS(bad.refused, "client_cert is to hold a certificate in PEM");
+    fake_close(&f);
+    fake_close(&bad);
 }
 
 TEST(webhook_judges_by_status)

@@ -8,7 +8,7 @@ TOOLS := load receive sql
 E2E   := $(filter-out tests/e2e/lib.sh,$(wildcard tests/e2e/*.sh))
 FAULT := $(wildcard tests/fault/*.sh)
 # One thread is at work in these, so there is nothing for the thread sanitizer to find.
-SINGLE := $(addprefix test_,api_json automation box box_hostile box_library box_order cli cloudevents \
+SINGLE := $(addprefix test_,api_json automation bare box box_hostile box_library box_order cli cloudevents \
               code condition config crypto differ digest exact filter hooks hooks_shipped \
               intake json limits lines options pace plan points prom rules schedule scripts_kept \
               series sieve sign skipped table template tls tz vars when wire)

@@ -324,6 +324,49 @@ static int store_secret(struct storing *s, const struct bf_option *o, const stru
                   "itself", o->name);
 }
 
+/* How a value is kept that is not to be read by everybody. */
+static const char *as_secret(struct storing *s)
+{
+    return bf_arena_printf(s->arena, "keep it as a secret (belfry secrets set NAME, or PUT /api/v1/"
+                           "teams/%s/secrets/NAME), grant that with \"secrets\":[\"NAME\"], and"
+                           " write ${NAME} here", s->draft->entity);
+}
+
+/* Of a map, such as headers, what is called like a credential has to be a variable. */
+static int check_bare_map(struct storing *s, const struct bf_option *o, const struct bf_json *map)
+{
+    for (const struct bf_json *k = bf_json_first(map); k; k = bf_json_next(map, k)) {
+        const char *name = bf_json_str(s->arena, k), *value = bf_json_str(s->arena, k + 1);
+        const char *what = bf_bare_token(value);
+
+        if (what)
+            return refuse(s, o, "%s of %s holds %s, which would be stored and shown; %s", name,
+                          o->name, what, as_secret(s));
+        if (value && *value && bf_bare_name(name) && !strstr(value, "${"))
+            return refuse(s, o, "%s of %s is called like something secret, and would be stored and"
+                          " shown; %s", name, o->name, as_secret(s));
+    }
+    return BF_OK;
+}
+
+/* A text is somebody's own affair, and told of; but a private key is not. */
+static int check_bare_text(struct storing *s, const struct bf_option *o, const char *text)
+{
+    const char *what = bf_bare_token(text);
+    char name[64], field[128];
+
+    if (what && strcmp(what, "a private key") == 0)
+        return refuse(s, o, "%s holds a private key, which would be stored and shown; leave it out"
+                      " there", o->name);
+    if (!what && bf_check_web_address(text) && bf_bare_query(text, name, sizeof(name)))
+        what = bf_arena_printf(s->arena, "%s=, which looks like something secret", name);
+    snprintf(field, sizeof(field), "config.%s", o->name);
+    if (what)
+        bf_warnings_add(&s->draft->warnings, field, "%s holds %s; whoever may read the team sees it:"
+                        " %s", o->name, what, as_secret(s));
+    return BF_OK;
+}
+
 static int store_option(struct storing *s, const struct bf_option *o, const struct bf_json *value,
                         struct bf_tree *out)
 {
@@ -332,6 +375,9 @@ static int store_option(struct storing *s, const struct bf_option *o, const stru
 
     if (o->flags & BF_SECRET)
         return store_secret(s, o, value, out);
+    if (o->type == BF_T_MAP ? check_bare_map(s, o, value)
+                            : text && check_bare_text(s, o, text))
+        return BF_ECONFIG;
     if (text && bf_check_web_address(text) &&
         (check_userinfo(s, o, text) || check_address(s, o, text)))
         return BF_ECONFIG;

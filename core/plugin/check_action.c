@@ -257,6 +257,23 @@ static void look_for_secrets(const struct trying *g)
     }
 }
 
+/* A payload may hold what it likes, and everybody may read it. */
+static void look_for_bare(const struct trying *g)
+{
+    for (const struct bf_option *o = g->instance->sink->action; o && o->name; o++) {
+        bool is_text = o->type == BF_T_STRING || o->type == BF_T_JSON;
+        const void *in = g->filled->options;
+        const char *what = is_text ? bf_bare_token(*(const char **)bf_option_place(o, in)) : NULL;
+        char field[128];
+
+        snprintf(field, sizeof(field), "config.%s", o->name);
+        if (what)
+            bf_warnings_add(g->check->warnings, field, "%s holds %s; whoever may read the automation"
+                            " sees it: keep it as a secret (belfry secrets set NAME), grant that with"
+                            " \"secrets\":[\"NAME\"], and write ${NAME}", o->name, what);
+    }
+}
+
 
 /* --- all of it -------------------------------------------------------------------------- */
 
@@ -267,6 +284,7 @@ static int check_filled(struct trying *g)
     if (rc)
         return rc;
     look_for_secrets(g);
+    look_for_bare(g);
     look_at_sizes(g);
     try_on_event(g, true);
     return BF_OK;

@@ -412,7 +412,14 @@ int bf_sample_large_event(const char *trigger, const char *entity,
 void bf_sample_large_facts(const char *trigger, struct bf_arena *a, const char **out, size_t *len);
 
 
-/* --- check_tls.c: options before they are saved ---------------------------------------- */
+/* --- bare.c, check_tls.c: options before they are saved -------------------------------- */
+
+/* What a text that anybody may read gives away, "a token of GitHub"; NULL if that is nothing known. */
+const char *bf_bare_token(const char *text);
+/* Whether what stands under this name lets somebody in: "X-Api-Key", "sig". */
+bool bf_bare_name(const char *name);
+/* A parameter of a URL's query with such a name, and a value without variables. */
+bool bf_bare_query(const char *url, char *name, size_t size);
 
 /* The client certificate of a request. */
 struct bf_tls_look {

@@ -250,8 +250,11 @@ static int read_body(struct test *s)
 
 static int begin(struct test *s)
 {
-    int rc;
+    struct bf_delivery_settings own;
+    int rc = bf_standing_read(bf_exchange_local(s->x), s->i->id, &own, NULL);
 
+    if (!rc)
+        s->trial.timeout_ms = own.timeout_ms;
     s->trial.integration = s->i->id;
     s->trial.done = on_done;
     s->trial.arg = s;

@@ -207,6 +207,16 @@ void bf_body_list(struct bf_body *b, const char *path, const char *value)
     bf_body_set(b, path, bf_arena_printf(b->arena, "%s]", out));
 }
 
+static void add_setting(struct bf_body *b, const char *path, const char *value)
+{
+    size_t digits = strspn(value, "0123456789");
+
+    if (strcmp(value, "null") == 0 || (digits && digits < 16 && !value[digits]))
+        bf_body_set(b, path, value);
+    else
+        bf_body_str(b, path, value);
+}
+
 static int add_option(struct bf_cli *c, struct bf_body *b, const struct bf_given *g)
 {
     const char *value = g->value;
@@ -221,6 +231,9 @@ static int add_option(struct bf_cli *c, struct bf_body *b, const struct bf_given
         return 0;
     case BF_OPT_LIST:
         bf_body_list(b, bf_cli_member(c, g->row), value);
+        return 0;
+    case BF_OPT_SETTING:
+        add_setting(b, bf_cli_member(c, g->row), value);
         return 0;
     case BF_OPT_JSON:
         rc = read_if_file(c, &value);

@@ -44,7 +44,8 @@ enum bf_option_use {
     BF_OPT_TEXT,                /* a member of the body: a string, */
     BF_OPT_TRUE,                /* true, */
     BF_OPT_LIST,                /* a list of strings, apart by commas, */
-    BF_OPT_JSON                 /* any JSON, or @FILE with it */
+    BF_OPT_JSON,                /* any JSON, or @FILE with it, */
+    BF_OPT_SETTING              /* a whole number, "null" as what takes it away, or else a string */
 };
 
 struct bf_option_row {

@@ -274,12 +274,23 @@ static const struct bf_option_row integration_options[] = {
     {"sink", 0, "KIND", "what it speaks to: webhook, or another plugin's", BF_OPT_TEXT},
     {"name", 0, "NAME", "what it is called", BF_OPT_TEXT},
     {"secrets", 0, "NAME,…", "secrets that its payloads may use as ${NAME}", BF_OPT_LIST},
+    {"pace", 0, "RATE", "send no more than this: 10/s, or \"1/s 400/h\"", BF_OPT_SETTING,
+     "delivery.pace"},
+    {"parallel", 0, "N", "so many deliveries at a time, 1 to 64", BF_OPT_SETTING, "delivery.parallel"},
+    {"timeout", 0, "SECONDS", "wait so long for an answer, 1 to 300 (default: 15)", BF_OPT_SETTING,
+     "delivery.timeout_s"},
     {NULL},
 };
 
 static const struct bf_option_row integration_changes[] = {
     {"name", 0, "NAME", "what it is called from now on", BF_OPT_TEXT},
     {"secrets", 0, "NAME,…", "secrets that its payloads may use as ${NAME}", BF_OPT_LIST},
+    {"pace", 0, "RATE", "send no more than this: 10/s, or \"1/s 400/h\"; null: as the sink has it",
+     BF_OPT_SETTING, "delivery.pace"},
+    {"parallel", 0, "N", "so many deliveries at a time, 1 to 64, or null", BF_OPT_SETTING,
+     "delivery.parallel"},
+    {"timeout", 0, "SECONDS", "wait so long for an answer, 1 to 300, or null", BF_OPT_SETTING,
+     "delivery.timeout_s"},
     {NULL},
 };
 
@@ -316,12 +327,35 @@ static const struct bf_verb integration_verbs[] = {
      "    belfry integrations create --sink webhook --name deployer \\\n"
      "        url=https://deploy.example/hook secret=SIGNING\n"
      "\n"
+     "What is no secret can be read by whoever may read the team, so what lets somebody in is not written\n"
+     "there; it is kept as a secret, granted, and named:\n"
+     "\n"
+     "    belfry secrets set DEPLOY_KEY\n"
+     "    … --secrets DEPLOY_KEY headers:='{\"X-Api-Key\":\"${DEPLOY_KEY}\"}'\n"
+     "\n"
+     "Receivers that want a certificate get one; its key is a secret, too:\n"
+     "\n"
+     "    belfry secrets set TLS_KEY --file client.key\n"
+     "    … client_cert=@client.pem client_key=TLS_KEY ca=@their-authority.pem\n"
+     "\n"
      "belfry help PLUGIN (as in: belfry help webhook) lists the options of a sink.\n",
      bf_cli_change, NULL, integration_options, BF_VERB_REMOTE | BF_VERB_FILE, "POST",
      "/api/v1/teams/{team}/integrations", "config", "integration {id} \"{name}\" is made"},
     {"update", "NAME|ID [FILE] [KEY=VALUE…]", "change what is named, keep the rest",
-     "KEY=VALUE as with create; KEY:=null takes an option away.\n", bf_cli_change, NULL,
-     integration_changes,
+     "KEY=VALUE as with create; KEY:=null takes an option away.\n"
+     "\n"
+     "A webhook's signing key is changed without a gap, if its signature_format is standard-webhooks, by\n"
+     "having both keys sign for a while:\n"
+     "\n"
+     "    echo \"whsec_$(openssl rand -base64 32)\" | belfry secrets set SIGNING_2\n"
+     "    belfry integrations update deployer secret=SIGNING_2 previous_secret=SIGNING\n"
+     "    … and when every receiver has the new one:\n"
+     "    belfry integrations update deployer previous_secret:=null\n"
+     "\n"
+     "The other formats carry one signature.  There the receiver is told to take both keys before, and\n"
+     "then secret is changed.  A certificate and its key are changed together, the new key under a name of\n"
+     "its own: client_cert=@new.pem client_key=TLS_KEY_2.\n",
+     bf_cli_change, NULL, integration_changes,
      BF_VERB_REMOTE | BF_VERB_FILE, "PATCH", "/api/v1/integrations/{integration}", "config",
      "integration {id} \"{name}\" is updated"},
     {"test", "NAME|ID [KEY=VALUE…]", "send it something now, and show what its receiver answers",

@@ -180,6 +180,7 @@ struct bf_trial {
     const char *secrets;        /* granted to it, "A B" */
     struct bf_envelope *event;  /* a reference, which is taken; NULL: one is made up */
     const char *trigger;        /* what fires on it, "LINK_MODEL", or the type of a custom event */
+    int64_t timeout_ms;         /* the integration's own; 0: the sink's, or the hub's */
     void (*done)(struct bf_trial *t);   /* [worker, loop] */
     void *arg;
 

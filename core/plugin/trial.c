@@ -51,6 +51,11 @@ static void judge(struct bf_job *job)
 
     bf_try_scrub(t->attempt.data, &t->answer, true);
     ops.judge(ops.arg, &t->attempt, &t->answer);
+    if (t->answer.err == BF_ETIMEDOUT && t->timeout_ms > TOTAL_MS_MAX)
+        t->attempt.verdict.words = bf_arena_printf(t->arena, "%s, which is as long as a test waits;"
+                                                   " a delivery would wait for %lld s",
+                                                   t->attempt.verdict.words,
+                                                   (long long)t->timeout_ms / 1000);
     done(t);
 }
 
@@ -110,6 +115,8 @@ static void go(struct bf_trial *t, struct bf_try *try)
         done(t);
         return;
     }
+    if (t->timeout_ms)
+        http->total_ms = t->timeout_ms;
     if (http->total_ms == 0 || http->total_ms > TOTAL_MS_MAX)
         http->total_ms = TOTAL_MS_MAX;
     bf_outbound_show_all(try->outbound, http, t->arena, &t->request);

@@ -126,6 +126,8 @@ struct bf_tree *bf_api_show_integration(struct bf_api *api, struct bf_exchange *
  * (delivery.c) */
 void bf_api_show_delivery(struct bf_api *api, struct bf_db *db, const char *integration,
                           struct bf_tree *t);
+/* Since when nothing but failures came back from it; 0: the last attempt was delivered. */
+int64_t bf_api_failing_since(struct bf_api *api, struct bf_db *db, const char *integration);
 
 
 /* --- input (input.c) ------------------------------------------------------------ */
@@ -272,6 +274,12 @@ int bf_api_check_tried(struct bf_api *api, struct bf_exchange *x, struct bf_api_
 
 /* --- filters of the history (history_query.c) ------------------------------------------- */
 
+/* A time, or how long ago; 0 if the text is NULL.  0, or the error filled in and its status. */
+int bf_api_time(struct bf_api *api, struct bf_exchange *x, const char *name, const char *text,
+                int64_t *ms);
+/* "failed,unknown" as BF_STATUS_BIT()s; none if the text is NULL.  As above. */
+int bf_api_statuses(struct bf_exchange *x, const char *field, const char *text,
+                    unsigned *statuses);
 /* Reads ?since= and ?until=: times, or how long ago; 0 where absent.  0, or the error filled in
  * and its status. */
 int bf_api_times(struct bf_api *api, struct bf_exchange *x, int64_t *since_ms, int64_t *until_ms);

@@ -70,6 +70,27 @@ void bf_api_integration_is_deleted(struct bf_api *api, struct bf_arena *a,
 int bf_api_integration_record(struct bf_api *api, struct bf_exchange *x, struct bf_tx *tx,
                               const char *type, const struct bf_integration *i,
                               const char *reason, struct bf_error *err);
+/* --- sending again, as a part of another write (execution_changes.c) ------------------------ */
+
+struct bf_api_resend_asked {
+    const char *integration;
+    const char *statuses;       /* "failed", "failed,unknown" */
+    const char *since;          /* what ended then or later; NULL: since it began failing */
+    const char *cursor;         /* of an answer before; or NULL */
+};
+struct bf_api_resend;
+/* What failed and is kept, was not sent again yet, and may be by the caller; so many of them as one
+ * request may.  0, or the error filled in and its status.  It is in the exchange's arena, and needs
+ * an end. */
+int bf_api_resend_find(struct bf_api *api, struct bf_exchange *x,
+                       const struct bf_api_resend_asked *asked, struct bf_api_resend **out);
+/* From here on NULL is fine, where it says nothing else. */
+size_t bf_api_resend_weight(const struct bf_api_resend *r);     /* for the work that applies it */
+int bf_api_resend_apply(struct bf_api_resend *r, struct bf_tx *tx, struct bf_error *err);
+/* "resent", "gone", "next" and "since"; not NULL. */
+void bf_api_resend_show(const struct bf_api_resend *r, struct bf_tree *t);
+void bf_api_resend_end(struct bf_api_resend *r);
+
 /* Options as they are stored.  `config` is copied. */
 int bf_api_integration_config(struct bf_arena *a, const char *config, const struct bf_json **out,
                               struct bf_error *err);

@@ -58,3 +58,14 @@ void bf_api_show_delivery(struct bf_api *api, struct bf_db *db, const char *inte
     bf_show_time(t, "paced_until", state.paced_until_ms);
     show_standing(met ? &state.standing : &stored, t);
 }
+
+int64_t bf_api_failing_since(struct bf_api *api, struct bf_db *db, const char *integration)
+{
+    struct bf_courier_state state;
+    struct bf_standing stored = {.failures = 0};
+
+    if (bf_courier_state(api->courier, integration, &state))
+        return state.standing.failing_since_ms;
+    bf_standing_read(db, integration, NULL, &stored);
+    return stored.failing_since_ms;
+}

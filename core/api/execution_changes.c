@@ -6,8 +6,13 @@
  * to now.
  *
  * A request does at most CHANGES_MAX, and says where to go on (`next`, as a list does): so it
- * holds the engine up no longer than a batch of events does. */
-#include "core/api/api_int.h"
+ * holds the engine up no longer than a batch of events does.  The cursor also says when the first
+ * request came, and what is newer is not looked at: else what was sent again and failed again would
+ * be found by the next one, without an end.
+ *
+ * What failed of an integration is also sent again as a part of its being enabled, in the same
+ * transaction. */
+#include "core/api/change.h"
 
 #include <string.h>
 
@@ -38,6 +43,9 @@ struct change {
     bool cancels;
     bool many;
     unsigned statuses;          /* that allow it */
+    int64_t asked_ms;           /* only what was there then */
+    int64_t ended_ms;           /* and ended then or later */
+    const char *filters;        /* what found them, for the record */
     struct bf_execution **items;        /* references */
     struct first *firsts;
     size_t n;
@@ -66,6 +74,7 @@ static struct change *new_change(struct bf_api *api, struct bf_exchange *x, bool
     c->cancels = cancels;
     c->many = most > 1;
     c->most = most;
+    c->filters = bf_exchange_query(x);
     c->items = bf_arena_alloc(a, most * sizeof(*c->items));
     c->firsts = bf_arena_alloc(a, most * sizeof(*c->firsts));
     c->cancel.cancelled = bf_arena_alloc(a, most * sizeof(bool));
@@ -180,7 +189,7 @@ static void write_record(const struct change *c, size_t first, size_t last, size
                   c->cancels ? c->items[last]->id : c->items[last]->resend_of);
     if (c->many) {
         bf_buf_adds(b, ",\"filters\":");
-        bf_buf_json(b, bf_exchange_query(c->x));
+        bf_buf_json(b, c->filters);
     }
     bf_buf_addc(b, '}');
 }
@@ -229,10 +238,8 @@ static void begin_again(struct change *c, size_t i)
     bf_id_number(x->id, c->firsts[i].created_ms, bf_bus_hub(c->api->bus), x->number);
 }
 
-static int apply_resend(struct bf_work *work, struct bf_tx *tx, struct bf_error *err)
+static int resend_all(struct change *c, struct bf_tx *tx, struct bf_error *err)
 {
-    struct change *c = bf_container_of(work, struct change, write.work);
-
     c->n_done = 0;
     for (size_t i = 0; i < c->n; i++) {
         bool resent;
@@ -247,6 +254,11 @@ static int apply_resend(struct bf_work *work, struct bf_tx *tx, struct bf_error 
         c->n_done += resent;
     }
     return record_all(c, tx, err);
+}
+
+static int apply_resend(struct bf_work *work, struct bf_tx *tx, struct bf_error *err)
+{
+    return resend_all(bf_container_of(work, struct change, write.work), tx, err);
 }
 
 static int apply_cancel(struct bf_cancel *k, struct bf_tx *tx, struct bf_error *err)
@@ -285,17 +297,23 @@ static int not_any_more(struct change *c)
                             " again");
 }
 
-static int answer_many(struct change *c, const char *done)
+static void show_many(const struct change *c, const char *done, struct bf_tree *t)
 {
-    struct bf_tree *t = bf_tree_object();
     char cursor[BF_ID_LEN + 1];
 
     bf_tree_int(t, done, (int64_t)c->n_done);
     if (c->cancels)
         bf_tree_int(t, "under_way", (int64_t)c->cancel.n_under_way);
     bf_tree_int(t, "gone", (int64_t)c->n_gone);
-    bf_id_number(cursor, 0, bf_bus_hub(c->api->bus), c->last);
+    bf_id_number(cursor, c->asked_ms, bf_bus_hub(c->api->bus), c->last);
     bf_tree_str(t, "next", c->last ? cursor : NULL);
+}
+
+static int answer_many(struct change *c, const char *done)
+{
+    struct bf_tree *t = bf_tree_object();
+
+    show_many(c, done, t);
     return bf_api_answer(c->x, 200, t);
 }
 
@@ -462,7 +480,8 @@ static void on_row(void *arg, const struct bf_history_row *row)
     if (c->rc || c->bytes >= EVENT_BYTES_MAX)
         return;
     c->last = row->number;
-    if (!bf_team_may(c->api->team, bf_auth_who(c->x), BF_EDIT, row->entity))
+    if (row->finished_ms < c->ended_ms ||
+        !bf_team_may(c->api->team, bf_auth_who(c->x), BF_EDIT, row->entity))
         return;
     if (c->cancels || has_integration(c, row->integration))
         take(c, row);
@@ -500,16 +519,27 @@ static int read_flag(struct bf_exchange *x, const char *name, bool *flag)
     return bf_exchange_fail(x, 400, "invalid", name, "%s must be true or false", name);
 }
 
-static int read_cursor(struct bf_api *api, struct bf_exchange *x, uint64_t *after)
+/* Where to go on, and up to what was there when it was begun. */
+static int read_cursor(struct bf_api *api, struct bf_exchange *x, const char *cursor,
+                       struct bf_history_query *q, int64_t *asked_ms)
 {
-    const char *cursor = bf_exchange_query_param(x, "cursor");
-    int64_t ms;
-
-    *after = 0;
-    if (!cursor || bf_id_parse(cursor, bf_bus_hub(api->bus), &ms, after))
+    *asked_ms = 0;
+    if (!cursor || bf_id_parse(cursor, bf_bus_hub(api->bus), asked_ms, &q->after)) {
+        if (!*asked_ms)
+            *asked_ms = bf_bus_now(api->bus) + 1;
+        q->until_ms = q->until_ms ? bf_min64(q->until_ms, *asked_ms) : *asked_ms;
         return 0;
+    }
     return bf_exchange_fail(x, 400, "invalid", "cursor", "the cursor is not one that an answer gave"
                             " as next; begin again without it");
+}
+
+static int wrong_statuses(struct bf_exchange *x, const char *field, bool cancels)
+{
+    return bf_exchange_fail(x, 400, "invalid", field, cancels
+                            ? "only what is pending can be cancelled"
+                            : "only what failed, is unknown or was cancelled can be sent again"
+                              " like this");
 }
 
 static int check_statuses(struct bf_exchange *x, struct bf_history_query *q, bool cancels)
@@ -518,17 +548,12 @@ static int check_statuses(struct bf_exchange *x, struct bf_history_query *q, boo
 
     if (!q->statuses)
         q->statuses = may & ~BF_STATUS_BIT(BF_CANCELLED);
-    if (!(q->statuses & ~may))
-        return 0;
-    return bf_exchange_fail(x, 400, "invalid", "status", cancels
-                            ? "only what is pending can be cancelled"
-                            : "only what failed, is unknown or was cancelled can be sent again"
-                              " like this");
+    return q->statuses & ~may ? wrong_statuses(x, "status", cancels) : 0;
 }
 
 /* Who may change, and what: 0, or an error. */
 static int read_request(struct bf_api *api, struct bf_exchange *x, bool cancels,
-                        struct bf_history_query *q, bool *dry_run)
+                        struct bf_history_query *q, int64_t *asked_ms, bool *dry_run)
 {
     int status = bf_api_body_members(x, NULL, 0);
 
@@ -543,7 +568,7 @@ static int read_request(struct bf_api *api, struct bf_exchange *x, bool cancels,
     if (!status)
         status = read_flag(x, "dry_run", dry_run);
     if (!status)
-        status = read_cursor(api, x, &q->after);
+        status = read_cursor(api, x, bf_exchange_query_param(x, "cursor"), q, asked_ms);
     q->oldest_first = true;     /* they arrive in the order in which they were meant to */
     q->not_resent = !cancels;
     return status;
@@ -553,8 +578,9 @@ static int change_many(struct bf_api *api, struct bf_exchange *x, bool cancels)
 {
     struct bf_history_query query;
     struct change *c;
+    int64_t asked_ms;
     bool dry_run;
-    int status = read_request(api, x, cancels, &query, &dry_run);
+    int status = read_request(api, x, cancels, &query, &asked_ms, &dry_run);
 
     if (status)
         return status;
@@ -562,6 +588,7 @@ static int change_many(struct bf_api *api, struct bf_exchange *x, bool cancels)
     if (!c)
         return bf_api_fail(x, BF_EFULL, NULL);
     c->statuses = query.statuses;
+    c->asked_ms = asked_ms;
     query.row = on_row;
     query.arg = c;
     if (!c->db || find(c, &query)) {
@@ -579,6 +606,78 @@ static int change_many(struct bf_api *api, struct bf_exchange *x, bool cancels)
 
 static int on_resend_many(struct bf_exchange *x, void *arg) { return change_many(arg, x, false); }
 static int on_cancel_many(struct bf_exchange *x, void *arg) { return change_many(arg, x, true); }
+
+
+/* --- with an integration that is enabled ----------------------------------------------------- */
+
+/* When an execution ended is counted from the start of its last attempt, without what that waited
+ * for a connection; so the first one to fail has ended a little before its failure was seen. */
+#define SEEN_LATE_MS (60 * 1000)
+
+struct bf_api_resend {
+    struct change change;       /* with ended_ms 0 it was not failing, and there is nothing */
+};
+
+/* What of an integration's executions is meant; the statuses are checked. */
+static int read_resend(struct bf_api *api, struct bf_exchange *x,
+                       const struct bf_api_resend_asked *asked, struct bf_history_query *q,
+                       struct change *c)
+{
+    int status = bf_api_statuses(x, "resend", asked->statuses, &q->statuses);
+
+    if (!status && q->statuses & ~MISSED)
+        status = wrong_statuses(x, "resend", false);
+    if (!status)
+        status = bf_api_time(api, x, "since", asked->since, &c->ended_ms);
+    if (!status)
+        status = read_cursor(api, x, asked->cursor, q, &c->asked_ms);
+    if (!status && !asked->since) {
+        c->ended_ms = bf_api_failing_since(api, bf_exchange_local(x), asked->integration);
+        c->ended_ms = bf_max64(c->ended_ms - SEEN_LATE_MS, 0);
+    }
+    c->statuses = q->statuses;
+    return status;
+}
+
+int bf_api_resend_find(struct bf_api *api, struct bf_exchange *x,
+                       const struct bf_api_resend_asked *asked, struct bf_api_resend **out)
+{
+    struct bf_history_query q = {.integration = asked->integration, .oldest_first = true,
+                                 .not_resent = true, .row = on_row};
+    struct change *c = new_change(api, x, false, CHANGES_MAX);
+    int status = c ? read_resend(api, x, asked, &q, c) : bf_api_fail(x, BF_EFULL, NULL);
+
+    if (status)
+        return status;
+    q.arg = c;
+    c->filters = bf_arena_printf(bf_exchange_arena(x), "integration=%s&status=%s",
+                                 asked->integration, asked->statuses);
+    if (c->ended_ms && find(c, &q)) {
+        let_go(c);
+        return bf_api_unreadable(x);
+    }
+    *out = bf_container_of(c, struct bf_api_resend, change);
+    return 0;
+}
+
+size_t bf_api_resend_weight(const struct bf_api_resend *r) { return r ? r->change.bytes : 0; }
+
+int bf_api_resend_apply(struct bf_api_resend *r, struct bf_tx *tx, struct bf_error *err)
+{
+    return r ? resend_all(&r->change, tx, err) : BF_OK;
+}
+
+void bf_api_resend_show(const struct bf_api_resend *r, struct bf_tree *t)
+{
+    show_many(&r->change, "resent", t);
+    bf_show_time(t, "since", r->change.ended_ms);
+}
+
+void bf_api_resend_end(struct bf_api_resend *r)
+{
+    if (r)
+        let_go(&r->change);
+}
 
 const struct bf_api_route bf_api_execution_change_routes[] = {
     {"POST", "/api/v1/executions/resend", BF_EDIT, on_resend_many},

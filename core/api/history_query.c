@@ -7,9 +7,9 @@
 
 #include "core/base/base.h"
 
-static int read_time(struct bf_api *api, struct bf_exchange *x, const char *name, int64_t *ms)
+int bf_api_time(struct bf_api *api, struct bf_exchange *x, const char *name, const char *text,
+                int64_t *ms)
 {
-    const char *text = bf_exchange_query_param(x, name);
     int64_t ago_ms;
 
     *ms = 0;
@@ -24,12 +24,13 @@ static int read_time(struct bf_api *api, struct bf_exchange *x, const char *name
 
 int bf_api_times(struct bf_api *api, struct bf_exchange *x, int64_t *since_ms, int64_t *until_ms)
 {
-    int status = read_time(api, x, "since", since_ms);
+    int status = bf_api_time(api, x, "since", bf_exchange_query_param(x, "since"), since_ms);
 
-    return status ? status : read_time(api, x, "until", until_ms);
+    return status ? status
+                  : bf_api_time(api, x, "until", bf_exchange_query_param(x, "until"), until_ms);
 }
 
-static int unknown_status(struct bf_exchange *x, const char *name, size_t len)
+static int unknown_status(struct bf_exchange *x, const char *field, const char *name, size_t len)
 {
     char known[200] = "";
     size_t n = 0;
@@ -37,14 +38,12 @@ static int unknown_status(struct bf_exchange *x, const char *name, size_t len)
     for (int s = BF_PENDING; s <= BF_CANCELLED; s++)
         n += (size_t)snprintf(known + n, sizeof(known) - n, "%s%s", s ? ", " : "",
                               bf_status_name(s));
-    return bf_exchange_fail(x, 400, "invalid", "status", "unknown status \"%.*s\"; known: %s"
+    return bf_exchange_fail(x, 400, "invalid", field, "unknown status \"%.*s\"; known: %s"
                             " (several with commas between)", (int)len, name, known);
 }
 
-static int read_statuses(struct bf_exchange *x, unsigned *statuses)
+int bf_api_statuses(struct bf_exchange *x, const char *field, const char *text, unsigned *statuses)
 {
-    const char *text = bf_exchange_query_param(x, "status");
-
     *statuses = 0;
     while (text) {
         size_t len = strcspn(text, ",");
@@ -53,7 +52,7 @@ static int read_statuses(struct bf_exchange *x, unsigned *statuses)
 
         snprintf(name, sizeof(name), "%.*s", (int)len, text);
         if (len >= sizeof(name) || !bf_status_parse(name, &status))
-            return unknown_status(x, text, bf_min64((int64_t)len, 100));
+            return unknown_status(x, field, text, bf_min64((int64_t)len, 100));
         *statuses |= BF_STATUS_BIT(status);
         text = text[len] ? text + len + 1 : NULL;
     }
@@ -159,7 +158,7 @@ int bf_api_history_query(struct bf_api *api, struct bf_exchange *x, struct bf_hi
         .integration = bf_exchange_query_param(x, "integration"),
         .trigger = bf_exchange_query_param(x, "trigger"),
     };
-    status = read_statuses(x, &out->statuses);
+    status = bf_api_statuses(x, "status", bf_exchange_query_param(x, "status"), &out->statuses);
     if (!status)
         status = read_order(x, &out->oldest_first);
     if (!status)

@@ -49,7 +49,7 @@ static void show_warnings(struct bf_tree *array, const struct bf_warning *w)
 
 /* What was saved, and is in force. */
 static int answer_one(struct bf_api *api, struct bf_exchange *x, int status, const char *id,
-                      const struct bf_warning *warnings)
+                      const struct bf_warning *warnings, const struct bf_api_resend *resend)
 {
     struct bf_integration *i = bf_team_integration(api->team, id);
     struct bf_tree *t;
@@ -58,6 +58,8 @@ static int answer_one(struct bf_api *api, struct bf_exchange *x, int status, con
         return bf_api_unreadable(x);
     t = bf_api_show_integration(api, x, bf_bus_db(api->bus), i);
     show_warnings(bf_tree_add_array(t, "warnings"), warnings);
+    if (resend)
+        bf_api_resend_show(resend, bf_tree_add_object(t, "resend"));
     bf_integration_unref(i);
     return bf_api_answer(x, status, t);
 }
@@ -67,7 +69,7 @@ static int answer(struct bf_api_write *w)
     struct bf_api_integration_change *c = &bf_container_of(w, struct change, checked.write)->what;
 
     bf_api_integration_is_saved(c);
-    return answer_one(w->api, w->x, c->before ? 200 : 201, c->id, c->draft.warnings.first);
+    return answer_one(w->api, w->x, c->before ? 200 : 201, c->id, c->draft.warnings.first, NULL);
 }
 
 static int refuse(struct bf_api_write *w, int rc, const struct bf_error *err)
@@ -242,7 +244,21 @@ struct switching {
     struct bf_api_write write;
     struct bf_integration *i;   /* a reference */
     const char *reason;         /* NULL: it is enabled */
+    struct bf_api_resend *resend;       /* then: what is sent again, or NULL */
 };
+
+static int apply_enable(struct switching *s, struct bf_tx *tx, const struct bf_integration *named,
+                        struct bf_error *err)
+{
+    int rc = bf_team_enable_integration(tx->db, s->i->id, err);
+
+    if (!rc)
+        rc = bf_standing_reset(tx->db, s->i->id, err);
+    if (!rc && s->i->disabled)
+        rc = bf_api_integration_record(s->write.api, s->write.x, tx, "belfry.integration.enabled",
+                                       named, NULL, err);
+    return rc ? rc : bf_api_resend_apply(s->resend, tx, err);
+}
 
 static int apply_switch(struct bf_work *work, struct bf_tx *tx, struct bf_error *err)
 {
@@ -259,13 +275,7 @@ static int apply_switch(struct bf_work *work, struct bf_tx *tx, struct bf_error 
                   : bf_api_integration_record(s->write.api, s->write.x, tx,
                                               "belfry.integration.disabled", &named, s->reason, err);
     }
-    rc = bf_team_enable_integration(tx->db, s->i->id, err);
-    if (!rc)
-        rc = bf_standing_reset(tx->db, s->i->id, err);
-    if (rc || !s->i->disabled)
-        return rc;
-    return bf_api_integration_record(s->write.api, s->write.x, tx, "belfry.integration.enabled",
-                                     &named, NULL, err);
+    return apply_enable(s, tx, &named, err);
 }
 
 static int answer_switch(struct bf_api_write *w)
@@ -275,12 +285,15 @@ static int answer_switch(struct bf_api_write *w)
     bf_api_refresh(w->api, "integration", s->i->id);
     bf_plugins_integration_changed(w->api->plugins, s->i->id);
     bf_courier_touch(w->api->courier, s->i->id);        /* what waits for it goes out */
-    return answer_one(w->api, w->x, 200, s->i->id, NULL);
+    return answer_one(w->api, w->x, 200, s->i->id, NULL, s->resend);
 }
 
 static void release_switch(struct bf_api_write *w)
 {
-    bf_integration_unref(bf_container_of(w, struct switching, write)->i);
+    struct switching *s = bf_container_of(w, struct switching, write);
+
+    bf_api_resend_end(s->resend);
+    bf_integration_unref(s->i);
 }
 
 static int read_reason(struct bf_exchange *x, const char **reason)
@@ -299,28 +312,66 @@ static int read_reason(struct bf_exchange *x, const char **reason)
     return bf_exchange_fail(x, 400, "invalid", "reason", "a reason has 1 to %d bytes", REASON_MAX);
 }
 
-static int begin_switch(struct bf_api *api, struct bf_exchange *x, const char *reason)
+/* What is to be sent again when it is enabled: {"resend":"failed","since":"2h","cursor":…}. */
+static int read_resend(struct bf_exchange *x, struct bf_api_resend_asked *asked)
+{
+    const struct bf_json *statuses, *since, *cursor;
+    const struct bf_api_member members[] = {{"resend", BF_JSON_STRING, false, &statuses},
+                                            {"since", BF_JSON_STRING, false, &since},
+                                            {"cursor", BF_JSON_STRING, false, &cursor}};
+    struct bf_arena *a = bf_exchange_arena(x);
+    int status = bf_api_body_members(x, members, BF_COUNT(members));
+
+    if (status)
+        return status;
+    *asked = (struct bf_api_resend_asked){.statuses = bf_json_str(a, statuses),
+                                          .since = bf_json_str(a, since),
+                                          .cursor = bf_json_str(a, cursor)};
+    if (asked->statuses || (!since && !cursor))
+        return 0;
+    return bf_exchange_fail(x, 400, "invalid", "resend", "since and cursor are of what is sent"
+                            " again; say what: \"resend\":\"failed\"");
+}
+
+static int begin_switch(struct bf_api *api, struct bf_exchange *x, const char *reason,
+                        struct bf_api_resend_asked *asked)
 {
     struct switching *s = bf_arena_new_of(bf_exchange_arena(x), struct switching);
     int status = s ? bf_api_integration(api, x, BF_ADMIN, &s->i) : bf_api_fail(x, BF_EFULL, NULL);
 
     if (status)
         return status;
+    if (asked && asked->statuses) {
+        asked->integration = s->i->id;
+        status = bf_exchange_local(x) ? bf_api_resend_find(api, x, asked, &s->resend)
+                                      : bf_api_unreadable(x);
+    }
+    if (status) {
+        bf_integration_unref(s->i);
+        return status;
+    }
     s->reason = reason;
     s->write.work.apply = apply_switch;
+    s->write.work.weight = (uint32_t)bf_api_resend_weight(s->resend);
     s->write.answer = answer_switch;
     s->write.release = release_switch;
     return bf_api_post(api, x, &s->write);
 }
 
-static int on_enable(struct bf_exchange *x, void *arg) { return begin_switch(arg, x, NULL); }
+static int on_enable(struct bf_exchange *x, void *arg)
+{
+    struct bf_api_resend_asked asked;
+    int status = read_resend(x, &asked);
+
+    return status ? status : begin_switch(arg, x, NULL, &asked);
+}
 
 static int on_disable(struct bf_exchange *x, void *arg)
 {
     const char *reason;
     int status = read_reason(x, &reason);
 
-    return status ? status : begin_switch(arg, x, reason);
+    return status ? status : begin_switch(arg, x, reason, NULL);
 }
 
 

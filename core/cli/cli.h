@@ -277,6 +277,7 @@ int bf_cli_key_create(struct bf_cli *c);
 int bf_cli_rotate(struct bf_cli *c);
 int bf_cli_resend(struct bf_cli *c);
 int bf_cli_cancel(struct bf_cli *c);
+int bf_cli_enable(struct bf_cli *c);
 int bf_cli_execution(struct bf_cli *c);
 int bf_cli_execution_show(struct bf_cli *c);
 int bf_cli_export(struct bf_cli *c);

@@ -157,6 +157,60 @@ int bf_cli_cancel(struct bf_cli *c)
     return bf_cli_operand(c, 0) ? change_one(c) : change_many(c, "cancel", "cancelled");
 }
 
+/* ---- with an integration that is enabled ---- */
+
+static void say_resent(int64_t n, int64_t gone, const struct bf_json *resend)
+{
+    printf("%lld that failed %s sent again\n", (long long)n, n == 1 ? "is" : "are");
+    if (gone)
+        fprintf(stderr, "warning: of %lld the event is not kept any more\n", (long long)gone);
+    if (!n && bf_json_is(bf_json_get(resend, "since"), BF_JSON_NULL))
+        fprintf(stderr, "it was not failing; --since says from when failures count\n");
+}
+
+/* The hub does so many in a request, and says where to go on. */
+int bf_cli_enable(struct bf_cli *c)
+{
+    bool resend = bf_cli_flag(c, "resend") || bf_cli_value(c, "since") || bf_cli_value(c, "status");
+    const char *statuses = bf_cli_value(c, "status"), *since = bf_cli_value(c, "since");
+    const char *cursor = NULL, *path;
+    const struct bf_json *said;
+    struct bf_reply_text reply;
+    int64_t sum = 0, gone = 0, n;
+    int rc;
+
+    if (!resend)
+        return bf_cli_change(c);
+    path = bf_cli_path(c, c->verb->path, &rc);
+    do {
+        struct bf_body b = {.arena = c->arena};
+
+        bf_body_str(&b, "resend", statuses ? statuses : "failed");
+        if (since)
+            bf_body_str(&b, "since", since);
+        if (cursor)
+            bf_body_str(&b, "cursor", cursor);
+        if (!rc)
+            rc = bf_cli_send(c, "POST", path, bf_body_print(&b), &reply);
+        if (rc)
+            return rc;
+        said = bf_json_get(reply.json, "resend");
+        sum += bf_json_int(bf_json_get(said, "resent"), &n) ? n : 0;
+        gone += bf_json_int(bf_json_get(said, "gone"), &n) ? n : 0;
+        since = bf_json_str(c->arena, bf_json_get(said, "since"));
+        cursor = bf_json_str(c->arena, bf_json_get(said, "next"));
+    } while (cursor);
+    if (bf_cli_flag(c, "json"))
+        return bf_cli_print(c, bf_arena_printf(c->arena, "%s\n", reply.text), reply.len + 1);
+    printf("integration \"%s\" is enabled\n", bf_cli_text(c->arena,
+                                                          bf_json_get(reply.json, "name")));
+    say_resent(sum, gone, said);
+    return 0;
+}
+
+
+/* ---- elsewhere ---- */
+
 static int on_piece(void *arg, const void *data, size_t len)
 {
     (void)arg;

@@ -302,6 +302,13 @@ static const struct bf_option_row test_options[] = {
     {NULL},
 };
 
+static const struct bf_option_row enable_options[] = {
+    {"resend", 0, NULL, "send again what failed since it began failing, or since --since"},
+    {"since", 0, "TIME", "send again what failed since then: a time, or how long ago: 2h, 7d"},
+    {"status", 's', "STATUS", "of this status: failed (default), unknown; both with a comma between"},
+    {NULL},
+};
+
 static const struct bf_column integration_columns[] = {
     {"ID", "/id", BF_LOOK_ID},            {"NAME", "/name", BF_LOOK_TEXT},
     {"SINK", "/sink", BF_LOOK_TEXT},      {"TO", "/config/url", BF_LOOK_TEXT},
@@ -368,9 +375,14 @@ static const struct bf_verb integration_verbs[] = {
      "Nothing of it is kept, counted or tried again.\n",
      bf_cli_test, NULL, test_options, BF_VERB_REMOTE, "POST",
      "/api/v1/integrations/{integration}/test", "config"},
-    {"enable", "NAME|ID", "deliver to it again, what waits included", NULL, bf_cli_change, NULL,
-     none, BF_VERB_REMOTE, "POST", "/api/v1/integrations/{integration}/enable", NULL,
-     "integration \"{1}\" is enabled"},
+    {"enable", "NAME|ID", "deliver to it again, what waits included",
+     "What waits goes out by itself.  What had failed, because the receiver said no or nothing for too\n"
+     "long, is sent again only if that is asked for, and then once, as new executions that name the first\n"
+     "ones:\n"
+     "\n"
+     "    belfry integrations enable deployer --resend\n",
+     bf_cli_enable, NULL, enable_options, BF_VERB_REMOTE, "POST",
+     "/api/v1/integrations/{integration}/enable", NULL, "integration \"{1}\" is enabled"},
     {"disable", "NAME|ID", "deliver nothing to it; executions wait", NULL, bf_cli_change, NULL,
      none, BF_VERB_REMOTE, "POST", "/api/v1/integrations/{integration}/disable", NULL,
      "integration \"{1}\" is disabled"},

@@ -145,6 +145,7 @@ install: all
 	install -m 755 $(PLUGINS:%=$(B)/plugins/%.so) $(DEST)/lib/belfry/plugins/
 	install -d $(DEST)/share/belfry/scripts $(DEST)/share/belfry/examples
 	install -m 644 $(HOOKS) $(DEST)/share/belfry/scripts/
+	install -m 755 scripts/webhook-test.sh $(DEST)/share/belfry/
 	install -m 644 $(EXAMPLES) $(DEST)/share/belfry/examples/
 	install -d $(DEST)/share/man/man1 $(DEST)/share/man/man5 $(COMPLETIONS:%=$(DEST)/share/%)
 	install -m 644 $(B)/man/*.1 $(DEST)/share/man/man1/
@@ -160,7 +161,7 @@ uninstall:
 	rm -f $(DEST)/lib/pkgconfig/belfry.pc $(DEST)/lib/pkgconfig/belfry-plugin.pc
 	rm -f $(PLUGINS:%=$(DEST)/lib/belfry/plugins/%.so)
 	rm -f $(HOOKS:scripts/hooks/%=$(DEST)/share/belfry/scripts/%)
-	rm -f $(EXAMPLES:scripts/%=$(DEST)/share/belfry/%)
+	rm -f $(EXAMPLES:scripts/%=$(DEST)/share/belfry/%) $(DEST)/share/belfry/webhook-test.sh
 	rm -f $(DEST)/share/man/man1/belfry.1 $(DEST)/share/man/man1/belfry-*.1
 	rm -f $(DEST)/share/man/man5/belfry-config.5 $(DEST)/share/man/man5/belfry-code.5
 	rm -f $(DEST)/share/man/man5/belfry-lua.5

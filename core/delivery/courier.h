@@ -223,5 +223,7 @@ int bf_judge_default(const struct bf_fetch_result *r, int64_t now_ms, int64_t *r
                      struct bf_arena *a, const char **words);
 /* The pause before attempt n+1, without its jitter: 5 s, 30 s, 5 min, 30 min, 2 h, 5 h, 10 h … */
 int64_t bf_retry_pause_ms(uint32_t attempts);
+/* What Retry-After asks for, in either of its forms, cut to a day; -1 if there is none. */
+int64_t bf_retry_after_ms(const char *const *headers, int64_t now_ms);
 
 #endif

@@ -34,10 +34,9 @@ static const char *header(const char *const *headers, const char *name)
     return NULL;
 }
 
-/* Retry-After in either form, cut to a day; -1 if there is none that can be read. */
-static int64_t retry_after(const struct bf_fetch_result *r, int64_t now_ms)
+int64_t bf_retry_after_ms(const char *const *headers, int64_t now_ms)
 {
-    const char *text = header(r->headers, "Retry-After");
+    const char *text = header(headers, "Retry-After");
     int64_t at;
     char *end;
     long long s;
@@ -111,6 +110,6 @@ int bf_judge_default(const struct bf_fetch_result *r, int64_t now_ms, int64_t *r
     }
     if (!is_worth_retrying(r->status))
         return BF_REJECTED;
-    *retry_after_ms = retry_after(r, now_ms);
+    *retry_after_ms = bf_retry_after_ms(r->headers, now_ms);
     return BF_RETRY;
 }

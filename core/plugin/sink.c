@@ -330,6 +330,14 @@ int bf_sink_verdict(const struct bf_delivery *d, int outcome, int64_t after_ms, 
     return outcome;
 }
 
+/* A server that failed may have done it before: what must not be repeated is unknown then. */
+static int once(const struct bf_try *t, int outcome, int status)
+{
+    bool is_once = t->instance->sink->flags & BF_ONCE;
+
+    return is_once && outcome == BF_RETRY && status >= 500 ? BF_UNKNOWN : outcome;
+}
+
 int bf_sink_default(const struct bf_delivery *d, const struct bf_http_out *out)
 {
     struct bf_try *t = ((struct bf_try *)d)->whole;
@@ -345,6 +353,7 @@ int bf_sink_default(const struct bf_delivery *d, const struct bf_http_out *out)
     t->verdict.after_ms = -1;
     t->verdict.outcome = bf_judge_default(&r, bf_wall_ms(t->instance->plugins->rooms.clock),
                                           &t->verdict.after_ms, d->arena, &words);
+    t->verdict.outcome = once(t, t->verdict.outcome, out->status);
     t->verdict.words = words;
     return t->verdict.outcome;
 }
@@ -382,6 +391,7 @@ static void judge(void *arg, struct bf_attempt *at, struct bf_fetch_result *resu
 {
     struct bf_plugins *p = arg;
     struct bf_try *t = at->data;
+    int64_t now_ms = bf_wall_ms(p->rooms.clock);
     struct bf_error why;
 
     bf_try_scrub(t, result, t->instance->sink->judge && !result->err);
@@ -389,11 +399,14 @@ static void judge(void *arg, struct bf_attempt *at, struct bf_fetch_result *resu
         int rc = ask_plugin(t, result, &why);
 
         conclude(t, rc, &why);
+        if (at->verdict.after_ms < 0)
+            at->verdict.after_ms = bf_retry_after_ms(result->headers, now_ms);
         return;
     }
     at->verdict.after_ms = -1;
-    at->verdict.outcome = bf_judge_default(result, bf_wall_ms(p->rooms.clock),
-                                           &at->verdict.after_ms, at->arena, &at->verdict.words);
+    at->verdict.outcome = bf_judge_default(result, now_ms, &at->verdict.after_ms, at->arena,
+                                           &at->verdict.words);
+    at->verdict.outcome = once(t, at->verdict.outcome, result->status);
 }
 
 

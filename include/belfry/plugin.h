@@ -415,7 +415,8 @@ enum bf_outcome {
     BF_ACCEPTED  = 4        /* taken by a service that does not tell what it does with it */
 };
 
-#define BF_ONCE  1u         /* repeating it does harm: never retry BF_UNKNOWN */
+#define BF_ONCE  1u         /* repeating it does harm: never retry BF_UNKNOWN, which a 5xx
+                               is too, unless judge knows better */
 #define BF_QUICK 2u         /* request and judge only compute, within 1 ms: no file, lock, SQL or
                                sleep.  The hub may call them on [loop], saving two hand-overs */
 

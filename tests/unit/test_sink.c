@@ -90,6 +90,10 @@ static int judge(void *self, const struct bf_delivery *d, const struct bf_http_o
         len += (size_t)snprintf(judged + len, sizeof(judged) - len, "|%s", h[0]);
     if (strcmp(out->body, "no") == 0)
         return bf_reject(d, "the service said no");
+    if (strcmp(out->body, "later") == 0)
+        return bf_retry(d, -1, "the service said later");
+    if (strcmp(out->body, "soon") == 0)
+        return bf_retry(d, 5, "the service said soon");
     return bf_default(d, out);
 }
 
@@ -119,9 +123,15 @@ static const struct bf_sink settles = {
 static const struct bf_sink merges = {
     BF_SINK("t.merges", "Tell of two"), BF_INTEGRATION(struct where, where_options),
     BF_ACTION(struct what, what_options), .request = request_merged, .max_merged = 2};
+static const struct bf_sink once = {
+    BF_SINK("t.once", "Start something"), BF_INTEGRATION(struct where, where_options),
+    BF_ACTION(struct what, what_options), .request = request, .flags = BF_ONCE};
+static const struct bf_sink once_judges = {
+    BF_SINK("t.once_judges", "Start something"), BF_INTEGRATION(struct where, where_options),
+    BF_ACTION(struct what, what_options), .request = request, .judge = judge, .flags = BF_ONCE};
 static const struct bf_plugin plugin = {
     .size = sizeof(plugin), .name = "t", .version = "1",
-    BF_SINKS(&asks, &blocks, &settles, &merges)};
+    BF_SINKS(&asks, &blocks, &settles, &merges, &once, &once_judges)};
 
 static void open_with(struct rig *r, const char *sink, const char *config)
 {
@@ -228,6 +238,73 @@ TEST(the_sink_judges_first_and_the_default_after_it)
         struct rig_attempt t;
 
         open_with(&r, "t", "{\"url\":\"https://a.example\"}");
+        ops = bf_plugins_courier_ops(r.plugins);
+        rig_attempt(&t, "{}");
+        rig_prepare(&r, &t);
+        ops.judge(ops.arg, &t.at, &answer);
+        CHECK_INT(t.at.verdict.outcome, rows[i].outcome);
+        rig_attempt_end(&r, &t);
+        rig_close(&r);
+    }
+}
+
+/* A judge that said "retry" and no more was not heard out: Retry-After was not looked at. */
+TEST(a_retry_without_a_pause_of_its_own_waits_as_the_answer_says)
+{
+    static const struct {
+        const char *body, *retry_after;
+        int64_t after_ms;
+    } rows[] = {
+        {"later", "7", 7000}, {"later", NULL, -1},  {"later", "in a while", -1},
+        {"soon", "7", 5},     {"later", "1000000", 24 * 3600 * 1000LL},
+    };
+
+    for (size_t i = 0; i < BF_COUNT(rows); i++) {
+        const char *headers[] = {"Retry-After", rows[i].retry_after, NULL};
+        struct bf_fetch_result answer = {.status = 403,
+                                         .body = rows[i].body,
+                                         .body_len = strlen(rows[i].body),
+                                         .headers = headers + (rows[i].retry_after ? 0 : 2)};
+        struct bf_courier_ops ops;
+        struct rig_attempt t;
+        struct rig r;
+
+        open_with(&r, "t", "{\"url\":\"https://a.example\"}");
+        ops = bf_plugins_courier_ops(r.plugins);
+        rig_attempt(&t, "{}");
+        rig_prepare(&r, &t);
+        ops.judge(ops.arg, &t.at, &answer);
+        CHECK_INT(t.at.verdict.outcome, BF_RETRY);
+        CHECK_INT(t.at.verdict.after_ms, rows[i].after_ms);
+        rig_attempt_end(&r, &t);
+        rig_close(&r);
+    }
+}
+
+TEST(a_server_that_failed_may_have_done_what_must_be_done_once)
+{
+    static const struct {
+        const char *sink;
+        struct bf_fetch_result answer;
+        int outcome;
+    } rows[] = {
+        {"t", {.status = 502, .body = ""}, BF_RETRY},
+        {"t.once", {.status = 500, .body = ""}, BF_UNKNOWN},
+        {"t.once", {.status = 503, .err = BF_ETOOBIG, .words = "too long", .body = ""}, BF_UNKNOWN},
+        {"t.once", {.status = 429, .body = ""}, BF_RETRY},
+        {"t.once", {.status = 404, .body = ""}, BF_REJECTED},
+        {"t.once", {.err = BF_EIO, .words = "refused", .body = ""}, BF_RETRY},
+        {"t.once_judges", {.status = 504, .body = ""}, BF_UNKNOWN},
+        {"t.once_judges", {.status = 503, .body = "later", .body_len = 5}, BF_RETRY},
+    };
+
+    for (size_t i = 0; i < BF_COUNT(rows); i++) {
+        struct bf_fetch_result answer = rows[i].answer;
+        struct bf_courier_ops ops;
+        struct rig_attempt t;
+        struct rig r;
+
+        open_with(&r, rows[i].sink, "{\"url\":\"https://a.example\"}");
         ops = bf_plugins_courier_ops(r.plugins);
         rig_attempt(&t, "{}");
         rig_prepare(&r, &t);

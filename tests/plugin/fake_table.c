@@ -310,6 +310,8 @@ static int do_judge(const struct bf_delivery *d, const struct bf_http_out *out)
                                 : bf_printf(h->keep, "HTTP %d", out->status);
     if (out->err)
         return out->sent ? BF_UNKNOWN : out->err == BF_ETOOBIG ? BF_REJECTED : BF_RETRY;
+    if (out->status >= 500 && h->sink->flags & BF_ONCE)
+        return BF_UNKNOWN;
     return judge_status(out->status);
 }
 

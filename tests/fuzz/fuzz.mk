@@ -6,7 +6,7 @@ FUZZ_REPLAYS := $(FUZZ_TARGETS:%=$(B)/tests/fuzz/replay_%)
 FUZZ_SECONDS ?= 60
 
 $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(B)/libbelfry.a
-	$(Q)$(LINK) $^ $(LIBS) -o $@
+	$(Q)$(TEST_LINK) $^ $(LIBS) -o $@
 
 # Built by clang in a directory of its own, with the edges counted in all of core.
 $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/%.o $(B)/libbelfry.a

@@ -17,7 +17,7 @@ $(B)/tests/plugin/libstatic.a: $(STATIC_OBJ)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 $(B)/tests/plugin/test_%: $(B)/tests/plugin/test_%.o $(FAKE_HOST) $(B)/tests/plugin/libstatic.a
-	$(Q)$(LINK) $^ -lsqlite3 -lsodium $(foreach p,$(PLUGINS),$(LDLIBS-$(p))) -o $@
+	$(Q)$(TEST_LINK) $^ -lsqlite3 -lsodium $(foreach p,$(PLUGINS),$(LDLIBS-$(p))) -o $@
 
 SKELETONS := $(patsubst tests/abi/skeleton/%.c,$(B)/tests/skeletons/%.so,\
                $(wildcard tests/abi/skeleton/*.c))

@@ -455,7 +455,8 @@ struct bf_delivery {            /* one attempt at one execution */
  *
  * A sink has no routes: pages for it, such as the callback of an OAuth app with
  * which teams connect their accounts, are a source of the same plugin, whose
- * options are the operator's.  It makes integrations through bf_request_as().
+ * options are the operator's.  What a team has stored it uses by bf_team_secret(),
+ * and it makes integrations through bf_request_as().
  */
 struct bf_sink {
     uint32_t                size;
@@ -1041,7 +1042,9 @@ static inline void bf_http_send(struct bf_ctx *ctx, struct bf_request *r, bf_htt
 {
     ctx->host->http_send(ctx, r, fn, arg);
 }
-/* Send and wait; the answer, never NULL, is in the request's arena.  [worker, own] */
+/* Send and wait; the answer, never NULL, is in the request's arena.  To answer what changes
+ * something, the hub's own REST may need a worker: let few callbacks at a time wait for it, or they hold
+ * all that there are.  [worker, own] */
 static inline const struct bf_http_out *bf_fetch(struct bf_ctx *ctx, struct bf_request *r)
 {
     return ctx->host->fetch(ctx, r);

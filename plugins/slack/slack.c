@@ -25,6 +25,7 @@
  *
  * LIES.  The Web API answers 200 to what it refuses; answer.c.  If its attachments alone have blocks, a
  * message shows its "text" as well; message.c. */
+#include "plugins/slack/oauth.h"
 #include "plugins/slack/slack.h"
 
 #include <string.h>
@@ -224,4 +225,4 @@ static const struct bf_sink slack = {
     .max_merged = 1000,
 };
 
-BF_PLUGIN(slack, "1.0", BF_SINKS(&slack));
+BF_PLUGIN(slack, "1.0", BF_SINKS(&slack), BF_SOURCES(&slack_source), BF_SCHEMA(slack_connects));

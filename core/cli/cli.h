@@ -271,6 +271,7 @@ int bf_cli_apply(struct bf_cli *c);
 int bf_cli_write(struct bf_cli *c);
 int bf_cli_secret_set(struct bf_cli *c);
 int bf_cli_test(struct bf_cli *c);
+int bf_cli_connect_service(struct bf_cli *c);
 int bf_cli_user_create(struct bf_cli *c);
 int bf_cli_member_add(struct bf_cli *c);
 int bf_cli_key_create(struct bf_cli *c);

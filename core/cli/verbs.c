@@ -294,6 +294,12 @@ static const struct bf_option_row integration_changes[] = {
     {NULL},
 };
 
+static const struct bf_option_row connect_options[] = {
+    {"name", 0, "NAME", "what the integration is to be called", BF_OPT_TEXT},
+    {"no-wait", 0, NULL, "print the address, and do not wait until somebody has finished there"},
+    {NULL},
+};
+
 static const struct bf_option_row test_options[] = {
     {"payload", 0, "JSON", "what is sent; or @FILE", BF_OPT_JSON},
     {"event", 0, "ID", "of this recorded event, instead of one that is made up", BF_OPT_TEXT},
@@ -365,6 +371,25 @@ static const struct bf_verb integration_verbs[] = {
      bf_cli_change, NULL, integration_changes,
      BF_VERB_REMOTE | BF_VERB_FILE, "PATCH", "/api/v1/integrations/{integration}", "config",
      "integration {id} \"{name}\" is updated"},
+    {"connect", "SERVICE [KEY=VALUE…]", "make one by saying yes in a browser: connect slack",
+     "For Slack, with an app of the team's own:\n"
+     "\n"
+     "    1. Make one at https://api.slack.com/apps.  On its page OAuth & Permissions, add the scope\n"
+     "       incoming-webhook, and https://HUB/connect/slack-done as a redirect URL.\n"
+     "    2. Keep what stands on its page Basic Information:\n"
+     "           belfry secrets set SLACK_CLIENT_ID\n"
+     "           belfry secrets set SLACK_CLIENT_SECRET\n"
+     "    3. For each channel:\n"
+     "           belfry integrations connect slack --name ml-alerts\n"
+     "\n"
+     "It prints an address.  Whoever opens it within ten minutes chooses a workspace and a channel; the\n"
+     "integration is there then, and what it sends to is kept as the secret SLACK_WEBHOOK_ML_ALERTS.\n"
+     "Connected again under the same name, it sends to the channel chosen last.\n"
+     "\n"
+     "KEY=VALUE are for the service: client_id=NAME and client_secret=NAME are names of secrets, should\n"
+     "the app's be called otherwise.\n",
+     bf_cli_connect_service, NULL, connect_options, BF_VERB_REMOTE, "POST",
+     "/connect/{1}/{team}"},
     {"test", "NAME|ID [KEY=VALUE…]", "send it something now, and show what its receiver answers",
      "KEY=VALUE are options of an action (KEY:=JSON those that are no text), as an automation would\n"
      "have them; belfry help PLUGIN lists them:\n"

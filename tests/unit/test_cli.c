@@ -130,6 +130,26 @@ TEST(assignments_become_an_object)
     }
 }
 
+/* What goes to the service is what was given: its options, and members that only it knows. */
+TEST(options_and_assignments_are_one_body)
+{
+    const struct bf_verb *noun = bf_verb_find(bf_verbs, "integrations");
+    struct bf_cli *c = cli();
+    struct bf_body b;
+
+    c->verb = bf_verb_find(noun->verbs, "connect");
+    c->operands[0] = "slack";
+    c->operands[1] = "client_id=MY_ID";
+    c->n_operands = 2;
+    c->given[0] = (struct bf_given){"name", "ops", &c->verb->options[0]};
+    c->given[1] = (struct bf_given){"no-wait", NULL, &c->verb->options[1]};
+    c->n_given = 2;
+    b = (struct bf_body){.arena = c->arena};
+    CHECK_INT(bf_cli_body(c, 1, &b), 0);
+    CHECK_STR(bf_body_print(&b), "{\"name\":\"ops\",\"client_id\":\"MY_ID\"}");
+    cli_free(c);
+}
+
 TEST(what_is_no_assignment_is_refused)
 {
     static const char *const rows[] = {"a", "=b", ":=1", "a:=x", "a:=", "a=@/nowhere/at/all"};

@@ -18,17 +18,20 @@ static const char *sent_header(const struct fake *f, const char *name)
     return "";
 }
 
-/* `n` times `unit`, between the ends. */
+/* `n` times `unit`, between the ends.  Kept until the test's process ends. */
 static const char *long_text(const char *before, const char *unit, size_t n, const char *after)
 {
-    size_t len = strlen(unit);
-    char *text = calloc(1, strlen(before) + n * len + strlen(after) + 1), *to = text;
+    static char *kept[16];
+    static size_t n_kept;
+    char *text = calloc(1, strlen(before) + n * strlen(unit) + strlen(after) + 1), *to = text;
 
+    CHECK(n_kept < sizeof(kept) / sizeof(*kept));
+    kept[n_kept++] = text;
     to = stpcpy(to, before);
     for (size_t i = 0; i < n; i++)
         to = stpcpy(to, unit);
     stpcpy(to, after);
-    return text;        /* the test's process ends */
+    return text;
 }
 
 

@@ -297,20 +297,13 @@ static const char *least_of(struct bf_arena *a, const char *tmpl)
 static int check_event_type(const struct bf_delivery *d, const char *tmpl)
 {
     const char *least = least_of(d->arena, tmpl);
-    size_t at_least = characters(bf_expand(d, least, BF_ESC_NONE));
-    size_t here = characters(bf_expand(d, tmpl, BF_ESC_NONE));
+    size_t n = characters(bf_expand(d, least, BF_ESC_NONE));
 
-    if (at_least > EVENT_TYPE_MAX)
+    if (n > EVENT_TYPE_MAX)
         return bf_refuse(d->ctx, "event_type", "event_type has %zu characters, whatever its"
-                         " variables are, and GitHub takes %d", at_least, EVENT_TYPE_MAX);
-    if (strcmp(least, tmpl) == 0 && here == 0)
+                         " variables are, and GitHub takes %d", n, EVENT_TYPE_MAX);
+    if (n == 0 && strcmp(least, tmpl) == 0)
         return bf_refuse(d->ctx, "event_type", "event_type is empty");
-    if (here == 0)
-        bf_warn(d->ctx, "event_type", "event_type is empty for an event that lacks these values,"
-                " and such an execution fails");
-    if (here > EVENT_TYPE_MAX)
-        bf_warn(d->ctx, "event_type", "with long values event_type has %zu characters, and GitHub"
-                " takes %d; such an execution fails, and says how many", here, EVENT_TYPE_MAX);
     return 0;
 }
 
@@ -318,7 +311,7 @@ static int check_event_type(const struct bf_delivery *d, const char *tmpl)
 static int check_payload(const struct bf_delivery *d, const char *tmpl)
 {
     struct bf_arena *a = d->arena;
-    size_t n = members(a, tmpl), at_least, here;
+    size_t n = members(a, tmpl), size = strlen(bf_render(d, least_of(a, tmpl)));
 
     if (bf_type(a, tmpl, "") != BF_V_OBJECT)
         return bf_refuse(d->ctx, "client_payload", "client_payload has to be an object, such as"
@@ -327,17 +320,13 @@ static int check_payload(const struct bf_delivery *d, const char *tmpl)
         return bf_refuse(d->ctx, "client_payload", "client_payload has %zu members, and GitHub"
                          " takes %d; what stands within a member does not count, so put some"
                          " together", n, MEMBERS_MAX);
-    at_least = strlen(bf_render(d, least_of(a, tmpl)));
-    if (at_least > PAYLOAD_MAX)
+    if (size > PAYLOAD_MAX)
         return bf_refuse(d->ctx, "client_payload", "client_payload has %zu bytes, whatever its"
-                         " variables are, and GitHub takes %d", at_least, PAYLOAD_MAX);
-    here = strlen(bf_render(d, tmpl));
-    if (here > PAYLOAD_MAX)
-        bf_warn(d->ctx, "client_payload", "with long values client_payload has %zu bytes, and"
-                " GitHub takes %d; such an execution fails, and says how many", here, PAYLOAD_MAX);
+                         " variables are, and GitHub takes %d", size, PAYLOAD_MAX);
     return 0;
 }
 
+/* What is certain is refused; of what long values may come to the hub warns, by our request. */
 static int github_check(void *self, const struct bf_delivery *d)
 {
     const struct action *say = d->action;

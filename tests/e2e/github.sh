@@ -16,9 +16,9 @@ for name in writes alone reads sso stale; do
 done
 
 error() { jq -r '"\(.error.field): \(.error.message)"' "$tmp/body"; }
-integration() { # CONFIG
-    api POST /api/v1/teams/acme/integrations "{\"sink\":\"github\",\"name\":\"models\",
-        \"config\":$1,\"delivery\":{\"pace\":\"1000/s\"}}"
+integration() { # CONFIG [NAME]
+    api POST /api/v1/teams/acme/integrations "{\"sink\":\"github\",\"name\":\"${2-models}\",
+        \"secrets\":[\"STALE\"],\"config\":$1,\"delivery\":{\"pace\":\"1000/s\"}}"
 }
 automation() { # ACTION'S CONFIG
     api POST /api/v1/automations "{\"name\":\"no\",\"scope\":{\"entity\":\"acme\"},\"event\":{\"type\":\"a.b\"},
@@ -38,6 +38,9 @@ refused "the site in place of the API" integration \
     '{"repo":"octo-org/models","token":"ALONE","api_base":"https://github.com"}' \
     "400 config.api_base: github.com is the site; leave api_base out for its API"
 refused "no token" integration '{"repo":"octo-org/models"}' "400 config.token"
+has "an Enterprise Server without its path is doubted" "$(integration \
+    "{\"repo\":\"octo-org/models\",\"token\":\"ALONE\",\"api_base\":\"http://$GITHUB\"}" pathless |
+    jq -r '.warnings[0] | "\(.field) \(.message)"')" "config.api_base the API of an Enterprise Server is at"
 models=$(integration "{\"repo\":\"octo-org/models\",\"token\":\"ALONE\",\"api_base\":\"http://$GITHUB/api/v3\"}" |
     jq -r .id)
 is "one is made" "$(status)" 201
@@ -52,6 +55,11 @@ refused "a payload of eleven members" automation "{\"event_type\":\"x\",\"client
     "400 actions[0].config.client_payload: client_payload has 11 members"
 refused "one that is no object" automation '{"event_type":"x","client_payload":[1]}' "has to be an object"
 refused "no event type" automation '{}' "400 actions[0].config.event_type"
+automation '{"event_type":"deploy-${artifact_collection_name}","client_payload":{"key":"${STALE}"}}'
+is "what may go wrong is saved" "$(status)" 201
+jq -r '.warnings[].message' "$tmp/answer" >"$tmp/warnings"
+has "with a warning of long names" "$(cat "$tmp/warnings")" "characters, and GitHub takes 100"
+has "and of a secret that a log will show" "$(cat "$tmp/warnings")" '${STALE} is a secret, and whoever reads'
 
 # --- as code: each at an integration of its own, so that none rests for another
 

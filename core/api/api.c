@@ -21,6 +21,7 @@ static const struct bf_api_route *const tables[] = {
     bf_api_intake_routes,    bf_api_in_routes,
     bf_api_plan_routes,      bf_api_export_routes,
     bf_api_script_routes,
+    bf_api_page_routes,
     bf_api_metrics_routes,
     bf_api_openapi_routes,
 };
@@ -130,6 +131,7 @@ static int register_route(struct bf_api *api, const struct bf_api_route *r, stru
         .arg = api,
         .needs = r->needs,
         .body_max = r->body_max,
+        .yields = r->yields,
     };
 
     return bf_listener_route(api->listener, &route, err);

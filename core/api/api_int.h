@@ -26,6 +26,7 @@ struct bf_api_route {
     unsigned needs;
     bf_handler_fn *handler;     /* its arg is the struct bf_api */
     size_t body_max;            /* 0: the listener's */
+    bool yields;                /* to a plugin's route that takes the same request */
 };
 extern const struct bf_api_route bf_api_organization_routes[];
 extern const struct bf_api_route bf_api_team_routes[];
@@ -53,6 +54,7 @@ extern const struct bf_api_route bf_api_in_routes[];
 extern const struct bf_api_route bf_api_plan_routes[];
 extern const struct bf_api_route bf_api_export_routes[];
 extern const struct bf_api_route bf_api_script_routes[];
+extern const struct bf_api_route bf_api_page_routes[];
 
 /* 0, or the error filled in and its status: 404 where the caller may not even read, as if there
  * was nothing, else 403. */

@@ -41,6 +41,7 @@ struct bf_web_route {
     size_t body_max;            /* 0: 1 MiB */
     unsigned needs;             /* for the owner of the table; see api/ */
     bool body_file;             /* spool the body to a file */
+    bool yields;                /* to any other route that takes the request, were it a * */
 };
 
 struct bf_listener_options {

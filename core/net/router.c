@@ -4,7 +4,8 @@
  * that end here or take the rest with a *.  Names differ between routes that share a node, so a
  * route keeps its own and a match keeps the values by position.  A look-up costs one hash per
  * segment, however many routes there are; it goes back only where a word and a {name} lead on
- * from the same node.  The tree does not change once requests are answered. */
+ * from the same node.  A route that yields is noted where it is met, and taken once no other was
+ * found.  The tree does not change once requests are answered. */
 #include "router_int.h"
 
 #include <stdlib.h>
@@ -197,7 +198,7 @@ int bf_router_add(struct bf_router *r, const struct bf_web_route *route, struct 
         goto fail;
     }
     for (const struct entry *other = *list; other; other = other->next) {
-        if (other->method == e->method) {
+        if (other->method == e->method && other->route.yields == route->yields) {
             rc = bf_error_set(err, BF_EEXIST,
                               "routes %s %s and %s %s match the same requests; change one",
                               route->method, other->route.path, route->method, route->path);
@@ -224,26 +225,37 @@ struct search {
     unsigned exact;             /* the method's bit; 0 if no route has it */
     unsigned instead;           /* GET's, for HEAD */
     struct bf_match *m;
+    struct bf_match yielding;   /* the first that would take it if no other does */
 };
 
-static const struct entry *entry_with(const struct entry *list, unsigned method)
+static const struct entry *entry_with(const struct entry *list, unsigned method, bool yields)
 {
     for (; list; list = list->next)
-        if (list->method & method)
+        if ((list->method & method) && list->route.yields == yields)
             return list;
     return NULL;
+}
+
+static const struct entry *entry_for(const struct entry *list, const struct search *s, bool yields)
+{
+    const struct entry *e = entry_with(list, s->exact, yields);
+
+    return e ? e : entry_with(list, s->instead, yields);
 }
 
 /* Does a node's list have the method?  If not, note which ones it has. */
 static bool take(const struct entry *list, struct search *s)
 {
-    const struct entry *e = entry_with(list, s->exact);
+    const struct entry *e = entry_for(list, s, false);
 
-    if (!e)
-        e = entry_with(list, s->instead);
     if (e) {
         s->m->route = &e->route;
         return true;
+    }
+    e = entry_for(list, s, true);
+    if (e && !s->yielding.route) {
+        s->yielding = *s->m;
+        s->yielding.route = &e->route;
     }
     for (; list; list = list->next)
         s->m->methods |= list->method;
@@ -270,11 +282,11 @@ static bool search(const struct node *n, const char *p, unsigned n_values, struc
         if (search(n->named, next, n_values + 1, s))
             return true;
     }
-    if (!n->rest || !take(n->rest, s))
+    if (!n->rest)
         return false;
     s->m->values[n_values].at = p;
     s->m->values[n_values].len = strlen(p);
-    return true;
+    return take(n->rest, s);
 }
 
 /* The length of a dot at p, plain or encoded. */
@@ -314,7 +326,13 @@ bool bf_router_find(const struct bf_router *r, const char *method, const char *p
     memset(m, 0, sizeof(*m));
     if (strcmp(method, "HEAD") == 0)
         s.instead = method_bit(r, "GET");
-    return path[0] == '/' && !climbs(path) && search(&r->root, path + 1, 0, &s);
+    if (path[0] != '/' || climbs(path))
+        return false;
+    if (search(&r->root, path + 1, 0, &s))
+        return true;
+    if (s.yielding.route)
+        *m = s.yielding;
+    return s.yielding.route != NULL;
 }
 
 const char *bf_router_methods(const struct bf_router *r, unsigned methods, struct bf_arena *a)

@@ -186,7 +186,7 @@ for (const {path, method} of described.operations.values()) {
     if (method !== "get") continue;
     let paths = [path];
     for (const [, name] of path.matchAll(/\{(\w+)\}/g)) {
-        const all = name === "id" ? ids[path.split("/")[3]] : things[name];
+        const all = name === "id" ? ids[path.split("/").find(part => ids[part])] : things[name];
         paths = paths.flatMap(p => all.map(v => p.replace(`{${name}}`, v)));
     }
     for (const p of paths) await ask("GET", p);

@@ -23,7 +23,7 @@ async function call(key, method, path, body, type = "application/json") {
     if (key) headers.Authorization = "Bearer " + key;
     if (body !== undefined) headers["Content-Type"] = type;
     const text = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
-    const answer = await fetch(url + path, {method, headers, body: text});
+    const answer = await fetch(url + path, {method, headers, body: text, redirect: "manual"});
     return {status: answer.status, text: await answer.text()};
 }
 
@@ -157,6 +157,9 @@ const THINGS = [
     ["/api/v1/organizations/{org}/", {org: () => "initech"}],
     ["/api/v1/organizations/{org}", {org: organization}],
     ["/api/v1/in/{name}", {name: intake}],
+    ["/automations/{id}", {id: () => automation()}],
+    ["/executions/{id}", {id: execution}],
+    ["/events/{id}", {id: event}],
 ];
 
 // A document of things that there are not yet.

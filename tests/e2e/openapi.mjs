@@ -96,7 +96,8 @@ function address(path, op, more) {
     return url + path + query;
 }
 
-// What may be answered: the example answer of the request's name, or else any success.
+// What may be answered: the example answer of the request's name, or else any success, or where
+// to find it.
 function expected(op, name) {
     const all = Object.entries(op.responses).map(([status, r]) => [status, described.resolve(r)]);
     const forms = [];
@@ -104,7 +105,7 @@ function expected(op, name) {
         for (const [type, media] of Object.entries(r.content ?? {}))
             for (const [n, value] of described.examples(media))
                 if (name && n === name) return [{status, type, media, value}];
-    for (const [status, r] of all.filter(([s]) => s.startsWith("2"))) {
+    for (const [status, r] of all.filter(([s]) => /^[23]/.test(s))) {
         const [type, media] = Object.entries(r.content ?? {})[0] ?? [];
         forms.push({status, type, media, value: media && described.examples(media)[0]?.[1]});
     }
@@ -127,7 +128,7 @@ async function take(id, name, type, example, more) {
             : JSON.stringify(example));
     }
     const answer = await fetch(address(path, op, more),
-        {method: method.toUpperCase(), headers, body});
+        {method: method.toUpperCase(), headers, body, redirect: "manual"});
     const text = await answer.text();
     const want = forms.find(f => f.status === String(answer.status));
     if (!claim(`${words}: is answered with ${forms.map(f => f.status).join(" or ")}`, want,

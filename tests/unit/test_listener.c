@@ -415,6 +415,30 @@ TEST(words_win_over_names_and_names_over_rest)
     bf_listener_close(l);
 }
 
+TEST(a_route_that_yields_takes_what_no_other_takes)
+{
+    struct bf_listener *l = open_listener("127.0.0.1:0");
+    struct bf_web_route again = {.method = "GET", .path = "/a/{x}", .handler = on_params,
+                                 .yields = true};
+    struct bf_error err = {0};
+
+    ADD(l, "GET", "/a/{id}", on_params, .arg = (void *)"yields", .yields = true);
+    ADD(l, "GET", "/b/{id}", on_params, .arg = (void *)"yields", .yields = true);
+    ADD(l, "GET", "/c/{id}", on_params, .arg = (void *)"yields", .yields = true);
+    ADD(l, "GET", "/b/{name}", on_params, .arg = (void *)"same path");
+    ADD(l, "GET", "/c/*", on_params, .arg = (void *)"rest");
+    ADD(l, "POST", "/*", on_params, .arg = (void *)"post");
+    CHECK(bf_listener_route(l, &again, &err) != 0);
+    start(l);
+    CHECK_HAS(body_of(ask(l, GET("/a/7"))), "yields id=7 *=(null)");
+    CHECK_HAS(body_of(ask(l, GET("/b/7"))), "same path id=(null)");
+    CHECK_HAS(body_of(ask(l, GET("/c/7"))), "rest id=(null) *=7");
+    CHECK_INT(status_of(ask(l, GET("/a/7/8"))), 405);
+    CHECK_HAS(body_of(ask(l, "POST /a/7 HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")),
+              "post id=(null) *=a/7");
+    bf_listener_close(l);
+}
+
 TEST(dot_segments_reach_nothing)
 {
     static const char *const PATHS[] = {"/a/..", "/a/../x", "/a/.", "/a/%2e%2E/x", "/a/.%2e",

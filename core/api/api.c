@@ -20,7 +20,7 @@ static const struct bf_api_route *const tables[] = {
     bf_api_automation_test_routes,
     bf_api_intake_routes,    bf_api_in_routes,
     bf_api_plan_routes,      bf_api_export_routes,
-    bf_api_script_routes,
+    bf_api_script_routes,    bf_api_warning_routes,
     bf_api_page_routes,
     bf_api_metrics_routes,
     bf_api_openapi_routes,

@@ -54,7 +54,7 @@ struct bf_api {
     const char *public_url;
     const char *db_path;
     atomic_uint n_exports;      /* under way */
-    atomic_uint n_verdicts;     /* requests for verdicts, and tests */
+    atomic_uint n_verdicts;     /* requests for verdicts, tests, and what is wrong */
     atomic_uint n_plans;        /* made or applied */
     const char *metrics_token;  /* opens /metrics; NULL: only an admin's key does */
     int64_t opened_mono;

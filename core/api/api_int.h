@@ -54,6 +54,7 @@ extern const struct bf_api_route bf_api_in_routes[];
 extern const struct bf_api_route bf_api_plan_routes[];
 extern const struct bf_api_route bf_api_export_routes[];
 extern const struct bf_api_route bf_api_script_routes[];
+extern const struct bf_api_route bf_api_warning_routes[];
 extern const struct bf_api_route bf_api_page_routes[];
 
 /* 0, or the error filled in and its status: 404 where the caller may not even read, as if there
@@ -113,6 +114,7 @@ int bf_api_fail(struct bf_exchange *x, int rc, const struct bf_error *err); /* w
 int bf_api_invalid(struct bf_exchange *x, int rc, const struct bf_error *err);
 int bf_api_unreadable(struct bf_exchange *x);   /* the store does not answer */
 int bf_api_missing(struct bf_exchange *x, const char *noun, const char *name);
+void bf_api_show_warnings(struct bf_tree *array, const struct bf_warning *w);   /* (warnings.c) */
 
 
 /* --- integrations (integrations_read.c) ----------------------------------------------- */
@@ -224,8 +226,8 @@ int bf_api_check_grant(struct bf_api *api, struct bf_exchange *x,
  * none that the caller may read. */
 int bf_api_event(struct bf_api *api, struct bf_exchange *x, const char *id,
                  struct bf_envelope **out);
-/* Verdicts and tests may take long, so there are few at a time: false if there are too many now, and
- * the error is filled in for 429. */
+/* Verdicts, tests and looking for what is wrong may take long, so there are few at a time: false if
+ * there are too many now, and the error is filled in for 429. */
 bool bf_api_begin_verdicts(struct bf_api *api, struct bf_exchange *x);
 void bf_api_end_verdicts(struct bf_api *api);
 
@@ -254,6 +256,10 @@ struct bf_api_draft {
 /* Check all of it: 0 with a reference, or the error filled in and its status.  [worker] */
 int bf_api_check_draft(struct bf_api *api, struct bf_exchange *x, struct bf_api_draft *draft,
                        struct bf_automation **out);
+/* One that was saved, looked at again: all that is wrong with it by now, as warnings.  0, or the error
+ * filled in and its status.  [worker] */
+int bf_api_look_again(struct bf_api *api, struct bf_exchange *x, struct bf_api_draft *draft);
+
 /* Members that an automation is shown with and that are the hub's: whoever sends it back may leave
  * them in.  Up to a NULL. */
 extern const char *const bf_api_automation_shown[];

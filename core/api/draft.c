@@ -2,7 +2,9 @@
  * is saved, tried on an event, or tried on the events of a week.
  *
  * Plugins are asked about their options, so this is for a worker.  What is wrong is named by its
- * field; what is only doubtful becomes a warning. */
+ * field; what is only doubtful becomes a warning.  One that was saved may be looked at again later, as
+ * what it needs may have gone since: then all that is wrong is a warning, and nobody's rights are
+ * asked. */
 #include "core/api/api_int.h"
 
 #include <stdio.h>
@@ -17,7 +19,17 @@ struct checking {
     struct bf_exchange *x;
     struct bf_api_draft *draft;
     const struct bf_automation *a;
+    bool is_saved;              /* what is wrong is a warning */
 };
+
+/* What a room found wrong: an answer, or one more warning. */
+static int wrong(struct checking *c, int rc, const struct bf_error *err)
+{
+    if (!c->is_saved || rc == BF_EFULL || rc == BF_ECANCELED)
+        return bf_api_invalid(c->x, rc, err);
+    bf_warnings_add(&c->draft->warnings, err->field, "%s", err->words);
+    return 0;
+}
 
 static int check_config(struct checking *c, const struct bf_integration *to,
                         const struct bf_action *action, const char *field)
@@ -42,7 +54,7 @@ static int check_config(struct checking *c, const struct bf_integration *to,
     if (!rc)
         return bf_arena_ok(arena) ? 0 : bf_api_fail(c->x, BF_EFULL, NULL);
     bf_error_within(&err, field);
-    return bf_api_invalid(c->x, rc, &err);
+    return wrong(c, rc, &err);
 }
 
 /* The one that is there, or will be. */
@@ -131,7 +143,7 @@ static int check_hook(struct checking *c, const struct bf_hook *hook, enum bf_ho
         return 0;
     snprintf(field, sizeof(field), "hooks.%s", bf_hook_name(kind));
     bf_error_within(&err, field);
-    return bf_api_invalid(c->x, rc, &err);
+    return wrong(c, rc, &err);
 }
 
 static int check_hooks(struct checking *c)
@@ -190,5 +202,78 @@ int bf_api_check_draft(struct bf_api *api, struct bf_exchange *x, struct bf_api_
         bf_automation_unref(a);
     else
         *out = a;
+    return status;
+}
+
+
+/* --- one that was saved ---------------------------------------------------------------------- */
+
+/* What it is sent to may be another team's, of which the caller is told no more than that it is
+ * gone. */
+static int look_at_action(struct checking *c, uint32_t index)
+{
+    const struct bf_action *action = &c->a->actions[index];
+    struct bf_integration *to = bf_team_integration(c->api->team, action->integration);
+    struct bf_warnings *warnings = &c->draft->warnings;
+    char field[40], place[60];
+    int status = 0;
+
+    snprintf(field, sizeof(field), "actions[%u]", (unsigned)index);
+    snprintf(place, sizeof(place), "%s.integration", field);
+    if (!to) {
+        bf_warnings_add(warnings, place, "there is no integration %s any more, and what is sent to it"
+                        " fails; choose another", action->integration);
+    } else if (bf_api_may_read(c->api, c->x, to->entity)) {
+        if (to->disabled)
+            bf_warnings_add(warnings, place, "integration \"%s\" is disabled, and what is sent to it"
+                            " waits until it is enabled: %s", to->name, to->disabled_reason);
+        status = check_config(c, to, action, field);
+    }
+    bf_integration_unref(to);
+    return status;
+}
+
+static void look_at_hook(struct checking *c, enum bf_hook_kind kind)
+{
+    const char *words;
+    char field[40];
+    int64_t since_ms;
+
+    if (!bf_scripts_disabled(c->api->scripts, c->draft->id, kind, bf_exchange_arena(c->x), &since_ms,
+                             &words))
+        return;
+    snprintf(field, sizeof(field), "hooks.%s", bf_hook_name(kind));
+    bf_warnings_add(&c->draft->warnings, field, "this script was disabled, and counts as one that"
+                    " fails until it is enabled or changed: %s", words);
+}
+
+static int look(struct checking *c)
+{
+    int status = 0;
+
+    for (uint32_t i = 0; !status && i < c->a->n_actions; i++)
+        status = look_at_action(c, i);
+    if (!status)
+        status = check_hooks(c);
+    look_at_hook(c, BF_HOOK_FILTER);
+    look_at_hook(c, BF_HOOK_TRANSFORM);
+    check_patterns(c);
+    check_states(c);
+    return status;
+}
+
+int bf_api_look_again(struct bf_api *api, struct bf_exchange *x, struct bf_api_draft *draft)
+{
+    struct checking c = {.api = api, .x = x, .draft = draft, .is_saved = true};
+    struct bf_automation *a;
+    struct bf_error err;
+    int status;
+
+    draft->warnings.arena = bf_exchange_arena(x);
+    if (bf_automation_parse(draft->spec, draft->len, draft->id, 0, draft->owner, &a, &err))
+        return wrong(&c, BF_ECONFIG, &err);
+    c.a = a;
+    status = look(&c);
+    bf_automation_unref(a);
     return status;
 }

@@ -37,16 +37,6 @@ static int apply(struct bf_work *work, struct bf_tx *tx, struct bf_error *err)
     return bf_api_integration_save(&c->what, tx, err);
 }
 
-static void show_warnings(struct bf_tree *array, const struct bf_warning *w)
-{
-    for (; w; w = w->next) {
-        struct bf_tree *t = bf_tree_add_object(array, NULL);
-
-        bf_tree_str(t, "field", w->field);
-        bf_tree_str(t, "message", w->message);
-    }
-}
-
 /* What was saved, and is in force. */
 static int answer_one(struct bf_api *api, struct bf_exchange *x, int status, const char *id,
                       const struct bf_warning *warnings, const struct bf_api_resend *resend)
@@ -57,7 +47,7 @@ static int answer_one(struct bf_api *api, struct bf_exchange *x, int status, con
     if (!i)
         return bf_api_unreadable(x);
     t = bf_api_show_integration(api, x, bf_bus_db(api->bus), i);
-    show_warnings(bf_tree_add_array(t, "warnings"), warnings);
+    bf_api_show_warnings(bf_tree_add_array(t, "warnings"), warnings);
     if (resend)
         bf_api_resend_show(resend, bf_tree_add_object(t, "resend"));
     bf_integration_unref(i);

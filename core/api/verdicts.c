@@ -215,7 +215,7 @@ bool bf_api_begin_verdicts(struct bf_api *api, struct bf_exchange *x)
         return true;
     bf_api_end_verdicts(api);
     bf_exchange_reply_header(x, "Retry-After", "1");
-    bf_exchange_fail(x, 429, "too_many_requests", NULL, "%d requests for verdicts are worked on; try"
+    bf_exchange_fail(x, 429, "too_many_requests", NULL, "%d requests of this kind are worked on; try"
                      " again in a moment", AT_ONCE);
     return false;
 }

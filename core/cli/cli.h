@@ -259,6 +259,7 @@ int bf_cli_status(struct bf_cli *c);
 int bf_cli_automation_create(struct bf_cli *c);
 int bf_cli_automation_update(struct bf_cli *c);
 int bf_cli_automation_edit(struct bf_cli *c);
+int bf_cli_warnings(struct bf_cli *c);
 int bf_cli_why(struct bf_cli *c);
 /* What actions would send, under a title; nothing if there are none. */
 void bf_cli_put_payloads(struct bf_cli *c, struct bf_buf *b, const char *title,

@@ -239,6 +239,7 @@ static const struct bf_verb automation_verbs[] = {
      "or by $eq $ne $gt $gte $lt $lte $in $nin $exists $contains $regex $all $size, and joins such by\n"
      "$and $or $nor $not.  A payload has ${alias}, ${artifact_version_string}, ${event_author},\n"
      "${project_name}, ${data.PATH} and more; ${json:data.PATH} keeps a number a number.\n"
+     "${automation_name} and ${automation_id} tell which automation it was.\n"
      "Of a run it has ${run_name} and ${run_status}, of a metric ${metric_name}, ${metric_values} and\n"
      "${metric_filter}, of an alert ${alert_name}, its title, and ${message}, of silence ${last_seen}, of\n"
      "many firings in one delivery ${firing_count} and ${json:firings}.\n"
@@ -257,6 +258,11 @@ static const struct bf_verb automation_verbs[] = {
      "is typed twice.\n",
      bf_cli_automation_edit, NULL, none, BF_VERB_REMOTE, "PUT",
      "/api/v1/automations/{automation}", NULL, "automation {id} \"{name}\" is updated"},
+    {"check", "[NAME|ID]", "what is wrong with one or all, or may become so, as things are now",
+     "What was told when it was saved, and what has changed since: an integration or a secret that is\n"
+     "gone, a script that fails, values that may grow too long for the service.\n",
+     bf_cli_warnings, NULL, none, BF_VERB_REMOTE, "GET",
+     "/api/v1/automations/{automation}/warnings"},
     {"enable", "NAME|ID", "let it fire", NULL, bf_cli_change, NULL, none, BF_VERB_REMOTE, "POST",
      "/api/v1/automations/{automation}/enable", NULL, "automation \"{1}\" is enabled"},
     {"disable", "NAME|ID", "let it fire no more", NULL, bf_cli_change, NULL, none, BF_VERB_REMOTE,
@@ -400,6 +406,11 @@ static const struct bf_verb integration_verbs[] = {
      "Nothing of it is kept, counted or tried again.\n",
      bf_cli_test, NULL, test_options, BF_VERB_REMOTE, "POST",
      "/api/v1/integrations/{integration}/test", "config"},
+    {"check", "NAME|ID", "what is wrong with it, or may become so, as things are now",
+     "What was told when it was saved, and what has changed since: a secret that is gone, a host that\n"
+     "cannot be resolved.  Nothing is sent; for that there is: belfry integrations test\n",
+     bf_cli_warnings, NULL, none, BF_VERB_REMOTE, "GET",
+     "/api/v1/integrations/{integration}/warnings"},
     {"enable", "NAME|ID", "deliver to it again, what waits included",
      "What waits goes out by itself.  What had failed, because the receiver said no or nothing for too\n"
      "long, is sent again only if that is asked for, and then once, as new executions that name the first\n"

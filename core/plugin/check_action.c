@@ -5,8 +5,8 @@
  * fails with the largest alone may never happen: it is saved, and who saves it is told what would
  * become of such a delivery.  A plugin sees stand-ins only, and nothing is sent.
  *
- * A third look is at the templates: a secret in what people read, and what could be rendered to more
- * than any delivery may hold. */
+ * A third look is at the templates: a secret in what people read, or that is not there any more, and
+ * what could be rendered to more than any delivery may hold. */
 #include <stdio.h>
 #include <string.h>
 
@@ -227,33 +227,61 @@ static void look_at_sizes(struct trying *g)
     }
 }
 
-struct shown {
+static bool is_gone(const struct trying *g, const struct bf_standin *s)
+{
+    return s->name && !s->sealed &&
+           !bf_team_has_secret(g->instance->plugins->rooms.team, s->entity, s->name);
+}
+
+/* A template, while its names are looked at. */
+struct naming {
     const struct trying *g;
-    const char *option;
+    const struct bf_option *option;
 };
 
 static void on_name(void *arg, const char *name)
 {
-    const struct shown *s = arg;
-    struct bf_namespace names = {s->g->instance, s->g->filled};
+    const struct naming *n = arg;
+    struct bf_namespace names = {n->g->instance, n->g->filled};
+    const struct bf_standin *s = bf_var_known(name) ? NULL : bf_namespace_secret(&names, name);
     char field[128];
 
-    if (bf_var_known(name) || !bf_namespace_secret(&names, name))
+    if (!s)
         return;
-    snprintf(field, sizeof(field), "config.%s", s->option);
-    bf_warnings_add(s->g->check->warnings, field, "${%s} is a secret, and whoever reads the message will"
-                    " see it; take it out here, and send it where only a program reads it, as in the"
-                    " payload of a webhook", name);
+    snprintf(field, sizeof(field), "config.%s", n->option->name);
+    if (n->option->flags & BF_SHOWN)
+        bf_warnings_add(n->g->check->warnings, field, "${%s} is a secret, and whoever reads the message"
+                        " will see it; take it out here, and send it where only a program reads it,"
+                        " as in the payload of a webhook", name);
+    if (is_gone(n->g, s))
+        bf_warnings_add(n->g->check->warnings, field, "there is no secret \"%s\" in team %s any more, and"
+                        " what needs it fails; store it with PUT /api/v1/teams/%s/secrets/%s",
+                        s->name, s->entity, s->entity, s->name);
 }
 
-static void look_for_secrets(const struct trying *g)
+static void look_at_names(const struct trying *g)
 {
     for (size_t k = 0; k < g->filled->compiled.n; k++) {
         const struct bf_compiled *t = &g->filled->compiled.items[k];
-        struct shown s = {g, t->option->name};
+        struct naming n = {g, t->option};
 
-        if (t->option->flags & BF_SHOWN)
-            bf_template_each_name(t->tmpl, on_name, &s);
+        bf_template_each_name(t->tmpl, on_name, &n);
+    }
+}
+
+/* Without those that are granted by name: whether one of these is needed, the templates say. */
+static void look_at_integration(const struct trying *g)
+{
+    const struct bf_standins *all = &g->instance->standins;
+
+    for (size_t i = 0; i < all->n; i++) {
+        const struct bf_standin *s = &all->items[i];
+
+        if (*s->option != '$' && is_gone(g, s))
+            bf_warnings_add(g->check->warnings, "integration", "its option %s is the secret \"%s\" of"
+                            " team %s, which is not there any more, and all deliveries fail; store it"
+                            " with PUT /api/v1/teams/%s/secrets/%s", s->option, s->name, s->entity,
+                            s->entity, s->name);
     }
 }
 
@@ -283,7 +311,8 @@ static int check_filled(struct trying *g)
 
     if (rc)
         return rc;
-    look_for_secrets(g);
+    look_at_integration(g);
+    look_at_names(g);
     look_for_bare(g);
     look_at_sizes(g);
     try_on_event(g, true);

@@ -123,6 +123,7 @@ struct bf_integration_draft {
     const char *config;         /* a JSON object of options, or NULL.  Of a change, what it leaves
                                    out stays, and null takes an option away */
     const char *secrets;        /* names granted, "A B" */
+    bool hides_secrets;         /* who asks may not know where a stored secret leads */
     bf_seal_fn *seal;           /* gets every literal of a secret option */
     void *arg;
     const char *stored;         /* out: the options to save; a literal is {"sealed":"NAME"} there,

@@ -191,6 +191,7 @@ for (const {path, method} of described.operations.values()) {
     }
     for (const p of paths) await ask("GET", p);
 }
+await ask("GET", "/api/v1/warnings?team=acme");
 await ask("GET", "/metrics", undefined, {key: read(tokenFile)});
 
 // --- searching --------------------------------------------------------------------------------

@@ -54,7 +54,7 @@ static int request(void *self, const struct bf_delivery *d, struct bf_request *r
         return bf_reject(d, "a text of %zu bytes is not sent", strlen(text));
     if (strcmp(to->mode, "refuses") == 0 && strlen(text) > 200)
         return bf_refuse(d->ctx, "text", "%zu bytes are too many", strlen(text));
-    bf_request_to(req, "POST", to->url);
+    bf_request_to(req, "POST", strcmp(to->mode, "secret") == 0 ? to->token : to->url);
     bf_request_limit(req, 0, LIMIT);
     bf_request_body(req, "application/json", "%s", bf_render(d, say->payload));
     return 0;
@@ -261,6 +261,33 @@ TEST(a_secret_where_people_read_is_a_warning_and_elsewhere_none)
     close_scene(&s);
 }
 
+TEST(a_secret_that_is_gone_is_a_warning_where_it_is_needed)
+{
+    struct bf_error err = {0};
+    struct scene s;
+
+    open_scene(&s, "{\"token\":\"TOKEN\"}");
+    bf_integration_unref(s.to);
+    rig_ok(bf_db_begin(s.rig.db), &err);
+    rig_ok(bf_team_put_integration(s.rig.db, "01OTHER0000000000000000000", "acme", "t", "other",
+                                   "{\"token\":\"TOKEN\"}", "ONE", 1, &err), &err);
+    rig_ok(bf_db_commit(s.rig.db), &err);
+    rig_ok(bf_team_refresh(s.rig.team, s.rig.db, NULL, NULL, &err), &err);
+    s.to = bf_team_integration(s.rig.team, "01OTHER0000000000000000000");
+    rig_ok(save(&s, "{\"note\":\"${ONE}\"}"), &s.err);
+    CHECK_INT(s.warnings.n, 0);
+    rig_delete_secret(&s.rig, "ONE");
+    rig_ok(save(&s, "{}"), &s.err);
+    CHECK_INT(s.warnings.n, 0);
+    rig_ok(save(&s, "{\"note\":\"${ONE}\"}"), &s.err);
+    has_one(&s, "actions[0].config.note", "there is no secret \"ONE\" in team acme any more, and what"
+            " needs it fails; store it with PUT /api/v1/teams/acme/secrets/ONE");
+    rig_delete_secret(&s.rig, "TOKEN");
+    rig_ok(save(&s, "{}"), &s.err);
+    has_one(&s, "actions[0].integration", "its option token is the secret \"TOKEN\"");
+    close_scene(&s);
+}
+
 TEST(what_create_warns_of_is_told_to_who_saves_the_integration)
 {
     struct bf_arena *a = bf_arena_new(1024 * 1024);
@@ -277,6 +304,26 @@ TEST(what_create_warns_of_is_told_to_who_saves_the_integration)
     CHECK_STR(d.warnings.first->field, "config.mode");
     CHECK_STR(d.warnings.first->message, "this mode is old");
     rig_close(&r);
+    bf_arena_free(a);
+}
+
+TEST(where_a_stored_secret_leads_is_not_told_to_who_may_not_know)
+{
+    struct bf_arena *a = bf_arena_new(1024 * 1024);
+    struct bf_integration_draft d = {.sink = "t", .entity = "acme", .id = "ID", .secrets = ""};
+    struct bf_error err = {0};
+    struct scene s;
+
+    open_scene(&s, "{\"token\":\"ONE\",\"mode\":\"secret\"}");
+    rig_secret(&s.rig, "ONE", "http://127.0.0.1/x");
+    d.before = s.to;
+    CHECK_INT(bf_plugins_check_integration(s.rig.plugins, a, &d, &err), BF_ECONFIG);
+    CHECK_STR(err.field, "config.token");
+    CHECK_HAS(err.words, "127.0.0");
+    d.hides_secrets = true;
+    rig_ok(bf_plugins_check_integration(s.rig.plugins, a, &d, &err), &err);
+    CHECK_INT(d.warnings.n, 0);
+    close_scene(&s);
     bf_arena_free(a);
 }
 

@@ -45,7 +45,7 @@ default_md = sha256\npolicy = p\nunique_subject = no\n[p]\ncommonName = supplied
 }
 day() { date -u -d "$1" +%Y%m%d%H%M%SZ; }
 for name in servers clients others; do authority "$name"; done
-certificate host servers "$(day -1day)" "$(day +30days)" 'subjectAltName = IP:127.0.0.1'
+certificate host servers "$(day -1day)" "$(day +30days)" 'subjectAltName = IP:127.0.0.1, IP:127.0.0.2, IP:127.0.0.3'
 certificate first clients "$(day -1day)" "$(day +90days)"
 certificate second clients "$(day -1day)" "$(day +90days)"
 certificate ending clients "$(day -1day)" "$(day +3days)"
@@ -62,9 +62,10 @@ free_port() { # a port that nobody has just now
     wait "$pid" 2>/dev/null
     sed -n 's/.*:\([0-9]*\),.*/\1/p' "$tmp/port"
 }
-TLS12=$(free_port) TLS13=$(free_port) LOOKS=$(free_port)
-server() { # PORT PROTOCOL VERIFY
-    echo "server { listen 127.0.0.1:$1 ssl; ssl_protocols $2; ssl_verify_client $3;
+PORT=$(free_port)
+TLS12=127.0.0.1:$PORT TLS13=127.0.0.2:$PORT LOOKS=127.0.0.3:$PORT
+server() { # ADDRESS PROTOCOL VERIFY
+    echo "server { listen $1 ssl; ssl_protocols $2; ssl_verify_client $3;
         ssl_certificate $tmp/host.pem; ssl_certificate_key $tmp/host.key;
         ssl_client_certificate $tmp/clients.pem;
         location / { return 200 '\$ssl_protocol \$ssl_client_s_dn'; } }"
@@ -120,23 +121,23 @@ with() { # CERTIFICATE KEY: options
 }
 mapfile -t wrong_key < <(with first second)
 refused "another certificate's key" "client_key does not belong to the certificate" \
-    url="https://127.0.0.1:$TLS13/" "${wrong_key[@]}"
+    url="https://$TLS13/" "${wrong_key[@]}"
 mapfile -t expired < <(with expired expired)
 refused "an expired certificate" "client_cert has expired, at 2020-02-01T00:00:00" \
-    url="https://127.0.0.1:$TLS13/" "${expired[@]}"
+    url="https://$TLS13/" "${expired[@]}"
 mapfile -t locked < <(with first locked)
 refused "a key with a passphrase" "client_key is locked with a passphrase" \
-    url="https://127.0.0.1:$TLS13/" "${locked[@]}"
+    url="https://$TLS13/" "${locked[@]}"
 refused "what is no key" "client_key is no private key in PEM form" \
-    url="https://127.0.0.1:$TLS13/" client_cert=@"$tmp/first.pem" client_key=@"$tmp/first.csr"
+    url="https://$TLS13/" client_cert=@"$tmp/first.pem" client_key=@"$tmp/first.csr"
 refused "a key that stands with its certificate" "client_cert holds a private key" \
-    url="https://127.0.0.1:$TLS13/" client_cert="$(cat "$tmp/first.pem" "$tmp/first.key")" client_key=FIRST_KEY
+    url="https://$TLS13/" client_cert="$(cat "$tmp/first.pem" "$tmp/first.key")" client_key=FIRST_KEY
 refused "an authority that is none" "ca is to hold a certificate in PEM" \
-    url="https://127.0.0.1:$TLS13/" ca=@"$tmp/first.csr"
+    url="https://$TLS13/" ca=@"$tmp/first.csr"
 refused "a certificate without a key" "client_cert needs its key" \
-    url="https://127.0.0.1:$TLS13/" client_cert=@"$tmp/first.pem"
+    url="https://$TLS13/" client_cert=@"$tmp/first.pem"
 mapfile -t ending < <(with ending ending)
-b integrations create --sink webhook --name ending url="https://127.0.0.1:$TLS13/" "${ending[@]}" >"$tmp/out"
+b integrations create --sink webhook --name ending url="https://$TLS13/" "${ending[@]}" >"$tmp/out"
 is "one that ends soon is taken" "$(rc)" 0
 has "and told of" "$(err)" "client_cert expires at "
 b integrations show ending --json >"$tmp/out"
@@ -154,21 +155,21 @@ try() { # NAME: "delivered: HTTP 200"
     tail -n 1 "$tmp/tried" | sed 's/, after [0-9]* ms$//'
 }
 for version in 1.2 1.3; do
-    [ $version = 1.2 ] && port=$TLS12 || port=$TLS13
-    make "right-$port" url="https://127.0.0.1:$port/" ca=@"$tmp/servers.pem" \
+    if [ $version = 1.2 ]; then server=$TLS12 as=12; else server=$TLS13 as=13; fi
+    make "right-$as" url="https://$server/" ca=@"$tmp/servers.pem" \
         client_cert=@"$tmp/first.pem" client_key=FIRST_KEY
-    is "TLS $version: the right certificate opens" "$(try "right-$port")" "delivered: HTTP 200"
+    is "TLS $version: the right certificate opens" "$(try "right-$as")" "delivered: HTTP 200"
     has "and is the one that was seen" "$(cat "$tmp/tried")" "< TLSv$version CN=first"
-    make "none-$port" url="https://127.0.0.1:$port/" ca=@"$tmp/servers.pem"
-    is "TLS $version: without one it is said what is missing" "$(try "none-$port")" \
+    make "none-$as" url="https://$server/" ca=@"$tmp/servers.pem"
+    is "TLS $version: without one it is said what is missing" "$(try "none-$as")" \
         "retry: HTTP 400: the server asks for a client certificate, and got none"
-    make "stranger-$port" url="https://127.0.0.1:$port/" ca=@"$tmp/servers.pem" \
+    make "stranger-$as" url="https://$server/" ca=@"$tmp/servers.pem" \
         client_cert=@"$tmp/stranger.pem" client_key=@"$tmp/stranger.key"
-    has "TLS $version: another authority's is not taken" "$(try "stranger-$port")" \
+    has "TLS $version: another authority's is not taken" "$(try "stranger-$as")" \
         "retry: HTTP 400: the server does not take the client certificate"
-    make "blind-$port" url="https://127.0.0.1:$port/" client_cert=@"$tmp/first.pem" client_key=FIRST_KEY
-    has "TLS $version: a server that nobody vouches for gets nothing" "$(try "blind-$port")" \
-        "retry: the certificate of 127.0.0.1:$port is signed by an authority that is not trusted"
+    make "blind-$as" url="https://$server/" client_cert=@"$tmp/first.pem" client_key=FIRST_KEY
+    has "TLS $version: a server that nobody vouches for gets nothing" "$(try "blind-$as")" \
+        "retry: the certificate of $server is signed by an authority that is not trusted"
 done
 
 # --- nobody rides on another's connection
@@ -179,7 +180,7 @@ for name in first second nobody; do
     first) options=(client_cert=@"$tmp/first.pem" client_key=FIRST_KEY) ;;
     second) options=(client_cert=@"$tmp/second.pem" client_key=SECOND_KEY) ;;
     esac
-    make "$name" url="https://127.0.0.1:$LOOKS/$name" ca=@"$tmp/servers.pem" "${options[@]}" --parallel 1
+    make "$name" url="https://$LOOKS/$name" ca=@"$tmp/servers.pem" "${options[@]}" --parallel 1
     b automations create --name "$name" --project vision --on ADD_ARTIFACT_ALIAS \
         --filter '{"alias":"tls"}' --integration "$name" --payload '{}' >"$tmp/out"
 done

@@ -7,6 +7,7 @@
 // in base64 at each of the three offsets, in hex, escaped for URLs and for JSON.
 //
 // What may hold one: the request it was granted to, and the answer that makes a key.
+import {execFileSync} from "node:child_process";
 import {createServer} from "node:http";
 import {createHash, randomBytes} from "node:crypto";
 import {existsSync, readFileSync, readdirSync, statSync} from "node:fs";
@@ -94,12 +95,31 @@ const literal = await must("POST", "/api/v1/teams/acme/integrations", {sink: "we
         secret: {value: value("literal signing key")}}});
 await must("PATCH", `/api/v1/integrations/${literal.id}`,
     {config: {secret: {value: value("literal signing key, changed")}}});
+
+// A client certificate, of whose key any line would be too much.
+function certificate(of) {
+    const pem = execFileSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt",
+        "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=canary", "-keyout",
+        "-"], {encoding: "utf8", stdio: ["ignore", "pipe", "ignore"]});
+    const key = /-----BEGIN PRIVATE KEY[^]*?-----END PRIVATE KEY-----\n/.exec(pem)[0];
+    values.set(of, key.split("\n")[1]);
+    return {cert: /-----BEGIN CERT[^]*?-----END CERT.*\n/.exec(pem)[0], key};
+}
+const shown = certificate("the key of a certificate"), other = certificate("another key");
+await must("PUT", "/api/v1/teams/acme/secrets/TLS", {value: shown.key});
+const mutual = {url: receiver.replace("http:", "https:"), client_cert: shown.cert};
+const tls = await must("POST", "/api/v1/teams/acme/integrations", {sink: "webhook", name: "tls",
+    config: {...mutual, client_key: {value: shown.key}}});
+await must("PATCH", `/api/v1/integrations/${tls.id}`, {config: {client_key: "TLS"}});
+await must("PATCH", `/api/v1/integrations/${tls.id}`, {config: {client_key: {value: shown.key}}});
+
 const payload = {say: "${GRANTED} and ${ACCESS_TOKEN}", at: "${IN_URL}"};
 const automations = [];
-for (const [name, to] of [["one", named.id], ["two", literal.id]])
+for (const [name, to] of [["one", named.id], ["two", literal.id], ["three", tls.id]])
     automations.push(await must("POST", "/api/v1/automations", {name, scope: {entity: "acme"},
         event: {type: "canary.sang"}, actions: [{integration: to,
-            config: {payload: to === named.id ? payload : {say: "${ACCESS_TOKEN}"}}}]}));
+            config: {payload: to === named.id ? payload : to === literal.id
+                ? {say: "${ACCESS_TOKEN}"} : {}}}]}));
 // Scripts that tell whatever they see, in the log, in a payload and in an error.
 const prying = [["logs", "belfry.log.warn(payload.say) payload.twice = payload.say return payload"],
     ["fails", "error(payload.say)"]].map(([name, does]) => [name,
@@ -124,6 +144,7 @@ await ask("POST", "/api/v1/in/sealed", {a: 1}, {key: "wrong"});
 for (const to of [named.id, literal.id])
     await must("POST", `/api/v1/integrations/${to}/test`, {payload: to === named.id ? payload
         : {say: "${ACCESS_TOKEN}"}});
+await must("POST", `/api/v1/integrations/${tls.id}/test`, {});
 for (let i = 0; i < 100 && received.length < 6; i++) await new Promise(r => setTimeout(r, 50));
 claim("what is granted arrives", received.some(r =>
     r.body.startsWith("{") && JSON.parse(r.body).say?.startsWith(values.get("secret GRANTED"))),
@@ -139,6 +160,12 @@ for (const key of [adminKey, made.key, undefined]) {
         config: {url: "nonsense", access_token: {value: wrong}}}, {key});
     await ask("POST", "/api/v1/teams/acme/integrations", {sink: "webhook", name: "x",
         config: {url: `${receiver}/x`, access_token: {valeu: wrong}}}, {key});
+    for (const config of [{...mutual, client_key: {value: other.key}},
+        {...mutual, client_key: {value: `${shown.key} ENCRYPTED`}},
+        {...mutual, client_cert: shown.cert + shown.key, client_key: "TLS"},
+        {url: mutual.url, headers: {"X-Api-Key": wrong}}, {url: mutual.url, ca: other.key}])
+        await ask("POST", "/api/v1/teams/acme/integrations", {sink: "webhook", name: "x", config},
+            {key});
     await ask("POST", "/api/v1/users/ben/keys", {name: "x", key: `old-${given}`}, {key});
     await ask("PUT", "/api/v1/teams/acme/intakes/x", {type: "x", check: {kind: "bearer",
         secret: {value: wrong}, more: 1}}, {key});
@@ -181,7 +208,7 @@ const users = ["admin", "ben"], things = {
     team: ["acme"], org: ["default"], user: users,
     script: ["redact_keys.lua", ...prying.map(([, code]) => createHash("sha256").update(code)
         .digest("hex"))],
-    name: ["TOKEN", "SIGNING", "GRANTED", "IN_URL", "LATER", "sealed"]};
+    name: ["TOKEN", "SIGNING", "GRANTED", "IN_URL", "LATER", "TLS", "sealed"]};
 for (const {path, method} of described.operations.values()) {
     if (method !== "get") continue;
     let paths = [path];

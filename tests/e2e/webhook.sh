@@ -172,6 +172,10 @@ for version in 1.2 1.3; do
         "retry: the certificate of $server is signed by an authority that is not trusted"
 done
 
+is "the script for who writes a receiver shows one as well" \
+    "$(API_ENDPOINT=https://$TLS13/ CA=$tmp/servers.pem CLIENT_CERT=$tmp/first.pem CLIENT_KEY=$tmp/first.key \
+        scripts/webhook-test.sh 2>&1 | tail -n 1)" "TLSv1.3 CN=first"
+
 # --- nobody rides on another's connection
 
 for name in first second nobody; do

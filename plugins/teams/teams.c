@@ -38,13 +38,13 @@ static const struct bf_option integration[] = {
 };
 
 static const struct bf_option action[] = {
-    BF_STRING(struct teams_action, title, .flags = BF_TEMPLATE,
+    BF_STRING(struct teams_action, title, .flags = BF_TEMPLATE | BF_SHOWN,
               .help = "first line; left out, the name of the alert or automation"),
-    BF_STRING(struct teams_action, text, .flags = BF_TEMPLATE,
+    BF_STRING(struct teams_action, text, .flags = BF_TEMPLATE | BF_SHOWN,
               .help = "text below it, in the Markdown of Teams; what is too long is cut"),
     BF_STRING(struct teams_action, level, .def = "INFO", .choices = "INFO|WARN|ERROR",
               .help = "colour and sign of the first line"),
-    BF_JSON(struct teams_action, payload,
+    BF_JSON(struct teams_action, payload, .flags = BF_SHOWN,
             .help = "instead of these: an Adaptive Card, a message with cards, or a MessageCard"),
     BF_OPTIONS_END
 };
@@ -130,9 +130,15 @@ static int refuse_host(struct bf_ctx *ctx)
 
 static int teams_create(struct bf_ctx *ctx, const void *options, void **self)
 {
+    const struct teams_integration *to = options;
+    enum teams_kind kind = teams_kind_of(to, ctx, bf_scratch(ctx));
+
     *self = (void *)options;
-    if (teams_kind_of(options, ctx, bf_scratch(ctx)) == TEAMS_UNKNOWN)
+    if (kind == TEAMS_UNKNOWN)
         return refuse_host(ctx);
+    if (kind == TEAMS_CONNECTOR && !to->kind)
+        bf_warn(ctx, "url", "Microsoft brings its connectors to an end; a flow that posts to the"
+                " channel (Workflows in Teams) takes its place");
     return 0;
 }
 

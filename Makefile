@@ -68,8 +68,13 @@ $(B)/belfry: $(B)/core/main.o $(B)/libcli.a $(B)/libbelfry.a
 $(B)/libbox.a: $(call obj,$(BOX))
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
+# Linked statically where that is possible: it is started again whenever a script has hung, and finding
+# its libraries would be two thirds of a start.  (What the linker says of glib's use of getpwnam() is
+# true and of no concern: nothing of that is called.)
+BOX_LIBS = $(shell pkg-config --static --libs libsodium lua5.4 re2 glib-2.0 2>/dev/null) -lstdc++ -lm -pthread
 $(B)/belfry-script: $(call obj,$(CHILD)) $(B)/libbox.a
-	$(Q)$(LINK) -Wl,--as-needed $^ $(LIBS) -o $@
+	$(Q)$(if $(SANITIZE),false,$(LINK) -static-pie -Wl,--no-warnings $^ $(BOX_LIBS) -o $@ 2>/dev/null) || \
+	    $(LINK) -Wl,--as-needed $^ $(LIBS) -o $@
 
 # Manual pages and completions are made by the command itself, from its table of verbs.
 $(B)/man/belfry.1: $(B)/belfry

@@ -9,6 +9,7 @@
 #include "core/script/pool_int.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -232,6 +233,13 @@ static bool is_watched(const struct bf_seat *s)
     return s->state == BF_SEAT_STARTING || s->state == BF_SEAT_BUSY;
 }
 
+/* Who still has to be told to stand back is looked at more often. */
+static int look_every(const struct bf_seat *s)
+{
+    return s->state == BF_SEAT_BUSY && s->role == BF_SEAT_ASIDE && !s->stands_back
+               ? BF_POOL_GLANCE_MS : BF_POOL_TICK_MS;
+}
+
 static void look_around(struct bf_pool *p)
 {
     int64_t now = bf_pool_now_ms();
@@ -239,7 +247,7 @@ static void look_around(struct bf_pool *p)
     for (unsigned i = 0; i < BF_POOL_SEATS; i++) {
         struct bf_seat *s = &p->seats[i];
 
-        if (is_watched(s) && now - s->looked_ms >= BF_POOL_TICK_MS)
+        if (is_watched(s) && now - s->looked_ms >= look_every(s))
             bf_seat_look(s, now);
     }
     if (p->dying)
@@ -271,7 +279,7 @@ static int how_long(const struct bf_pool *p)
         if (s->state != BF_SEAT_EMPTY)
             until = bf_min64(until, p->swept_ms + SWEEP_MS);
         if (is_watched(s))
-            until = bf_min64(until, s->looked_ms + BF_POOL_TICK_MS);
+            until = bf_min64(until, s->looked_ms + look_every(s));
     }
     return until == INT64_MAX ? -1 : (int)bf_min64(bf_max64(until - now, 0), 60000);
 }
@@ -323,6 +331,16 @@ static void *run(void *arg)
 
 /* --- from outside ---------------------------------------------------------------------------------- */
 
+/* That this program may use. */
+static unsigned processors(void)
+{
+    cpu_set_t may;
+
+    if (sched_getaffinity(0, sizeof(may), &may) != 0)
+        return 1;               /* there are more than the set can hold, or nobody knows */
+    return (unsigned)bf_min64(bf_max64(CPU_COUNT(&may), 1), BF_SCRIPT_PROCESSES);
+}
+
 struct bf_pool *bf_pool_new(const char *helper, const struct bf_clock *clock, struct bf_log *log)
 {
     struct bf_pool *p = bf_new(struct bf_pool);
@@ -330,6 +348,7 @@ struct bf_pool *bf_pool_new(const char *helper, const struct bf_clock *clock, st
     p->helper = bf_strdup(helper);
     p->clock = clock;
     p->log = log;
+    p->places = processors();
     p->epoll = p->wake = -1;
     p->tasks_end = &p->tasks;
     p->line.end = &p->line.first;

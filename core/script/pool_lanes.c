@@ -284,6 +284,28 @@ static unsigned count_suspects(const struct bf_pool *p)
     return n;
 }
 
+/* Of the places to work, those that are taken. */
+static unsigned count_places(const struct bf_pool *p, bool suspects)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < BF_POOL_SEATS; i++) {
+        const struct bf_seat *s = &p->seats[i];
+
+        n += s->state == BF_SEAT_BUSY && s->role == BF_SEAT_ASIDE && (s->suspect || !suspects) &&
+             p->now_ms - s->since_ms < BF_POOL_PLACE_MS;
+    }
+    return n;
+}
+
+/* Suspects have half of the places, one at the least. */
+static bool has_place(const struct bf_pool *p, bool suspect)
+{
+    return count_places(p, false) < p->places &&
+           (!suspect || (count_places(p, true) < (p->places + 1) / 2 &&
+                         count_suspects(p) < BF_POOL_SUSPECTS));
+}
+
 static struct bf_seat *ready(struct bf_pool *p, enum bf_seat_role role)
 {
     for (unsigned i = 0; i < BF_POOL_SEATS; i++)
@@ -384,7 +406,7 @@ static unsigned ask_line(struct bf_pool *p, struct bf_line *l, bool suspects)
     while ((script = first_in_line(l))) {
         struct bf_seat *s = NULL;
 
-        if (!suspects || count_suspects(p) < BF_POOL_SUSPECTS)
+        if (has_place(p, suspects))
             s = seat_for(p, script);
         if (!s) {
             stand_in_line(&passed, script);
@@ -490,14 +512,15 @@ static unsigned least(unsigned a, unsigned b) { return a < b ? a : b; }
 
 void bf_pool_dispatch(struct bf_pool *p)
 {
-    unsigned aside, suspects, line, wanted;
+    unsigned aside, suspects, places, line, wanted;
 
     ask_steady(p);
     line = ask_line(p, &p->line, false);
     suspects = ask_line(p, &p->suspects, true);
     aside = BF_SCRIPT_PROCESSES - count(p, BF_SEAT_ASIDE);
     suspects = least(suspects, BF_POOL_SUSPECTS - count_suspects(p));
-    wanted = least(line + suspects, aside) + (p->steady.n && !count(p, BF_SEAT_STEADY));
+    places = p->places - least(p->places, count_places(p, false));
+    wanted = least(least(line + suspects, aside), places) + (p->steady.n && !count(p, BF_SEAT_STEADY));
     if (p->asked_ms && p->now_ms >= p->warm_ms &&
         (!p->broken || p->now_ms - p->asked_ms < BF_POOL_IDLE_MS))
         wanted++;               /* to be at hand */

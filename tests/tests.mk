@@ -75,7 +75,7 @@ test-programs: all $(UNIT_PROGRAMS) $(PLUGIN_PROGRAMS) $(TOOL_PROGRAMS) $(SKELET
 # The long forms.
 fault: test-programs
 	$(Q)B=$(B) KILL_ROUNDS=100 PENDING=100000 SCRIPT_RELOADS=1000 ROUNDS=100 \
-	    SECONDS_BEFORE=20 TEST_TIMEOUT=3000 TEST_JOBS=1 scripts/run-tests.sh $(FAULT)
+	    SECONDS_ALONE=60 TEST_TIMEOUT=3000 TEST_JOBS=1 scripts/run-tests.sh $(FAULT)
 
 # The longest forms, to be left alone for a while.
 soak: test-programs

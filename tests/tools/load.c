@@ -9,7 +9,8 @@
  * number that have not shown who they are.
  *
  * A connection that breaks is made again.  What was under way on it counts as an error, for nobody
- * knows whether it arrived, and is not sent again.  When nothing has been answered for as long as
+ * knows whether it arrived, and is not sent again.  SIGTERM ends the run early, once everything is
+ * answered.  When nothing has been answered for as long as
  * --patience says, the client gives up and says so with exit status 1. */
 #include "tests/tools/tool.h"
 
@@ -17,11 +18,13 @@
 #include <getopt.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #define REQUEST_MAX  (1024 * 1024)
@@ -44,10 +47,11 @@ static const char usage[] =
     "  --stamp            the time of sending, CLOCK_MONOTONIC in ns, as data.t and metadata.t\n"
     "  --body-file FILE   send this instead; in it %ID% is a new id, %T% the time, in each request\n"
     "  --ids-file FILE    append the id of each acknowledged event\n"
+    "  --took-file FILE   append \"SENT TOOK\" of each answered event, CLOCK_MONOTONIC ns\n"
     "  --patience S       give up when nothing was answered for so long (10)\n";
 
 struct options {
-    const char *url, *key, *entity, *project, *collection, *alias, *body_file, *ids_file;
+    const char *url, *key, *entity, *project, *collection, *alias, *body_file, *ids_file, *took_file;
     unsigned connections;
     double rate, seconds, patience;
     uint64_t count;             /* 0: until the seconds are over */
@@ -86,8 +90,9 @@ struct load {
     struct conn *conns;
     struct conn *idle;
     unsigned n_down, n_fresh;
-    int epoll_fd;
-    FILE *ids;
+    int epoll_fd, signal_fd;
+    bool ending;                /* a signal has said so */
+    FILE *ids, *took;
     uint32_t run;               /* in all ids of this run */
     int64_t begun, last_answer, stop_at;
     int64_t alive;              /* when something was answered, or nothing awaited */
@@ -339,6 +344,8 @@ static void answered(struct load *l, struct conn *c)
     l->last_answer = l->alive = now;
     l->statuses[c->status]++;
     histogram_add(&l->latency, now - c->due);
+    if (l->took)
+        fprintf(l->took, "%lld %lld\n", (long long)c->due, (long long)(now - c->due));
     if (c->status / 100 == 2) {
         l->acknowledged++;
         if (l->ids)
@@ -406,6 +413,11 @@ static void read_answer(struct load *l, struct conn *c)
 
 static void on_event(struct load *l, struct conn *c, uint32_t events)
 {
+    if (!c) {
+        l->ending = true;       /* the signal stays unread: one is enough */
+        epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, l->signal_fd, NULL);
+        return;
+    }
     if (c->state == CONNECTING) {
         on_connected(l, c);
         return;
@@ -421,6 +433,8 @@ static void on_event(struct load *l, struct conn *c, uint32_t events)
 
 static bool all_started(const struct load *l, int64_t now)
 {
+    if (l->ending)
+        return true;
     return l->o.count ? l->started >= l->o.count : now >= l->stop_at;
 }
 
@@ -513,7 +527,7 @@ static struct options parse(int argc, char **argv)
         {"entity", 1, NULL, 'e'},    {"project", 1, NULL, 'p'},     {"collection", 1, NULL, 'l'},
         {"alias", 1, NULL, 'a'},     {"body-file", 1, NULL, 'b'},   {"ids-file", 1, NULL, 'i'},
         {"no-key", 0, NULL, 'K'},    {"stamp", 0, NULL, 't'},       {"patience", 1, NULL, 'P'},
-        {NULL, 0, NULL, 0}};
+        {"took-file", 1, NULL, 'T'}, {NULL, 0, NULL, 0}};
     struct options o = {.entity = "acme", .project = "vision", .collection = "classifier",
                         .alias = "production", .connections = 64, .patience = 10};
 
@@ -533,6 +547,7 @@ static struct options parse(int argc, char **argv)
         case 'i': o.ids_file = optarg; break;
         case 'K': o.no_key = true; break;
         case 't': o.stamp = true; break;
+        case 'T': o.took_file = optarg; break;
         case 'P': o.patience = tool_number("--patience", optarg); break;
         default: tool_die("%s", usage);
         }
@@ -542,14 +557,30 @@ static struct options parse(int argc, char **argv)
     return o;
 }
 
+static void watch_signal(struct load *l)
+{
+    struct epoll_event ev = {.events = EPOLLIN};
+    sigset_t ends;
+
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigprocmask(SIG_BLOCK, &ends, NULL);
+    l->signal_fd = signalfd(-1, &ends, SFD_CLOEXEC);
+    epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, l->signal_fd, &ev);
+}
+
 static void open_load(struct load *l)
 {
     make_request(l);
     getrandom(&l->run, sizeof(l->run), 0);
     l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    watch_signal(l);
     l->ids = l->o.ids_file ? fopen(l->o.ids_file, "a") : NULL;
     if (l->o.ids_file && !l->ids)
         tool_die("cannot write %s: %m", l->o.ids_file);
+    l->took = l->o.took_file ? fopen(l->o.took_file, "a") : NULL;
+    if (l->o.took_file && !l->took)
+        tool_die("cannot write %s: %m", l->o.took_file);
     l->conns = tool_alloc(l->o.connections * sizeof(*l->conns));
     for (unsigned i = 0; i < l->o.connections; i++) {
         l->conns[i].fd = -1;
@@ -569,8 +600,11 @@ static void close_load(struct load *l)
     free(l->conns);
     free(l->request.text);
     close(l->epoll_fd);
+    close(l->signal_fd);
     if (l->ids)
         fclose(l->ids);
+    if (l->took)
+        fclose(l->took);
 }
 
 int main(int argc, char **argv)

@@ -38,11 +38,12 @@ static const char usage[] =
     "  --secret S         check X-Wandb-Signature\n"
     "  --latency          a histogram of now less the \"t\" in the body, CLOCK_MONOTONIC ns\n"
     "  --ids-file FILE    append \"IDEMPOTENCY-KEY ID\" for each request, ID being the body's \"id\"\n"
+    "  --took-file FILE   append \"T TOOK\" for each request: \"t\" of its body, and now less it\n"
     "  --count N          end after N distinct requests\n"
     "A summary as JSON is printed at the end, SIGTERM or SIGINT.\n";
 
 struct options {
-    const char *listen, *secret, *ids_file;
+    const char *listen, *secret, *ids_file, *took_file;
     int status;
     double retry_after, delay_ms, drop;
     bool close_half, garbage, endless, latency;
@@ -73,7 +74,7 @@ struct receiver {
     struct conn **conns;        /* by fd */
     size_t n_conns;
     uint64_t serial;
-    FILE *ids;
+    FILE *ids, *took;
     char *answer, *junk, *replies;
     size_t answer_len;
     struct late *late;          /* a ring */
@@ -178,6 +179,13 @@ static void write_ids(struct receiver *r, const struct found *f)
             len ? (int)len : 1, len ? id : "-");
 }
 
+static void count_latency(struct receiver *r, long long t)
+{
+    if (r->took)
+        fprintf(r->took, "%lld %lld\n", t, (long long)r->last - t);
+    histogram_add(&r->latency, r->last - t);
+}
+
 static void count_request(struct receiver *r, const struct found *f)
 {
     const char *t;
@@ -194,9 +202,9 @@ static void count_request(struct receiver *r, const struct found *f)
         r->bad_signatures++;
     if (r->ids)
         write_ids(r, f);
-    t = r->o.latency ? json_member(f->body, f->body_len, "t") : NULL;
+    t = r->o.latency || r->took ? json_member(f->body, f->body_len, "t") : NULL;
     if (t)
-        histogram_add(&r->latency, r->last - strtoll(t, NULL, 10));
+        count_latency(r, strtoll(t, NULL, 10));
 }
 
 static uint64_t distinct(const struct receiver *r) { return r->keys.count + r->without_key; }
@@ -502,6 +510,9 @@ static void open_receiver(struct receiver *r)
     r->ids = r->o.ids_file ? fopen(r->o.ids_file, "a") : NULL;
     if (r->o.ids_file && !r->ids)
         tool_die("cannot write %s: %m", r->o.ids_file);
+    r->took = r->o.took_file ? fopen(r->o.took_file, "a") : NULL;
+    if (r->o.took_file && !r->took)
+        tool_die("cannot write %s: %m", r->o.took_file);
     make_answer(r);
     r->listen_fd = tool_listen(r->o.listen, false);
     ev.data.fd = r->listen_fd;
@@ -517,6 +528,8 @@ static void close_receiver(struct receiver *r)
             drop(r, r->conns[fd]);
     if (r->ids)
         fclose(r->ids);
+    if (r->took)
+        fclose(r->took);
     close(r->listen_fd);
     close(r->signal_fd);
     close(r->epoll_fd);
@@ -535,7 +548,7 @@ static struct options parse(int argc, char **argv)
         {"delay", 1, NULL, 'd'},       {"drop", 1, NULL, 'p'},    {"secret", 1, NULL, 'S'},
         {"ids-file", 1, NULL, 'i'},    {"count", 1, NULL, 'c'},   {"close-half", 0, NULL, 'h'},
         {"garbage", 0, NULL, 'g'},     {"endless", 0, NULL, 'e'}, {"latency", 0, NULL, 't'},
-        {NULL, 0, NULL, 0}};
+        {"took-file", 1, NULL, 'T'},   {NULL, 0, NULL, 0}};
     struct options o = {.status = 200, .retry_after = -1};
 
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
@@ -552,6 +565,7 @@ static struct options parse(int argc, char **argv)
         case 'g': o.garbage = true; break;
         case 'e': o.endless = true; break;
         case 't': o.latency = true; break;
+        case 'T': o.took_file = optarg; break;
         default: tool_die("%s", usage);
         }
     }

@@ -26,6 +26,10 @@ static void show_settings(const struct bf_delivery_settings *s, struct bf_tree *
     str_or_null(t, "pace", s->pace);
     int_or_null(t, "parallel", s->parallel);
     int_or_null(t, "timeout_s", s->timeout_ms / 1000);
+    if (s->has_merge_over)
+        bf_tree_int(t, "merge_over", s->merge_over);
+    else
+        bf_tree_str(t, "merge_over", NULL);
 }
 
 static void show_standing(const struct bf_standing *s, struct bf_tree *t)

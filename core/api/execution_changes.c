@@ -148,6 +148,7 @@ static int load(struct change *c, const struct bf_history_row *row)
     x->trigger = trigger ? trigger->wire : c->revision->trigger->wire;
     x->run = row->run_number;
     x->is_digest = row->firings && !bf_history_is_suppressed(row);
+    x->n_merged = (uint32_t)row->merged;
     bf_execution_set_facts(x, row->facts, row->facts_len);
     bf_execution_set_hooks(x, row->hooks);
     bf_id_number(x->id, row->created_ms, bf_bus_hub(c->api->bus), row->number);
@@ -375,10 +376,13 @@ static int wrong_status(struct change *c, const struct bf_history_row *row)
 {
     const char *status = bf_status_name(row->status);
 
+    if (row->status == BF_MERGED && c->cancels)
+        return bf_exchange_fail(c->x, 409, "merged", NULL, "execution %s tells of it; cancel that, and"
+                                " this one waits by itself again", row->merged_into);
     if (c->cancels)
         return bf_exchange_fail(c->x, 409, "conflict", NULL, "it is %s; only what is pending can be"
                                 " cancelled", status);
-    if (row->status == BF_PENDING || row->status == BF_RUNNING)
+    if (row->status == BF_PENDING || row->status == BF_RUNNING || row->status == BF_MERGED)
         return bf_exchange_fail(c->x, 409, "conflict", NULL, "it is still %s, and is tried again by"
                                 " itself", status);
     return bf_exchange_fail(c->x, 409, "conflict", "again", "it is %s; to send it all the same, say"

@@ -81,7 +81,7 @@ static void on_one(void *arg, const struct bf_history_row *row)
     struct one *o = arg;
 
     o->out->created_ms = row->created_ms;
-    o->is_digest = row->firings && !bf_history_is_suppressed(row);
+    o->is_digest = row->firings && !bf_history_is_suppressed(row) && !row->merged;
     snprintf(o->out->entity, sizeof(o->out->entity), "%s", row->entity);
     o->out->tree = bf_show_execution(o->db, bf_bus_hub(o->api->bus), o->shown, row);
 }
@@ -143,7 +143,7 @@ static void on_attempt(void *arg, const struct bf_attempt_record *r)
         bf_tree_str(t, "response", NULL);
 }
 
-/* What a digest tells of, as its receiver is told. */
+/* What a digest tells of, as its receiver is told; executions are asked for by ?merged_into=. */
 static int add_firings(struct one *o, uint64_t number)
 {
     struct bf_digest *d;

@@ -88,7 +88,7 @@ static void add_delivery(struct exporting *e, const struct bf_integration *i, st
     struct bf_delivery_settings s;
 
     if (bf_standing_read(e->db, i->id, &s, NULL) ||
-        (!*s.pace && !s.parallel && !s.timeout_ms))
+        (!*s.pace && !s.parallel && !s.timeout_ms && !s.has_merge_over))
         return;
     t = bf_tree_add_object(t, "delivery");
     if (*s.pace)
@@ -97,6 +97,8 @@ static void add_delivery(struct exporting *e, const struct bf_integration *i, st
         bf_tree_int(t, "parallel", s.parallel);
     if (s.timeout_ms)
         bf_tree_int(t, "timeout_s", s.timeout_ms / 1000);
+    if (s.has_merge_over)
+        bf_tree_int(t, "merge_over", s.merge_over);
 }
 
 static bool on_integration(void *arg, const char *id)

@@ -157,6 +157,7 @@ int bf_api_history_query(struct bf_api *api, struct bf_exchange *x, struct bf_hi
         .collection = bf_exchange_query_param(x, "collection"),
         .integration = bf_exchange_query_param(x, "integration"),
         .trigger = bf_exchange_query_param(x, "trigger"),
+        .merged_into = bf_exchange_query_param(x, "merged_into"),
     };
     status = bf_api_statuses(x, "status", bf_exchange_query_param(x, "status"), &out->statuses);
     if (!status)

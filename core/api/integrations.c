@@ -116,6 +116,10 @@ static int read_delivery(struct bf_exchange *x, struct bf_api_integration_change
         c->delivery.parallel = given.parallel;
     if (bf_json_get(delivery, "timeout_s"))
         c->delivery.timeout_ms = given.timeout_ms;
+    if (bf_json_get(delivery, "merge_over")) {
+        c->delivery.has_merge_over = given.has_merge_over;
+        c->delivery.merge_over = given.merge_over;
+    }
     return 0;
 }
 

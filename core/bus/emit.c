@@ -9,6 +9,7 @@
 #include "core/bus/journal_list.h"
 #include "core/bus/originals.h"
 #include "core/outbox/digest.h"
+#include "core/outbox/merge.h"
 
 static void place(struct bf_tx *tx, struct bf_execution *x)
 {
@@ -282,6 +283,8 @@ int bf_bus_resend(struct bf_tx *tx, struct bf_execution *x, unsigned statuses, b
         rc = enqueue(tx, bf_execution_ref(x));
     if (!rc && x->is_digest)
         rc = bf_digest_copy(tx->db, first, x->number);
+    if (!rc && x->n_merged)
+        rc = bf_merge_resent(tx->db, x->resend_of, x->id);
     if (!rc)
         return BF_OK;
     if (*resent)

@@ -593,7 +593,7 @@ int bf_bus_open(struct bf_db *db, const struct bf_clock *clock, struct bf_log *l
     if (!rc)
         rc = bf_crash_open(bus, err);
     if (!rc)
-        rc = bf_outbox_recover(db, bf_bus_now(bus), err);
+        rc = bf_outbox_recover(db, bus->hub, bf_bus_now(bus), err);
     if (!rc)
         rc = bf_automations_load(bus, err);
     if (!rc)

@@ -285,6 +285,8 @@ static const struct bf_option_row integration_options[] = {
     {"parallel", 0, "N", "so many deliveries at a time, 1 to 64", BF_OPT_SETTING, "delivery.parallel"},
     {"timeout", 0, "SECONDS", "wait so long for an answer, 1 to 300 (default: 15)", BF_OPT_SETTING,
      "delivery.timeout_s"},
+    {"merge-over", 0, "N", "tell of several in one message when more are due, 0 for never (default: 20)",
+     BF_OPT_SETTING, "delivery.merge_over"},
     {NULL},
 };
 
@@ -297,6 +299,8 @@ static const struct bf_option_row integration_changes[] = {
      "delivery.parallel"},
     {"timeout", 0, "SECONDS", "wait so long for an answer, 1 to 300, or null", BF_OPT_SETTING,
      "delivery.timeout_s"},
+    {"merge-over", 0, "N", "tell of several in one message when more are due, 0 for never, or null",
+     BF_OPT_SETTING, "delivery.merge_over"},
     {NULL},
 };
 
@@ -613,6 +617,7 @@ static const struct bf_option_row execution_filters[] = {
     {"automation", 'a', "NAME|ID", "of this automation"},
     {"integration", 'i', "NAME|ID", "of this integration"},
     {"event", 0, "ID", "that this event caused", BF_OPT_QUERY},
+    {"merged-into", 0, "ID", "that this one tells of in its message", BF_OPT_QUERY},
     {"project", 'p', "NAME", "of this project", BF_OPT_QUERY},
     {"collection", 0, "NAME", "of this collection", BF_OPT_QUERY},
     {"since", 0, "TIME", "a time, or how long ago: 2h, 7d", BF_OPT_QUERY},

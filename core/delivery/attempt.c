@@ -3,7 +3,8 @@
  *
  * The way of an item, always on the loop's thread except where the sink works:
  *
- *   attempt_begin → [the engine closes the digest] → [transform.c: the script] →
+ *   attempt_begin → [merge.c: others join, or the engine closes the digest] →
+ *       [digest.c: their events] → [transform.c: the script] →
  *       [the engine records the beginning] → prepare → send → judge → settled
  *                                                   ↘ later: bf_courier_settle
  *
@@ -244,6 +245,8 @@ static bool is_to_be_closed(const struct item *i)
     return i->execution->is_digest && !i->execution->digest;
 }
 
+static bool is_to_be_joined(const struct item *i) { return i->n_joining > 0; }
+
 static int apply_begin(struct bf_work *w, struct bf_tx *tx, struct bf_error *err)
 {
     struct item *i = bf_container_of(w, struct item, begin);
@@ -253,18 +256,30 @@ static int apply_begin(struct bf_work *w, struct bf_tx *tx, struct bf_error *err
         rc = bf_outbox_begin(tx->db, i->execution->number, i->at.started_ms);
     if (!rc && is_to_be_closed(i))
         rc = bf_digest_close(tx->db, i->execution);
+    if (!rc && is_to_be_joined(i))
+        rc = bf_merge_join(tx->db, i->execution, i->joining, i->n_joining, &i->n_joined);
     return rc ? bf_error_set(err, rc, "cannot begin an attempt: %s", bf_db_words(tx->db)) : BF_OK;
 }
 
 static void go_on(struct item *i);
 
+static void after_digest(struct item *i)
+{
+    if (i->execution->digest)
+        go_on(i);
+    else
+        attempt_settle(i, BF_RETRY, -1, "the store could not be read");
+}
+
 static void begun(struct item *i)
 {
     i->marked |= is_to_be_marked(i);
+    if (is_to_be_joined(i))
+        merge_end(i);
     if (i->step != BF_STEP_SEND)
         attempt_settle(i, BF_RETRY, -1, "the store could not record the beginning");
-    else if (is_to_be_closed(i) && digest_read(i))
-        attempt_settle(i, BF_RETRY, -1, "the store could not be read");
+    else if (is_to_be_closed(i))
+        digest_read(i, after_digest);
     else
         go_on(i);
 }
@@ -275,20 +290,25 @@ static void begin_done(struct bf_work *w, int rc, const struct bf_error *err)
 
     (void)err;
     i->step = rc ? BF_STEP_SETTLED : BF_STEP_SEND;
+    i->n_joined = rc ? 0 : i->n_joined;
     attempt_back(i, begun);
 }
 
 static void record_beginning(struct item *i)
 {
     i->begin = (struct bf_work){.always = true, .apply = apply_begin, .done = begin_done};
-    if (bf_bus_post(courier_of(i)->bus, &i->begin))
-        attempt_settle(i, BF_RETRY, -1, "the hub is stopping");
+    i->n_joined = 0;
+    if (bf_bus_post(courier_of(i)->bus, &i->begin) == BF_OK)
+        return;
+    if (is_to_be_joined(i))
+        merge_end(i);
+    attempt_settle(i, BF_RETRY, -1, "the hub is stopping");
 }
 
 /* To what has to be next, until the sink can prepare. */
 static void go_on(struct item *i)
 {
-    if (is_to_be_marked(i) || is_to_be_closed(i))
+    if (is_to_be_marked(i) || is_to_be_closed(i) || is_to_be_joined(i))
         record_beginning(i);
     else if (is_script_next(i))
         transform_begin(i);
@@ -323,6 +343,7 @@ void attempt_begin(struct item *i)
     i->at.deadline_ms = i->at.started_ms + deadline_ms(i);
     destination_begun(i->dest, i);
     atomic_fetch_add(&c->n_unrecorded, 1);
+    merge_look(i);
     go_on(i);
 }
 
@@ -429,6 +450,7 @@ void attempt_settled(struct item *i)
     r->outcome = v->outcome;
     r->started_ms = i->at.started_ms;
     r->words = v->words;
+    r->teller = i->execution->n_merged ? i->execution->id : NULL;
     r->sent = i->at.out.sent;
     plan(i);
     blame_script(i, r);

@@ -70,6 +70,15 @@ static void let_go(struct bf_task *t)
 
 /* --- on the engine --------------------------------------------------------------- */
 
+/* What it was to tell of waits by itself, and may be among those that are cancelled behind it. */
+static int cancel(struct bf_cancel *k, size_t i, struct bf_tx *tx)
+{
+    const struct bf_execution *x = k->executions[i];
+    int rc = bf_outbox_cancel(tx->db, x->number, tx->now_ms, k->reason, &k->cancelled[i]);
+
+    return rc || !k->cancelled[i] ? rc : bf_merge_let_go(tx->db, x);
+}
+
 static int apply(struct bf_work *w, struct bf_tx *tx, struct bf_error *err)
 {
     struct bf_cancel *k = bf_container_of(w, struct bf_cancel, work);
@@ -78,8 +87,7 @@ static int apply(struct bf_work *w, struct bf_tx *tx, struct bf_error *err)
     for (size_t i = 0; i < k->n; i++) {
         if (k->under_way[i])
             continue;
-        if (bf_outbox_cancel(tx->db, k->executions[i]->number, tx->now_ms, k->reason,
-                             &k->cancelled[i]))
+        if (cancel(k, i, tx))
             return bf_error_set(err, BF_EIO, "cannot cancel an execution: %s",
                                 bf_db_words(tx->db));
         k->n_cancelled += k->cancelled[i];

@@ -111,6 +111,7 @@ static void give_back_arena(struct bf_courier *c, struct bf_arena *a)
 
 static void free_item(struct item *i)
 {
+    bf_digest_free(i->reading);
     bf_execution_unref(i->execution);
     free(i->own_words);
     free(i);
@@ -228,6 +229,59 @@ static int apply_report(struct bf_work *w, struct bf_tx *tx, struct bf_error *er
     return BF_OK;
 }
 
+/* Those that another told of have come to the same. */
+struct change_of_others {
+    struct bf_courier *courier;
+    const struct bf_execution *teller;
+};
+
+static void on_merged(void *arg, const struct bf_merged_row *row)
+{
+    const struct change_of_others *o = arg;
+    struct bf_courier *c = o->courier;
+    struct bf_envelope event = {.seq = row->event};
+    struct bf_execution x = {.number = row->number,
+                             .status = o->teller->status,
+                             .automation = o->teller->automation,
+                             .event = &event};
+
+    bf_id_number(event.id, row->event_ms, bf_bus_hub(c->bus), row->event);
+    bf_id_number(x.id, row->created_ms, bf_bus_hub(c->bus), row->number);
+    c->on_change(c->on_change_arg, &x);
+}
+
+static void tell_change(struct bf_courier *c, const struct bf_execution *x)
+{
+    struct change_of_others others = {c, x};
+
+    if (!c->on_change || !x->event)
+        return;
+    c->on_change(c->on_change_arg, x);
+    if (x->n_merged && x->status != BF_PENDING)
+        bf_merge_each(bf_bus_db(c->bus), x->id, on_merged, &others);
+}
+
+static void count_outcome(struct bf_courier *c, const struct item *i)
+{
+    int status = i->record.status;
+
+    if (status == BF_PENDING)
+        bf_count(&c->stats.retries, 1);
+    else if (status <= BF_UNKNOWN_OUTCOME)
+        bf_count(&c->stats.ended[status], 1 + i->execution->n_merged);
+}
+
+/* It is on disk.  [engine] */
+static void outcome_done(struct bf_courier *c, struct item *i)
+{
+    struct bf_execution *x = i->execution;
+
+    count_outcome(c, i);
+    x->status = i->record.status;
+    x->attempts = i->record.attempt;
+    tell_change(c, x);
+}
+
 static void report_done(struct bf_work *w, int rc, const struct bf_error *err)
 {
     struct report *r = bf_container_of(w, struct report, work);
@@ -235,16 +289,8 @@ static void report_done(struct bf_work *w, int rc, const struct bf_error *err)
 
     (void)err;
     r->rc = rc;
-    for (struct item *i = rc ? NULL : r->items.first; i; i = i->next) {
-        if (i->record.status == BF_PENDING)
-            bf_count(&c->stats.retries, 1);
-        else if (i->record.status <= BF_UNKNOWN_OUTCOME)
-            bf_count(&c->stats.ended[i->record.status], 1);
-        i->execution->status = i->record.status;
-        i->execution->attempts = i->record.attempt;
-        if (c->on_change && i->execution->event)
-            c->on_change(c->on_change_arg, i->execution);
-    }
+    for (struct item *i = rc ? NULL : r->items.first; i; i = i->next)
+        outcome_done(c, i);
     pthread_mutex_lock(&c->lock);
     r->next = c->reported;
     c->reported = r;

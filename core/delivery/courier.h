@@ -12,6 +12,9 @@
  * destination's pace waits in its place and spends no attempt.  Where nothing but failures came
  * back for 120 hours, the integration is disabled; that is counted on disk, over restarts.
  *
+ * Where many are due to a destination whose sink can tell of several in one message, the one that is
+ * taken next tells of others too (merge.c).
+ *
  * An execution that is not due yet stays on disk until it is.  One that others may join (a digest)
  * is closed by the engine before its first attempt, and what joined is read.  A dry run goes the
  * same way up to the moment of sending: then what would leave is recorded, and the execution is
@@ -166,7 +169,8 @@ struct bf_cancel {
 /* BF_OK: done will be called.  BF_ECANCELED: the hub is stopping, it will not.  [any] */
 int bf_courier_cancel(struct bf_courier *c, struct bf_cancel *k);
 
-/* Called for each execution whose new status is on disk.  [engine] */
+/* Called for each execution whose new status is on disk.  Of one that another told of, only its ids,
+ * number, status and automation are there, and its event's id.  [engine] */
 void bf_courier_on_change(struct bf_courier *c,
                           void (*fn)(void *arg, const struct bf_execution *e), void *arg);
 

@@ -4,6 +4,7 @@
  * destination.c  one integration's queue: what fits in memory, what is claimed from disk, rest
  * attempt.c      one try, from its beginning to its verdict
  * transform.c    the script that has a say in what is sent
+ * merge.c        over a backlog: which others one tells of
  * digest.c       what joined an execution, read before its first try
  * cancel.c       taking back what was not begun
  *
@@ -16,6 +17,8 @@
 
 #include "core/base/map.h"
 #include "core/delivery/courier.h"
+#include "core/outbox/digest.h"
+#include "core/outbox/merge.h"
 
 #define FLIGHT_MAX         256          /* attempts under way, in all */
 #define FLIGHT_PER_DEST    BF_PARALLEL_MAX      /* and to one destination, if its sink is silent */
@@ -68,6 +71,12 @@ struct item {
     bool with_sink;                     /* prepare has returned BF_STEP_LATER */
     bool called;                        /* and before that, the sink has settled it */
     size_t bytes;                       /* of its arena, once it is prepared */
+    uint64_t *joining;                  /* numbers of those that it is to tell of, in its arena, */
+    size_t n_joining;
+    unsigned n_joined;                  /* and how many of them have joined */
+    struct bf_digest *reading;          /* a digest whose events are being read, */
+    size_t n_unread;                    /* so many of them still, */
+    void (*after_digest)(struct item *i);       /* and then */
     struct bf_timer deadline;           /* while a sink has it */
     struct bf_task task;                /* back to the loop */
     struct bf_job job;                  /* to a worker */
@@ -100,6 +109,9 @@ struct destination {
     struct bf_destination_info info;
     unsigned most;                      /* attempts under way */
     int64_t timeout_ms;                 /* of one; 0: the hub's own */
+    unsigned merge_over;                /* executions due; 0: its messages tell of one each */
+    bool is_merging;                    /* one of its attempts waits for others to join: none begins */
+    int64_t merge_again_us;             /* when it may be looked again for such, monotonic */
     struct bf_pace pace;
     int64_t paced_until_mono;           /* 0: it may go */
     struct bf_standing standing;
@@ -239,13 +251,20 @@ void destination_goes_on(struct item *i);       /* ... and takes one, whether th
 void destination_ended(struct destination *d, const struct item *i);
 void destination_forgets(struct item *i);       /* what it held */
 void destination_unsaved(struct destination *d);        /* its standing is to be stored */
+void destination_merges(struct destination *d); /* what has not begun is on disk, and stays there ... */
+void destination_merged(struct destination *d); /* ... until now */
 bool destinations_look(struct bf_courier *c);   /* for rows that no destination knows of */
 
 /* cancel.c */
 bool courier_holds(struct bf_courier *c, uint64_t number);
 
+/* merge.c */
+void merge_look(struct item *i);                /* sets n_joining, if others are to join it */
+void merge_end(struct item *i);                 /* n_joined is known */
+
 /* digest.c */
-int digest_read(struct item *i);                /* BF_OK, or the store's trouble */
+/* Then `after`, with the digest, or without one: the store cannot be read. */
+void digest_read(struct item *i, void (*after)(struct item *i));
 size_t digest_bytes(const struct item *i);      /* that it takes in memory; 0 if it is none */
 
 /* attempt.c */

@@ -165,6 +165,21 @@ static void leave_on_disk(struct destination *d)
     destination_look_on_disk(d);
 }
 
+/* What joins another is in the line no more once the engine has said so; till then it must not begin
+ * by itself. */
+void destination_merges(struct destination *d)
+{
+    d->is_merging = true;
+    leave_on_disk(d);
+    destination_look_on_disk(d);
+}
+
+void destination_merged(struct destination *d)
+{
+    d->is_merging = false;
+    destination_ready(d);
+}
+
 
 /* --- claiming ---------------------------------------------------------------- */
 
@@ -231,6 +246,7 @@ static int read_execution(struct bf_courier *c, const struct bf_outbox_row *row,
     x->trigger = automation->trigger->wire;
     x->run = row->run;
     x->is_digest = row->is_digest;
+    x->n_merged = row->n_merged;
     bf_execution_set_facts(x, row->facts, row->facts_len);
     bf_id_number(x->id, row->created_ms, bf_bus_hub(c->bus), row->number);
     *out = x;
@@ -252,6 +268,8 @@ static void bury(struct destination *d, const struct bf_outbox_row *row, const s
     i->dest = d;
     i->execution = bf_execution_new();
     i->execution->number = row->number;
+    i->execution->n_merged = row->n_merged;
+    bf_id_number(i->execution->id, row->created_ms, bf_bus_hub(c->bus), row->number);
     i->own_words = bf_strdup(err->words);
     i->record = (struct bf_attempt_record){
         .execution = row->number,
@@ -260,6 +278,7 @@ static void bury(struct destination *d, const struct bf_outbox_row *row, const s
         .status = BF_FAILED,
         .started_ms = bf_bus_now(c->bus),
         .words = i->own_words,
+        .teller = row->n_merged ? i->execution->id : NULL,
     };
     courier_keep(i);
     list_add(&c->settled, i);
@@ -529,6 +548,9 @@ static void set_limits(struct destination *d, const struct bf_delivery_settings 
     if (d->info.max_is_fixed)
         d->most = min_unsigned(d->most, sinks);
     d->timeout_ms = own->timeout_ms;
+    d->merge_over = own->has_merge_over ? own->merge_over : BF_MERGE_OVER;
+    if (d->info.max_merged <= 1)
+        d->merge_over = 0;
 }
 
 /* What is on disk is the newest, unless ours is on its way there. */
@@ -593,7 +615,7 @@ static bool is_paced(struct destination *d)
 static bool may_begin(struct destination *d)
 {
     d->paced_until_mono = 0;
-    if (is_waiting_to_try(d) || !look_up(d))
+    if (d->is_merging || is_waiting_to_try(d) || !look_up(d))
         return false;
     if (d->info.disabled || d->disabling || is_resting(d)) {
         leave_on_disk(d);

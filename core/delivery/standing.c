@@ -17,6 +17,7 @@ const char *const bf_standing_schema[] = {
     " last_success INTEGER NOT NULL,"
     " last_failure INTEGER NOT NULL,"
     " words TEXT NOT NULL)",
+    "ALTER TABLE destinations ADD COLUMN merge_over INTEGER",   /* NULL: the hub's own */
     NULL};
 
 static int read_number(const struct bf_json *value, const char *name, int64_t max, int64_t *out,
@@ -32,6 +33,22 @@ static int read_number(const struct bf_json *value, const char *name, int64_t ma
     snprintf(field, sizeof(field), "delivery.%s", name);
     return bf_error_field(err, BF_ECONFIG, field, "%s must be a whole number from 1 to %lld, or"
                           " null for the sink's own", name, (long long)max);
+}
+
+static int read_merge_over(const struct bf_json *value, struct bf_delivery_settings *out,
+                           struct bf_error *err)
+{
+    int64_t n;
+
+    if (!value || bf_json_is(value, BF_JSON_NULL))
+        return BF_OK;
+    if (!bf_json_int(value, &n) || n < 0 || n > BF_MERGE_OVER_MAX)
+        return bf_error_field(err, BF_ECONFIG, "delivery.merge_over", "merge_over must be a whole"
+                              " number from 0 (never) to %d, or null for %d", BF_MERGE_OVER_MAX,
+                              BF_MERGE_OVER);
+    out->has_merge_over = true;
+    out->merge_over = (unsigned)n;
+    return BF_OK;
 }
 
 static int read_pace(struct bf_arena *a, const struct bf_json *value, char out[BF_PACE_TEXT],
@@ -60,10 +77,14 @@ int bf_delivery_settings_parse(struct bf_arena *a, const struct bf_json *object,
     int64_t parallel, timeout_s;
     int rc;
 
+    out->has_merge_over = false;
+    out->merge_over = 0;
     for (k = bf_json_first(object); k; k = bf_json_next(object, k))
-        if (!bf_json_eq(k, "pace") && !bf_json_eq(k, "parallel") && !bf_json_eq(k, "timeout_s"))
+        if (!bf_json_eq(k, "pace") && !bf_json_eq(k, "parallel") && !bf_json_eq(k, "timeout_s") &&
+            !bf_json_eq(k, "merge_over"))
             return bf_error_field(err, BF_ECONFIG, "delivery", "delivery has no member \"%s\";"
-                                  " there are: pace, parallel, timeout_s", bf_json_str(a, k));
+                                  " there are: pace, parallel, timeout_s, merge_over",
+                                  bf_json_str(a, k));
     rc = read_pace(a, bf_json_get(object, "pace"), out->pace, err);
     if (!rc)
         rc = read_number(bf_json_get(object, "parallel"), "parallel", BF_PARALLEL_MAX, &parallel,
@@ -71,6 +92,8 @@ int bf_delivery_settings_parse(struct bf_arena *a, const struct bf_json *object,
     if (!rc)
         rc = read_number(bf_json_get(object, "timeout_s"), "timeout_s", BF_TIMEOUT_S_MAX,
                          &timeout_s, err);
+    if (!rc)
+        rc = read_merge_over(bf_json_get(object, "merge_over"), out, err);
     if (rc)
         return rc;
     out->parallel = (unsigned)parallel;
@@ -89,14 +112,18 @@ int bf_delivery_settings_save(struct bf_db *db, const char *integration,
 {
     struct bf_query *q = bf_db_query(
         db, "INSERT INTO destinations (integration, pace, parallel, timeout, failing_since,"
-            " failures, last_success, last_failure, words) VALUES (?, ?, ?, ?, 0, 0, 0, 0, '')"
+            " failures, last_success, last_failure, words, merge_over)"
+            " VALUES (?, ?, ?, ?, 0, 0, 0, 0, '', ?)"
             " ON CONFLICT (integration) DO UPDATE SET pace = excluded.pace,"
-            " parallel = excluded.parallel, timeout = excluded.timeout");
+            " parallel = excluded.parallel, timeout = excluded.timeout,"
+            " merge_over = excluded.merge_over");
 
     bf_query_text(q, 1, integration);
     bf_query_text(q, 2, s->pace);
     bf_query_int(q, 3, s->parallel);
     bf_query_int(q, 4, s->timeout_ms);
+    if (s->has_merge_over)
+        bf_query_int(q, 5, s->merge_over);
     return failed(db, bf_query_run(q), err);
 }
 
@@ -107,6 +134,8 @@ static void read_row(struct bf_query *q, struct bf_delivery_settings *settings,
         snprintf(settings->pace, sizeof(settings->pace), "%s", bf_query_col_text(q, 0));
         settings->parallel = (unsigned)bf_query_col_int(q, 1);
         settings->timeout_ms = bf_query_col_int(q, 2);
+        settings->has_merge_over = !bf_query_col_null(q, 8);
+        settings->merge_over = (unsigned)bf_query_col_int(q, 8);
     }
     if (standing) {
         standing->failing_since_ms = bf_query_col_int(q, 3);
@@ -122,7 +151,7 @@ int bf_standing_read(struct bf_db *db, const char *integration,
 {
     struct bf_query *q = bf_db_query(
         db, "SELECT pace, parallel, timeout, failing_since, failures, last_success, last_failure,"
-            " words FROM destinations WHERE integration = ?");
+            " words, merge_over FROM destinations WHERE integration = ?");
     int rc;
 
     if (settings)

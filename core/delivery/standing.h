@@ -10,6 +10,7 @@
 
 #include "core/base/json.h"
 #include "core/delivery/pace.h"
+#include "core/outbox/merge.h"
 #include "core/store/store.h"
 
 #define BF_PARALLEL_MAX  64             /* attempts under way to one destination */
@@ -20,6 +21,8 @@ struct bf_delivery_settings {
     unsigned parallel;
     int64_t timeout_ms;
     char pace[BF_PACE_TEXT];
+    bool has_merge_over;        /* else it is BF_MERGE_OVER */
+    unsigned merge_over;        /* 0: what waits is never merged */
 };
 
 struct bf_standing {
@@ -32,8 +35,8 @@ struct bf_standing {
 
 extern const char *const bf_standing_schema[];  /* for bf_db_migrate() */
 
-/* {"pace":"10/s","parallel":4,"timeout_s":15}, each may be absent or null.  Errors name the field
- * "delivery.pace". */
+/* {"pace":"10/s","parallel":4,"timeout_s":15,"merge_over":20}, each may be absent or null.  Errors
+ * name the field "delivery.pace". */
 int bf_delivery_settings_parse(struct bf_arena *a, const struct bf_json *object,
                                struct bf_delivery_settings *out, struct bf_error *err);
 int bf_delivery_settings_save(struct bf_db *db, const char *integration,

@@ -54,7 +54,7 @@ static int choose(struct bf_db *db, int64_t before_ms, unsigned max, uint64_t *f
         old = bf_query_col_int(q, 2) < before_ms && number != newest;
         if (!old)
             break;
-        if (status != BF_PENDING && status != BF_RUNNING)
+        if (status != BF_PENDING && status != BF_RUNNING && status != BF_MERGED)
             numbers[(*n)++] = number;
         *from = number + 1;
         seen++;
@@ -137,14 +137,14 @@ int bf_outbox_needed(struct bf_db *db, const struct bf_events_span *span,
     if (rc)
         return rc;
     q = bf_db_query(db, "SELECT event FROM executions WHERE number >= ? AND number < ?"
-                        " AND status < 2");
+                        " AND (status < 2 OR status = 7)");
     bf_query_int(q, 1, (int64_t)begin);
     bf_query_int(q, 2, (int64_t)end);
     rc = give(q, fn, arg);
     if (rc)
         return rc;
     q = bf_db_query(db, "SELECT event FROM executions WHERE resend_of IS NOT NULL AND event >= ?"
-                        " AND event <= ? AND status < 2");
+                        " AND event <= ? AND (status < 2 OR status = 7)");
     bf_query_int(q, 1, (int64_t)span->from);
     bf_query_int(q, 2, (int64_t)span->to);
     rc = give(q, fn, arg);

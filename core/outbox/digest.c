@@ -13,20 +13,19 @@
 
 #define PLACES 1024             /* no fewer than BF_DIGEST_MAX */
 #define SCRATCH_MAX (64 * 1024 * 1024)  /* to parse one event */
-#define FIRING_MAX  (64 * 1024)
 
 /* --- writing --------------------------------------------------------------------- */
 
-/* What a template says of it in ${firings}. */
-static void describe(const struct bf_execution *e, struct bf_buf *out)
+void bf_digest_describe(const struct bf_automation *automation, const struct bf_envelope *event,
+                        const char *facts, size_t facts_len, struct bf_buf *out)
 {
     struct bf_arena *a = bf_arena_new(SCRATCH_MAX);
     struct bf_vars v = {
         .arena = a,
-        .event = e->event,
-        .trigger = e->automation->trigger->rendered,
-        .root = bf_json_parse(a, e->event->text, e->event->text_len, NULL),
-        .facts = e->facts ? bf_json_parse(a, e->facts, e->facts_len, NULL) : NULL,
+        .event = event,
+        .trigger = automation->trigger->rendered,
+        .root = bf_json_parse(a, event->text, event->text_len, NULL),
+        .facts = facts ? bf_json_parse(a, facts, facts_len, NULL) : NULL,
     };
 
     bf_vars_firing(&v, out);
@@ -44,8 +43,8 @@ static int add_firing(struct bf_db *db, uint64_t number, uint64_t position,
     struct bf_buf firing;
     int rc;
 
-    bf_buf_init(&firing, FIRING_MAX);
-    describe(e, &firing);
+    bf_buf_init(&firing, BF_FIRING_MAX);
+    bf_digest_describe(e->automation, e->event, e->facts, e->facts_len, &firing);
     bf_query_int(q, 1, (int64_t)(number * PLACES + position % BF_DIGEST_MAX));
     bf_query_int(q, 2, (int64_t)position);
     bf_query_int(q, 3, (int64_t)e->event->seq);
@@ -141,9 +140,17 @@ int bf_digest_copy(struct bf_db *db, uint64_t from, uint64_t to)
                       from * PLACES, (from + 1) * PLACES, (to - from) * PLACES);
 
     return rc ? rc : run_with(bf_db_query(db, "UPDATE executions SET (firings, last_event,"
-                                              " last_received) = (SELECT firings, last_event,"
-                                              " last_received FROM executions WHERE number = ?1)"
-                                              " WHERE number = ?2"), from, to, 0);
+                                              " last_received, merged) = (SELECT firings,"
+                                              " last_event, last_received, merged FROM executions"
+                                              " WHERE number = ?1) WHERE number = ?2"), from, to, 0);
+}
+
+int bf_digest_add(struct bf_db *db, uint64_t number, uint64_t position, uint64_t execution)
+{
+    return run_with(bf_db_query(db, "INSERT INTO execution_merged (place, position, event, hops,"
+                                    " facts, firing) SELECT ?1, ?2, event, 0, facts, ''"
+                                    " FROM executions WHERE number = ?3"),
+                    number * PLACES + position, position, execution);
 }
 
 int bf_digest_cut(struct bf_db *db, uint64_t number)
@@ -222,7 +229,8 @@ static int read_rows(struct bf_db *db, uint64_t number, const struct extent *x, 
 
         if (position > 0 && position + max_later >= x->n)
             keep_later(d, q);
-        if (position < x->first_said)
+        d->has_no_text |= bf_query_col_len(q, 3) == 0;
+        if (position < x->first_said || bf_query_col_len(q, 3) == 0)
             continue;
         if (text.len > 1)
             bf_buf_addc(&text, ',');
@@ -264,6 +272,7 @@ void bf_digest_free(struct bf_digest *d)
     for (size_t i = 0; i < d->n_later; i++) {
         bf_envelope_unref(d->later[i].event);
         free(d->later[i].facts);
+        free(d->later[i].firing);
     }
     free(d->firings);
     free(d);

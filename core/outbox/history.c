@@ -28,7 +28,7 @@
     " finished, event_received, entity, automation, automation_name, integration,"             \
     " trigger_name, event_type, event_entity, project, collection, run, author, reason,"       \
     " resend_of, resent_as, delayed_by, facts, run_number, firings, last_event, last_received," \
-    " until, hooks FROM executions "
+    " until, hooks, merged_into, merged FROM executions "
 
 /* A row that is given costs more than ten that are not, for all its columns are made; so what can
  * be is decided in SQL. */
@@ -61,6 +61,8 @@ static const char of_pending[] =
 static const char of_pending_for[] =
     "SELECT number FROM executions WHERE status = 0 AND integration = ?3 AND +number >= ?1"
     " AND +number < ?2";
+static const char of_merged[] =
+    "SELECT number FROM executions WHERE merged_into = ?3 AND number >= ?1 AND number < ?2";
 static const char of_event[] =
     "SELECT number FROM executions WHERE number >= ?1 AND number < ?2 AND event = ?3"
     " AND resend_of IS NULL";
@@ -122,6 +124,8 @@ static void read_row(struct bf_query *q, struct bf_history_row *row)
     row->last_ms = bf_query_col_null(q, 30) ? row->event_ms : bf_query_col_int(q, 30);
     row->until_ms = bf_query_col_int(q, 31);
     row->hooks = bf_query_col_text(q, 32);
+    row->merged_into = bf_query_col_text(q, 33);
+    row->merged = (uint64_t)bf_query_col_int(q, 34);
 }
 
 /* A digest may be skipped as well, but only by an attempt. */
@@ -154,7 +158,8 @@ static bool wanted(const struct bf_history_query *query, struct bf_query *q)
         return false;
     return is(query->automation, q, 12) && is(query->project, q, 18) &&
            is(query->collection, q, 19) && is(query->integration, q, 14) &&
-           is(query->trigger, q, 15) && is_of_entities(query, bf_query_col_text(q, 11));
+           is(query->trigger, q, 15) && is(query->merged_into, q, 33) &&
+           is_of_entities(query, bf_query_col_text(q, 11));
 }
 
 /* False if the page ends before this row. */
@@ -421,7 +426,7 @@ static int pick_statuses(struct walk *w, struct picks *p)
     }
     if (!rc && (query->statuses & BF_STATUS_BIT(BF_RUNNING)))
         rc = pick_all(w, p, bf_db_query(w->db, of_running), &n);
-    for (int status = BF_FAILED; !rc && status <= BF_CANCELLED; status++)
+    for (int status = BF_FAILED; !rc && status <= BF_MERGED; status++)
         if (query->statuses & BF_STATUS_BIT(status))
             rc = pick_trouble(w, p, status);
     return rc;
@@ -633,6 +638,17 @@ static int walk_event(struct walk *w, struct picks *p)
     return rc ? rc : walk_picks(w, p);
 }
 
+static int walk_merged(struct walk *w, struct picks *p)
+{
+    struct bf_query *q = bf_db_query(w->db, of_merged);
+    unsigned n;
+    int rc;
+
+    bf_query_text(q, 3, w->query->merged_into);
+    rc = pick_all(w, p, q, &n);
+    return rc ? rc : walk_picks(w, p);
+}
+
 static int walk_statuses(struct walk *w, struct picks *p)
 {
     int rc = pick_statuses(w, p);
@@ -656,6 +672,8 @@ static int list(struct bf_db *db, const struct bf_history_query *query, uint64_t
     w.last = query->after;
     if (query->event)
         rc = walk_event(&w, &picks);
+    else if (query->merged_into)
+        rc = walk_merged(&w, &picks);
     else if (query->statuses && !(query->statuses & BF_STATUS_BIT(BF_FINISHED)) && few)
         rc = walk_statuses(&w, &picks);
     else
@@ -669,12 +687,15 @@ static int list(struct bf_db *db, const struct bf_history_query *query, uint64_t
 /* An execution that changes its status between two looks would come twice, or not at all. */
 int bf_history_list(struct bf_db *db, const struct bf_history_query *query, uint64_t *next)
 {
+    struct bf_history_query asked = *query;
     int rc = bf_db_hold(db);
 
     *next = 0;
     if (rc)
         return rc;
-    rc = list(db, query, next);
+    if (asked.statuses & BF_STATUS_BIT(BF_PENDING))
+        asked.statuses |= BF_STATUS_BIT(BF_MERGED);
+    rc = list(db, &asked, next);
     bf_db_release(db);
     return rc;
 }

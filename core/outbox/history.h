@@ -52,6 +52,8 @@ struct bf_history_row {
     int64_t until_ms;           /* when the limit ends that suppressed them; 0: never, or unknown */
     const char *resend_of;      /* id of the execution that it repeats, */
     const char *resent_as;      /* and of the last one that repeats it */
+    const char *merged_into;    /* id of the one that tells of it, */
+    uint64_t merged;            /* and of that, how many others it tells of */
 };
 
 /* Whether a row counts what was suppressed; else, if it has `firings`, it is a digest. */
@@ -66,11 +68,12 @@ struct bf_history_query {
     const char *trigger;
     const char *const *entities;        /* any of these */
     size_t n_entities;
-    unsigned statuses;          /* BF_STATUS_BIT()s, any of these */
+    unsigned statuses;          /* BF_STATUS_BIT()s, any of these; BF_MERGED is BF_PENDING as well */
     uint64_t event;             /* seq of the event, and when it was received */
     int64_t event_ms;
     int64_t since_ms;           /* created then or later */
     int64_t until_ms;           /* created before */
+    const char *merged_into;    /* id of the execution that tells of them */
     bool not_resent;            /* only those that no other repeats */
     bool oldest_first;
     uint64_t after;             /* cursor: behind this number */

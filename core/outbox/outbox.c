@@ -22,6 +22,7 @@
 #include "core/base/base.h"
 #include "core/base/utf8.h"
 #include "core/outbox/digest.h"
+#include "core/outbox/merge.h"
 
 const char *const bf_outbox_schema[] = {
     "CREATE TABLE executions ("
@@ -102,10 +103,15 @@ const char *const bf_outbox_schema[] = {
     "CREATE INDEX open_skipped_by_number ON open_skipped (number)",
     "ALTER TABLE attempts ADD COLUMN transform TEXT",           /* NULL: no script was asked */
     "ALTER TABLE executions ADD COLUMN hooks TEXT",             /* NULL: none was asked */
+    /* What another tells of (merge.c): its id; and of that, how many. */
+    "ALTER TABLE executions ADD COLUMN merged_into TEXT",
+    "ALTER TABLE executions ADD COLUMN merged INTEGER",
+    "CREATE INDEX executions_merged_into ON executions (merged_into, number)"
+    " WHERE merged_into IS NOT NULL",
     NULL};
 
 static const char *const status_names[] = {"pending", "running", "finished", "failed",
-                                           "unknown", "skipped", "cancelled"};
+                                           "unknown", "skipped", "cancelled", "pending"};
 
 const char *bf_status_name(int status)
 {
@@ -335,7 +341,8 @@ int bf_outbox_record(struct bf_db *db, const struct bf_attempt_record *r)
     bf_query_int(q, 5, r->started_ms);
     bf_query_text(q, 6, r->reason);
     bf_query_int(q, 7, (int64_t)r->execution);
-    return bf_query_run(q);
+    rc = bf_query_run(q);
+    return rc || !over || !r->teller ? rc : bf_merge_settle(db, r->teller, r);
 }
 
 int bf_outbox_cancel(struct bf_db *db, uint64_t number, int64_t now_ms, const char *reason,
@@ -369,16 +376,68 @@ int bf_outbox_resent(struct bf_db *db, uint64_t number, unsigned statuses, bool 
     return rc ? rc : bf_db_changes(db) > 0 ? BF_OK : BF_ENOENT;
 }
 
-int bf_outbox_recover(struct bf_db *db, int64_t now_ms, struct bf_error *err)
+/* The first one from `number` on; 0: there is none. */
+static int next_running(struct bf_db *db, uint64_t *number, int64_t *created_ms)
 {
-    struct bf_query *q =
-        bf_db_query(db, "UPDATE executions SET status = 4, finished = ? WHERE status = 1");
+    struct bf_query *q = bf_db_query(db, "SELECT number, created FROM executions WHERE status = 1"
+                                         " AND number >= ? ORDER BY number LIMIT 1");
+    int rc;
 
+    bf_query_int(q, 1, (int64_t)*number);
+    rc = bf_query_step(q);
+    *number = rc == 1 ? (uint64_t)bf_query_col_int(q, 0) : 0;
+    *created_ms = rc == 1 ? bf_query_col_int(q, 1) : 0;
+    bf_query_end(q);
+    return rc < 0 ? rc : BF_OK;
+}
+
+static int end_running(struct bf_db *db, uint16_t hub, uint64_t number, int64_t created_ms,
+                       int64_t now_ms)
+{
+    const struct bf_attempt_record r = {.execution = number,
+                                        .status = BF_UNKNOWN_OUTCOME,
+                                        .started_ms = now_ms,
+                                        .reason = BF_INTERRUPTED};
+    struct bf_query *q = bf_db_query(db, "UPDATE executions SET status = 4, finished = ?,"
+                                         " reason = ? WHERE number = ?");
+    char id[BF_ID_LEN + 1];
+    int rc;
+
+    bf_id_number(id, created_ms, hub, number);
     bf_query_int(q, 1, now_ms);
-    if (bf_query_run(q))
-        return bf_error_set(err, BF_EIO, "cannot mark interrupted executions: %s",
-                            bf_db_words(db));
-    return BF_OK;
+    bf_query_text(q, 2, r.reason);
+    bf_query_int(q, 3, (int64_t)number);
+    rc = bf_query_run(q);
+    return rc ? rc : bf_merge_settle(db, id, &r);
+}
+
+static int recover(struct bf_db *db, uint16_t hub, int64_t now_ms)
+{
+    uint64_t number = 0;
+    int64_t created_ms;
+    int rc = next_running(db, &number, &created_ms);
+
+    while (!rc && number) {
+        rc = end_running(db, hub, number++, created_ms, now_ms);
+        if (!rc)
+            rc = next_running(db, &number, &created_ms);
+    }
+    return rc;
+}
+
+int bf_outbox_recover(struct bf_db *db, uint16_t hub, int64_t now_ms, struct bf_error *err)
+{
+    int rc = bf_db_begin(db);
+
+    if (!rc) {
+        rc = recover(db, hub, now_ms);
+        if (rc)
+            bf_db_rollback(db);
+        else
+            rc = bf_db_commit(db);
+    }
+    return rc ? bf_error_set(err, BF_EIO, "cannot mark interrupted executions: %s", bf_db_words(db))
+              : BF_OK;
 }
 
 uint64_t bf_outbox_last(struct bf_db *db)
@@ -405,6 +464,7 @@ static void read_row(struct bf_query *q, struct bf_outbox_row *row)
     row->is_digest = !bf_query_col_null(q, 9);
     row->facts = bf_query_col_text(q, 10);
     row->facts_len = bf_query_col_len(q, 10);
+    row->n_merged = (uint32_t)bf_query_col_int(q, 11);
 }
 
 int bf_outbox_due(struct bf_db *db, const char *integration, const struct bf_outbox_place *after,
@@ -412,7 +472,7 @@ int bf_outbox_due(struct bf_db *db, const char *integration, const struct bf_out
 {
     struct bf_query *q = bf_db_query(
         db, "SELECT number, event, revision, action, attempts, created, due, first_attempt,"
-            " run_number, firings, facts FROM executions"
+            " run_number, firings, facts, merged FROM executions"
             " WHERE status = 0 AND integration = ? AND due <= ? AND (due, number) > (?, ?)"
             " ORDER BY due, number LIMIT ?");
     struct bf_outbox_row row;

@@ -7,7 +7,7 @@
  * failed may be added as failed: it is never attempted, unless somebody has it sent again.
  *
  * Two kinds of rows tell of more than one firing: a digest (digest.h), and what limits suppressed
- * (skipped.h).
+ * (skipped.h).  And one execution may tell of others (merge.h).
  *
  * Writing: the engine, inside its transaction.  Reading: any connection. */
 #ifndef BF_OUTBOX_H
@@ -32,14 +32,16 @@ enum bf_status {
     BF_FAILED,
     BF_UNKNOWN_OUTCOME,         /* may have happened, and is not repeated blindly */
     BF_SKIPPED,
-    BF_CANCELLED
+    BF_CANCELLED,
+    BF_MERGED                   /* pending, but another tells of it; see merge.h */
 };
-const char *bf_status_name(int status);         /* "pending", … */
+const char *bf_status_name(int status);         /* "pending", …; people are not told of BF_MERGED */
 bool bf_status_parse(const char *name, int *status);
 
 #define BF_DRY_RUN "dry_run"    /* why an execution was skipped that only says what it would send */
 #define BF_HOOK_FAILED "hook_failed"    /* why one was skipped whose script failed, or has failed itself
                                            without an attempt */
+#define BF_INTERRUPTED "interrupted"    /* why the outcome of one is unknown: the hub died meanwhile */
 #define BF_REASON_MAX 32        /* bytes of a limit's name, "fire_limit_24h", with its NUL */
 
 struct bf_digest;
@@ -64,6 +66,7 @@ struct bf_execution {
                                    malloc(); NULL: none was asked */
     bool is_digest;             /* others may join until it is due, see digest.h */
     struct bf_digest *digest;   /* of one that is: what joined; NULL until it was closed */
+    uint32_t n_merged;          /* of a digest of executions: others that it tells of, see merge.h */
     char id[BF_ID_LEN + 1];
     char resend_of[BF_ID_LEN + 1];      /* id of the execution that it repeats, or "" */
     char delayed_by[BF_REASON_MAX];     /* the limit that put it off, "cooldown"; or "" */
@@ -107,6 +110,7 @@ struct bf_attempt_record {
     int64_t duration_ms;
     int64_t due_ms;             /* of the next attempt, if status is BF_PENDING */
     const char *words;          /* the reason a person reads; may be NULL */
+    const char *teller;         /* id of the execution, if it tells of others; NULL: it does not */
     const char *reason;         /* why the execution was skipped; NULL: it was not */
     const char *response;       /* up to 64 KiB, secrets taken out; may be NULL */
     size_t response_len;
@@ -126,8 +130,8 @@ int bf_outbox_cancel(struct bf_db *db, uint64_t number, int64_t now_ms, const ch
  * `once` and it was resent before. */
 int bf_outbox_resent(struct bf_db *db, uint64_t number, unsigned statuses, bool once,
                      const char *as);
-/* Of a hub that died: executions left BF_RUNNING become BF_UNKNOWN_OUTCOME. */
-int bf_outbox_recover(struct bf_db *db, int64_t now_ms, struct bf_error *err);
+/* Of a hub that died: executions left BF_RUNNING become BF_UNKNOWN_OUTCOME.  `hub` is bf_bus_hub(). */
+int bf_outbox_recover(struct bf_db *db, uint16_t hub, int64_t now_ms, struct bf_error *err);
 
 /* One row for claiming. */
 struct bf_outbox_row {
@@ -141,6 +145,7 @@ struct bf_outbox_row {
     int64_t first_attempt_ms;
     uint64_t run;
     bool is_digest;
+    uint32_t n_merged;
     const char *facts;          /* NULL, or good until the callback returns */
     size_t facts_len;
 };
@@ -163,7 +168,7 @@ int bf_outbox_due(struct bf_db *db, const char *integration, const struct bf_out
  * none. */
 int bf_outbox_next_due(struct bf_db *db, const char *integration, int64_t now_ms,
                        int64_t *due_ms);
-/* How many are pending for an integration, counted up to `max`. */
+/* How many are pending for an integration, counted up to `max`; what others tell of is not. */
 int bf_outbox_count(struct bf_db *db, const char *integration, unsigned max, unsigned *n);
 /* What of an integration failed and is due later is due now: at most `limit` of it; *n is how many.
  * What a limit of its automation delays is not hastened. */

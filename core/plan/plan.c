@@ -130,6 +130,8 @@ static void add_delivery(struct bf_tree *t, const struct bf_delivery_settings *s
         bf_tree_int(out, "parallel", s->parallel);
     if (s->timeout_ms)
         bf_tree_int(out, "timeout_s", s->timeout_ms / 1000);
+    if (s->has_merge_over)
+        bf_tree_int(out, "merge_over", s->merge_over);
 }
 
 const char *bf_state_integration(struct bf_arena *a, const struct bf_state_integration *i)

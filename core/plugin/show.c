@@ -66,7 +66,12 @@ static void show_reason(struct bf_tree *t, const struct bf_history_row *row)
 
     if (row->reason)
         bf_tree_str(t, "reason", row->reason);
-    else if (row->status == BF_PENDING && row->delayed_by && !row->attempts) {
+    else if (row->merged_into) {
+        snprintf(words, sizeof(words), row->status == BF_MERGED ? "execution %s will tell of it"
+                                                                : "execution %s told of it",
+                 row->merged_into);
+        bf_tree_str(t, "reason", words);
+    } else if (row->status == BF_PENDING && row->delayed_by && !row->attempts) {
         bf_time_print(row->due_ms, due);
         snprintf(words, sizeof(words), "waits for %s until %s", row->delayed_by, due);
         bf_tree_str(t, "reason", words);
@@ -116,6 +121,10 @@ struct bf_tree *bf_show_execution(struct bf_db *db, uint16_t hub, struct bf_show
         bf_tree_raw(t, "facts", row->facts, row->facts_len);
     if (row->hooks)
         bf_tree_raw(t, "hooks", row->hooks, strlen(row->hooks));
+    if (row->merged_into)
+        bf_tree_str(t, "merged_into", row->merged_into);
+    if (row->merged)
+        bf_tree_int(t, "merged", (int64_t)row->merged);
     if (row->resend_of)
         bf_tree_str(t, "resend_of", row->resend_of);
     if (row->resent_as)

@@ -162,7 +162,7 @@ is "the others wait without an attempt" "$(waiting)" "[0,0]"
 state=$(api GET "/api/v1/integrations/$paced")
 is "as the integration shows" "$(jq -c '[.delivery, .state.pace, .state.parallel, .state.waiting,
     (.state.paced_until > .created), .state.failures, .state.last_error]' <<<"$state")" \
-    '[{"pace":"3/h","parallel":2,"timeout_s":20},"3/h",2,2,true,0,null]'
+    '[{"pace":"3/h","parallel":2,"timeout_s":20,"merge_over":null},"3/h",2,2,true,0,null]'
 
 for bad_delivery in '{"pace":"fast"}:delivery.pace' '{"parallel":65}:delivery.parallel' \
     '{"timeout_s":301}:delivery.timeout_s' '{"parallel":0}:delivery.parallel' '{"spee":1}:delivery'; do

@@ -264,7 +264,7 @@ TEST(an_integrations_own_settings_go_before_its_sinks)
 
     open_hub(&h);
     automate(&h);
-    change(&h, "INSERT INTO destinations VALUES ('I1', '1000/s', 9, 7000, 0, 0, 0, 0, '')");
+    change(&h, "INSERT INTO destinations VALUES ('I1', '1000/s', 9, 7000, 0, 0, 0, 0, '', NULL)");
     emit_many(&h, 100);
     eventually(&h, COUNT("status = 2"), 100);
     CHECK(bf_courier_state(h.courier, "I1", &state));
@@ -487,7 +487,7 @@ TEST(what_waited_for_a_disabled_one_goes_out_when_it_is_enabled_and_failures_beg
                     .outcome = BF_RETRY, .after_ms = -1};
 
     open_hub(&h);
-    change(&h, "INSERT INTO destinations VALUES ('I1', '', 0, 0, 1000, 500, 0, 1000, 'HTTP 503')");
+    change(&h, "INSERT INTO destinations VALUES ('I1', '', 0, 0, 1000, 500, 0, 1000, 'HTTP 503', NULL)");
     automate(&h);
     emit_many(&h, 3);
     usleep(50000);

@@ -73,6 +73,20 @@ static bool is_ready(void *arg, char *words, size_t len)
     return ok;
 }
 
+/* The members of an integration behind its id. */
+static void on_integration(void *arg, const char *id, struct bf_buf *out)
+{
+    struct bf_integration *i = bf_team_integration(((struct bf_hub *)arg)->team, id);
+
+    if (!i)
+        return;
+    bf_buf_adds(out, ",\"name\":");
+    bf_buf_json(out, i->name);
+    bf_buf_adds(out, ",\"sink\":");
+    bf_buf_json(out, i->sink);
+    bf_integration_unref(i);
+}
+
 static void on_configured(void *arg, int64_t *ms, char *words, size_t len)
 {
     struct bf_hub *hub = arg;
@@ -189,7 +203,7 @@ void hub_listen_for_heartbeats(struct bf_hub *hub, const char *timeout)
 
 static int open_bus(struct bf_hub *hub, struct bf_error *err)
 {
-    struct bf_bus_hooks hooks = {on_enqueued, on_batch, on_health, hub};
+    struct bf_bus_hooks hooks = {on_enqueued, on_batch, on_health, hub, on_integration};
     int rc = bf_bus_open(hub->db, hub->clock, hub->log, &hooks, &hub->bus, err);
 
     if (!rc)

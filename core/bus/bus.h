@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/buf.h"
 #include "core/base/clock.h"
 #include "core/base/error.h"
 #include "core/base/log.h"
@@ -40,6 +41,7 @@
 #define BF_BUS_BATCH_MAX  1024                  /* pieces in one transaction */
 #define BF_BUS_BATCH_BYTES (8 * 1024 * 1024)    /* of events in one transaction */
 #define BF_BUS_BATCH_MS   100                   /* after which no more are taken into it */
+#define BF_SYSTEM_AUTHOR  "belfry-system"       /* of what the hub does by itself */
 
 struct bf_bus;
 struct bf_met;
@@ -107,6 +109,9 @@ struct bf_bus_hooks {
     /* Whether the store works: false after a commit failed, true after one succeeded again. */
     void (*health)(void *arg, bool ok, const char *words);
     void *arg;
+    /* In a transaction: what an integration is, as the members "name" and "sink" of an object, each with
+     * a comma before it; nothing if it is gone.  NULL: nobody knows. */
+    void (*integration)(void *arg, const char *id, struct bf_buf *out);
 };
 
 /* How scripts are asked; filled in hub.c with the functions of script/scripts.h of the same names. */
@@ -170,6 +175,23 @@ int bf_bus_record(struct bf_tx *tx, const char *type, const char *entity, const 
 /* The same of what came of an event: `cause` is the root of that.  NULL is none.  [engine] */
 int bf_bus_record_caused(struct bf_tx *tx, const char *cause, const char *type, const char *entity,
                          const char *author, const char *data, size_t len, struct bf_error *err);
+
+/* The same, in full; parsed in `scratch`. */
+struct bf_bus_note {
+    const char *type;
+    const char *entity;
+    const char *project;        /* NULL: of none, as are those below */
+    const char *author;
+    const char *cause;
+    const char *data;
+    size_t len;
+};
+int bf_bus_note(struct bf_tx *tx, struct bf_arena *scratch, const struct bf_bus_note *n,
+                struct bf_error *err);
+
+/* An execution has ended as failed or unknown, and that is on disk: belfry.execution.failed is journaled
+ * soon, once, so that automations can tell of it (failed.c).  [any] */
+void bf_bus_tell_failure(struct bf_bus *bus, uint64_t execution);
 
 /* What is to become of an automation. */
 struct bf_automation_change {

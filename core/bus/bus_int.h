@@ -93,6 +93,9 @@ bool bf_journal_has_key(struct bf_tx *tx, const struct bf_envelope *e);
 int bf_journal_append(struct bf_tx *tx, struct bf_envelope *e, bool is_dropped,
                       struct bf_receipt *out);
 
+/* failed.c: what is untold, for the hub was stopped or the store failed.  [engine, or before it] */
+void bf_failures_tell(struct bf_bus *bus);
+
 /* advance.c: what waits on the clock */
 
 #define BF_ADVANCE_RETRY_MS 1000        /* after what is over could not be journaled */

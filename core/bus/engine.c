@@ -304,10 +304,12 @@ static void report_health(struct bf_bus *bus, int rc, const struct bf_error *err
     if (ok == bus->healthy)
         return;
     bus->healthy = ok;
-    if (ok)
+    if (ok) {
         bf_warnf(bus->log, "bus", "the store takes commits again");
-    else
+        bf_failures_tell(bus);
+    } else {
         bf_errorf(bus->log, "bus", "%s; nothing is acknowledged until it can be", err->words);
+    }
     if (bus->hooks.health)
         bus->hooks.health(bus->hooks.arg, ok, ok ? "" : err->words);
 }
@@ -326,6 +328,14 @@ static void report_refused_waits(struct bf_bus *bus)
     bus->refused_again_mono_ms = mono + 60000;
 }
 
+/* Those that a script has had fail as they fired. */
+static void tell_unattempted(struct bf_bus *bus)
+{
+    for (size_t i = 0; i < bus->added.n; i++)
+        if (bus->added.items[i]->status == BF_FAILED)
+            bf_bus_tell_failure(bus, bus->added.items[i]->number);
+}
+
 static int commit(struct bf_bus *bus, struct bf_error *err)
 {
     uint64_t begun = now_us();
@@ -342,6 +352,7 @@ static int commit(struct bf_bus *bus, struct bf_error *err)
     report_refused_waits(bus);
     if (bus->added.n && bus->hooks.enqueued)
         bus->hooks.enqueued(bus->hooks.arg, bus->added.items, bus->added.n);
+    tell_unattempted(bus);
     forget_added(bus, 0);
     return BF_OK;
 }
@@ -632,8 +643,10 @@ static void nudge(struct bf_bus *bus)
 
 int bf_bus_start(struct bf_bus *bus, struct bf_error *err)
 {
-    int rc = pthread_create(&bus->thread, NULL, engine_main, bus);
+    int rc;
 
+    bf_failures_tell(bus);
+    rc = pthread_create(&bus->thread, NULL, engine_main, bus);
     if (rc)
         return bf_error_set(err, BF_EIO, "cannot start the engine: %s", strerror(rc));
     pthread_setname_np(bus->thread, "engine");

@@ -7,23 +7,24 @@
 #include "core/base/base.h"
 #include "core/base/buf.h"
 
-static void write_record(struct bf_buf *b, const char *cause, const char *type,
-                         const char *entity, const char *author, const char *data, size_t len)
+static void add_member(struct bf_buf *b, const char *name, const char *value)
+{
+    if (!value)
+        return;
+    bf_buf_printf(b, ",\"%s\":", name);
+    bf_buf_json(b, value);
+}
+
+static void write_note(struct bf_buf *b, const struct bf_bus_note *n)
 {
     bf_buf_adds(b, "{\"type\":");
-    bf_buf_json(b, type);
-    bf_buf_adds(b, ",\"entity\":");
-    bf_buf_json(b, entity);
-    if (author) {
-        bf_buf_adds(b, ",\"author\":");
-        bf_buf_json(b, author);
-    }
-    if (cause) {
-        bf_buf_adds(b, ",\"cause\":");
-        bf_buf_json(b, cause);
-    }
+    bf_buf_json(b, n->type);
+    add_member(b, "entity", n->entity);
+    add_member(b, "project", n->project);
+    add_member(b, "author", n->author);
+    add_member(b, "cause", n->cause);
     bf_buf_adds(b, ",\"data\":");
-    bf_buf_add(b, data, len);
+    bf_buf_add(b, n->data, n->len);
     bf_buf_addc(b, '}');
 }
 
@@ -49,17 +50,26 @@ int bf_bus_emit_text(struct bf_tx *tx, struct bf_arena *scratch, const struct bf
     return rc;
 }
 
-int bf_bus_record_caused(struct bf_tx *tx, const char *cause, const char *type, const char *entity,
-                         const char *author, const char *data, size_t len, struct bf_error *err)
+int bf_bus_note(struct bf_tx *tx, struct bf_arena *scratch, const struct bf_bus_note *n,
+                struct bf_error *err)
 {
     struct bf_buf b;
     int rc;
 
     bf_buf_init(&b, BF_EVENT_MAX);
-    write_record(&b, cause, type, entity, author, data, len);
-    rc = bf_bus_emit_text(tx, tx->bus->scratch, &b, err);
+    write_note(&b, n);
+    rc = bf_bus_emit_text(tx, scratch, &b, err);
     bf_buf_fini(&b);
     return rc;
+}
+
+int bf_bus_record_caused(struct bf_tx *tx, const char *cause, const char *type, const char *entity,
+                         const char *author, const char *data, size_t len, struct bf_error *err)
+{
+    const struct bf_bus_note n = {.type = type, .entity = entity, .author = author, .cause = cause,
+                                  .data = data, .len = len};
+
+    return bf_bus_note(tx, tx->bus->scratch, &n, err);
 }
 
 int bf_bus_record(struct bf_tx *tx, const char *type, const char *entity, const char *author,

@@ -280,6 +280,8 @@ static void outcome_done(struct bf_courier *c, struct item *i)
     x->status = i->record.status;
     x->attempts = i->record.attempt;
     tell_change(c, x);
+    if (x->status == BF_FAILED || x->status == BF_UNKNOWN_OUTCOME)
+        bf_bus_tell_failure(c->bus, x->number);
 }
 
 static void report_done(struct bf_work *w, int rc, const struct bf_error *err)

@@ -108,6 +108,8 @@ const char *const bf_outbox_schema[] = {
     "ALTER TABLE executions ADD COLUMN merged INTEGER",
     "CREATE INDEX executions_merged_into ON executions (merged_into, number)"
     " WHERE merged_into IS NOT NULL",
+    "ALTER TABLE executions ADD COLUMN untold INTEGER",         /* NULL: there is nothing to tell */
+    "CREATE INDEX executions_untold ON executions (number) WHERE untold IS NOT NULL",
     NULL};
 
 static const char *const status_names[] = {"pending", "running", "finished", "failed",
@@ -237,10 +239,22 @@ static int insert_execution(struct bf_db *db, const struct bf_execution *e)
     return bf_query_run(q);
 }
 
+/* Only where it has failed: to the others it costs nothing. */
+static int mark_untold(struct bf_db *db, uint64_t number)
+{
+    struct bf_query *q = bf_db_query(db, "UPDATE executions SET untold = 1 WHERE number = ?"
+                                         " AND COALESCE(event_type, '') <> '" BF_EXECUTION_FAILED "'");
+
+    bf_query_int(q, 1, (int64_t)number);
+    return bf_query_run(q);
+}
+
 int bf_outbox_add(struct bf_db *db, const struct bf_execution *e)
 {
     int rc = insert_execution(db, e);
 
+    if (!rc && e->status == BF_FAILED)
+        rc = mark_untold(db, e->number);
     return rc || !e->is_digest || e->resend_of[0] ? rc : bf_digest_open(db, e);
 }
 
@@ -342,6 +356,8 @@ int bf_outbox_record(struct bf_db *db, const struct bf_attempt_record *r)
     bf_query_text(q, 6, r->reason);
     bf_query_int(q, 7, (int64_t)r->execution);
     rc = bf_query_run(q);
+    if (!rc && (r->status == BF_FAILED || r->status == BF_UNKNOWN_OUTCOME))
+        rc = mark_untold(db, r->execution);
     return rc || !over || !r->teller ? rc : bf_merge_settle(db, r->teller, r);
 }
 
@@ -408,7 +424,9 @@ static int end_running(struct bf_db *db, uint16_t hub, uint64_t number, int64_t 
     bf_query_text(q, 2, r.reason);
     bf_query_int(q, 3, (int64_t)number);
     rc = bf_query_run(q);
-    return rc ? rc : bf_merge_settle(db, id, &r);
+    if (!rc)
+        rc = bf_merge_settle(db, id, &r);
+    return rc ? rc : mark_untold(db, number);
 }
 
 static int recover(struct bf_db *db, uint16_t hub, int64_t now_ms)
@@ -438,6 +456,28 @@ int bf_outbox_recover(struct bf_db *db, uint16_t hub, int64_t now_ms, struct bf_
     }
     return rc ? bf_error_set(err, BF_EIO, "cannot mark interrupted executions: %s", bf_db_words(db))
               : BF_OK;
+}
+
+int bf_outbox_untold(struct bf_db *db, void (*fn)(void *arg, uint64_t number), void *arg)
+{
+    struct bf_query *q = bf_db_query(db, "SELECT number FROM executions WHERE untold IS NOT NULL");
+    int rc;
+
+    while ((rc = bf_query_step(q)) == 1)
+        fn(arg, (uint64_t)bf_query_col_int(q, 0));
+    return rc;
+}
+
+int bf_outbox_told(struct bf_db *db, uint64_t number, bool *was_untold)
+{
+    struct bf_query *q = bf_db_query(db, "UPDATE executions SET untold = NULL WHERE number = ?"
+                                         " AND untold IS NOT NULL");
+    int rc;
+
+    bf_query_int(q, 1, (int64_t)number);
+    rc = bf_query_run(q);
+    *was_untold = !rc && bf_db_changes(db) > 0;
+    return rc;
 }
 
 uint64_t bf_outbox_last(struct bf_db *db)

@@ -42,6 +42,7 @@ bool bf_status_parse(const char *name, int *status);
 #define BF_HOOK_FAILED "hook_failed"    /* why one was skipped whose script failed, or has failed itself
                                            without an attempt */
 #define BF_INTERRUPTED "interrupted"    /* why the outcome of one is unknown: the hub died meanwhile */
+#define BF_EXECUTION_FAILED "belfry.execution.failed"   /* the event that tells of one */
 #define BF_REASON_MAX 32        /* bytes of a limit's name, "fire_limit_24h", with its NUL */
 
 struct bf_digest;
@@ -132,6 +133,11 @@ int bf_outbox_resent(struct bf_db *db, uint64_t number, unsigned statuses, bool 
                      const char *as);
 /* Of a hub that died: executions left BF_RUNNING become BF_UNKNOWN_OUTCOME.  `hub` is bf_bus_hub(). */
 int bf_outbox_recover(struct bf_db *db, uint16_t hub, int64_t now_ms, struct bf_error *err);
+/* Executions that failed, or have become unknown, and of which that was not told (bf_bus_tell_failure());
+ * those that such an event fired are not among them. */
+int bf_outbox_untold(struct bf_db *db, void (*fn)(void *arg, uint64_t number), void *arg);
+/* From now on it is told; *was_untold is false if it was already. */
+int bf_outbox_told(struct bf_db *db, uint64_t number, bool *was_untold);
 
 /* One row for claiming. */
 struct bf_outbox_row {

@@ -15,7 +15,6 @@
 
 #define LATER_BYTES_MAX (64u * 1024 * 1024)
 #define PREVIEW_MS   15000
-#define SYSTEM_AUTHOR "belfry-system"           /* of what the hub does by itself */
 
 static int outcome_of(int err)
 {
@@ -831,7 +830,7 @@ static int record_disable(const struct disabling *d, struct bf_tx *tx, struct bf
     bf_buf_adds(&b, ",\"reason\":");
     bf_buf_json(&b, d->reason);
     bf_buf_addc(&b, '}');
-    rc = bf_bus_record_caused(tx, d->cause, "belfry.integration.disabled", i->entity, SYSTEM_AUTHOR,
+    rc = bf_bus_record_caused(tx, d->cause, "belfry.integration.disabled", i->entity, BF_SYSTEM_AUTHOR,
                               b.data, b.len, err);
     bf_buf_fini(&b);
     bf_integration_unref(i);

@@ -271,6 +271,8 @@ TEST(those_that_a_dead_hub_was_telling_of_once_are_unknown_with_their_teller)
     CHECK_INT(bf_db_open(h.f.path, BF_DB_WRITE, &db, &err), 0);     /* as after a crash */
     CHECK_INT(bf_bus_open(db, &h.f.clock, NULL, &none, &bus, &err), 0);
     CHECK_INT(ask(&h, COUNT("status = 4 AND reason = 'interrupted' AND finished > 0")), 25);
+    CHECK_INT(ask(&h, COUNT("untold IS NOT NULL AND merged = 24")), 1);
+    CHECK_INT(ask(&h, COUNT("untold IS NOT NULL")), 1);
     bf_bus_close(bus);
     bf_db_close(db);
     h.block = false;

@@ -50,8 +50,8 @@ static bool end_with(struct slack_connecting *g, struct bf_arena *a,
 {
     const char *words = out->err ? "" : bf_get(a, out->body, "/error/message");
 
-    return slack_end(g, a, out->err ? 503 : out->status, "%s: %s", what,
-                     *words ? words : "the hub does not answer");
+    return slack_end(g, out->err ? 503 : out->status,
+                     bf_printf(a, "%s: %s", what, *words ? words : "the hub does not answer"));
 }
 
 
@@ -215,13 +215,15 @@ bool slack_keep(struct bf_ctx *ctx, struct bf_arena *a, struct slack_connecting 
     if (!find(ctx, a, g, &f))
         return false;
     if (*f.id && strcmp(f.sink, "slack") != 0)
-        return slack_end(g, a, 409, "team %s has an integration %s already, of sink %s; connect"
-                         " under another name", g->team, g->name, f.sink);
+        return slack_end(g, 409, bf_printf(a, "team %s has an integration %s already, of sink %s;"
+                                              " connect under another name", g->team, g->name,
+                                           f.sink));
     secret = choose_secret(ctx, a, g, &f);
     if (!secret)
-        return slack_end(g, a, 409, "the names %s to %s_%d are taken by other secrets of team %s;"
-                         " delete one that nothing needs", base_name(a, g->name),
-                         base_name(a, g->name), NAMES_TRIED, g->team);
+        return slack_end(g, 409, bf_printf(a, "the names %s to %s_%d are taken by other secrets of"
+                                              " team %s; delete one that nothing needs",
+                                           base_name(a, g->name), base_name(a, g->name), NAMES_TRIED,
+                                           g->team));
     out = ask(ctx, a, g, "PUT", secret_path(a, g, secret),
               bf_printf(a, "{\"value\":%s}", bf_quote(a, g->url)));
     if (!is_good(out))

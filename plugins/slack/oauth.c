@@ -90,15 +90,11 @@ static bool is_word(const char *text)
     return strspn(text, "0123456789abcdef") == 2 * NONCE_LEN && !text[2 * NONCE_LEN];
 }
 
-bool slack_end(struct slack_connecting *g, struct bf_arena *a, int status, const char *fmt, ...)
+bool slack_end(struct slack_connecting *g, int status, const char *words)
 {
-    va_list ap;
-
-    va_start(ap, fmt);
-    g->words = a->host->print(a, fmt, ap);
-    va_end(ap);
     g->status = status;
     g->title = "Slack is not connected";
+    g->words = words;
     return false;
 }
 
@@ -184,16 +180,9 @@ static struct slack_connecting *new_connecting(struct bf_arena *a, void *self)
 /* --- POST and GET /connect/slack/TEAM ------------------------------------------------ */
 
 /* As a page for a browser, else as REST says it. */
-BF_FORMAT(5, 6)
 static int refuse(struct bf_ctx *ctx, const struct bf_http_in *in, struct bf_reply *re,
-                  const char *field, const char *fmt, ...)
+                  const char *field, const char *words)
 {
-    const char *words;
-    va_list ap;
-
-    va_start(ap, fmt);
-    words = in->arena->host->print(in->arena, fmt, ap);
-    va_end(ap);
     if (strcmp(in->method, "POST") != 0)
         return stop_with(in, re, 400, words);
     return bf_status(bf_complain(ctx, BF_ECONFIG, field, "%s", words));
@@ -259,10 +248,11 @@ static int read_body(struct bf_ctx *ctx, const struct bf_http_in *in, struct bf_
         const char **place = place_of(g, it.key);
 
         if (!place)
-            return refuse(ctx, in, re, it.key, "there is no member \"%s\"; there are name,"
-                          " client_id, client_secret and scopes", it.key);
+            return refuse(ctx, in, re, it.key,
+                          bf_printf(in->arena, "there is no member \"%s\"; there are name, client_id,"
+                                    " client_secret and scopes", it.key));
         if (it.type != BF_V_STRING)
-            return refuse(ctx, in, re, it.key, "%s must be a string", it.key);
+            return refuse(ctx, in, re, it.key, bf_printf(in->arena, "%s must be a string", it.key));
         *place = it.value;
     }
     return 0;
@@ -292,14 +282,17 @@ static int check_app(struct bf_ctx *ctx, const struct bf_http_in *in, struct bf_
 
     for (size_t i = 0; i < 2; i++)
         if (!bf_team_secret(ctx, in->arena, g->who, g->team, secrets[i].name))
-            return refuse(ctx, in, re, secrets[i].member, "team %s has no secret \"%s\": store the %s"
-                          " of your Slack app, from its page Basic Information, with PUT"
-                          " /api/v1/teams/%s/secrets/%s", g->team, secrets[i].name, secrets[i].what,
-                          g->team, secrets[i].name);
+            return refuse(ctx, in, re, secrets[i].member,
+                          bf_printf(in->arena, "team %s has no secret \"%s\": store the %s of your"
+                                    " Slack app, from its page Basic Information, with PUT"
+                                    " /api/v1/teams/%s/secrets/%s", g->team, secrets[i].name,
+                                    secrets[i].what, g->team, secrets[i].name));
     id = bf_reveal(ctx, in->arena, bf_team_secret(ctx, in->arena, g->who, g->team, g->client_id));
     if (!is_client_id(id))
-        return refuse(ctx, in, re, "client_id", "the secret %s of team %s is no Client ID of a Slack"
-                      " app, which is two numbers with a dot between them", g->client_id, g->team);
+        return refuse(ctx, in, re, "client_id",
+                      bf_printf(in->arena, "the secret %s of team %s is no Client ID of a Slack app,"
+                                " which is two numbers with a dot between them", g->client_id,
+                                g->team));
     return 0;
 }
 
@@ -310,12 +303,13 @@ static int check_name(struct bf_ctx *ctx, const struct bf_http_in *in, struct bf
     const char *sink;
 
     if (!slack_find(ctx, in->arena, g, &sink)) {
-        refuse(ctx, in, re, NULL, "%s", g->words);
+        refuse(ctx, in, re, NULL, g->words);
         return g->status;
     }
     if (*sink && strcmp(sink, "slack") != 0)
-        return refuse(ctx, in, re, "name", "team %s has an integration \"%s\" already, of sink %s;"
-                      " choose another name", g->team, g->name, sink);
+        return refuse(ctx, in, re, "name",
+                      bf_printf(in->arena, "team %s has an integration \"%s\" already, of sink %s;"
+                                " choose another name", g->team, g->name, sink));
     return 0;
 }
 
@@ -384,8 +378,10 @@ static int on_begin(struct bf_ctx *ctx, void *self, const struct bf_http_in *in,
     if (status)
         return status;
     if (!is_name(g->name))
-        return refuse(ctx, in, re, "name", "name is what the integration is to be called: 1 to %d"
-                      " letters, digits, - and _, with spaces only between them", NAME_MAX_LEN);
+        return refuse(ctx, in, re, "name",
+                      bf_printf(in->arena, "name is what the integration is to be called: 1 to %d"
+                                " letters, digits, - and _, with spaces only between them",
+                                NAME_MAX_LEN));
     if (!is_scopes(g->scopes))
         return refuse(ctx, in, re, "scopes", "scopes must be scopes of Slack apart by commas,"
                       " incoming-webhook among them");
@@ -517,32 +513,36 @@ static const char *text_at(struct bf_arena *a, const char *json, const char *poi
     return bf_type(a, json, pointer) == BF_V_STRING ? bf_get(a, json, pointer) : "";
 }
 
+static const char *words_of(int err)
+{
+    switch (err) {
+    case BF_ETIMEDOUT: return "Slack does not answer in time";
+    case BF_EPERM: return "The hub's operator allows no connection to Slack";
+    default: return "Slack cannot be reached";
+    }
+}
+
 static bool judge(struct bf_ctx *ctx, struct bf_arena *a, struct slack_connecting *g,
                   const struct bf_http_out *out)
 {
     const char *scheme = strncmp(g->app->service, "https", 5) == 0 ? "https://" : "http";
 
     if (out->err)
-        return slack_end(g, a, 504, "%s at %s; nothing was connected.",
-                         out->err == BF_ETIMEDOUT ? "Slack does not answer in time"
-                         : out->err == BF_EPERM   ? "The hub's operator allows no connection to"
-                                                    " Slack"
-                                                  : "Slack cannot be reached",
-                         g->app->service);
+        return slack_end(g, 504, bf_printf(a, "%s at %s; nothing was connected.",
+                                           words_of(out->err), g->app->service));
     if (out->status != 200)
-        return slack_end(g, a, 502, "Slack answered with HTTP status %d; nothing was connected.",
-                         (int)out->status);
+        return slack_end(g, 502, bf_printf(a, "Slack answered with HTTP status %d; nothing was"
+                                              " connected.", (int)out->status));
     if (strcmp(bf_get(a, out->body, "/ok"), "true") != 0)
-        return slack_end(g, a, 502, "%s",
-                         explain(ctx, a, g, text_at(a, out->body, "/error")));
+        return slack_end(g, 502, explain(ctx, a, g, text_at(a, out->body, "/error")));
     g->url = text_at(a, out->body, "/incoming_webhook/url");
     g->channel = text_at(a, out->body, "/incoming_webhook/channel");
     g->workspace = text_at(a, out->body, "/team/name");
     if (!*g->workspace)         /* of an app that is installed for all of an organisation */
         g->workspace = text_at(a, out->body, "/enterprise/name");
     if (strncmp(g->url, scheme, strlen(scheme)) != 0)
-        return slack_end(g, a, 502, "Slack gave no incoming webhook; the app must have the scope"
-                         " incoming-webhook, on its page OAuth & Permissions.");
+        return slack_end(g, 502, "Slack gave no incoming webhook; the app must have the scope"
+                                 " incoming-webhook, on its page OAuth & Permissions.");
     return true;
 }
 
@@ -553,9 +553,9 @@ static bool exchange(struct bf_ctx *ctx, struct bf_arena *a, struct slack_connec
     struct bf_request *req = bf_request_new(ctx, a);
 
     if (!id || !secret)
-        return slack_end(g, a, 400, "The secrets %s and %s of team %s are not there any more, or"
-                         " %s is no admin of it.", g->client_id, g->client_secret, g->team,
-                         g->who->user);
+        return slack_end(g, 400, bf_printf(a, "The secrets %s and %s of team %s are not there any more,"
+                                              " or %s is no admin of it.", g->client_id,
+                                           g->client_secret, g->team, g->who->user));
     bf_request_to(req, "POST", bf_printf(a, "%s/api/oauth.v2.access", g->app->service));
     bf_request_basic(req, id, secret);
     bf_request_body(req, "application/x-www-form-urlencoded", "code=%s&redirect_uri=%s",
@@ -610,7 +610,7 @@ static void repeat(struct bf_arena *a, struct slack_connecting *g, const char *o
         g->title = "Slack is connected";
         g->words = words;
     } else {
-        slack_end(g, a, 409, "%s", *words ? words : "This answer of Slack's is in hand already.");
+        slack_end(g, 409, *words ? words : "This answer of Slack's is in hand already.");
     }
 }
 

@@ -43,8 +43,7 @@ static inline const char *percent(struct bf_arena *a, const char *text)
 }
 
 /* The connecting ends so; gives false. */
-BF_FORMAT(4, 5)
-bool slack_end(struct slack_connecting *g, struct bf_arena *a, int status, const char *fmt, ...);
+bool slack_end(struct slack_connecting *g, int status, const char *words);
 
 /* keep.c: the integration of the name, through the hub's own REST and with the rights of g->who.
  * Whether there is one, and what it speaks to ("" if there is none); false if that cannot be said. */

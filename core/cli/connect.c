@@ -24,12 +24,10 @@ static void on_stop(void) { stopped = 1; }
 static int complain(struct bf_cli *c, int rc, const struct bf_reply_text *reply,
                     const struct bf_error *err)
 {
-    const char *service = bf_cli_operand(c, 0);
-
     if (reply->status != 404)
         return bf_cli_complain(c, rc, reply, err);
-    bf_cli_fail(c, "the hub has no plugin that connects %s; its operator adds it to the setting"
-                " plugins, as in: plugins = { \"http\", \"webhook\", \"%s\" }", service, service);
+    bf_cli_fail(c, "the hub has no plugin that connects %s; its operator puts one into plugin_dir, or"
+                " adds it to the setting plugins", bf_cli_operand(c, 0));
     return BF_EXIT_MISSING;
 }
 

@@ -309,7 +309,7 @@ is("twelve at once are all connected", many.filter(r => r.status === 200).length
 function command(...args) {
     const child = spawn(belfry, ["integrations", "connect", "slack", "--team", "acme", ...args],
         {env: {...process.env, BELFRY_URL: hub, BELFRY_API_KEY: adminKey,
-            BELFRY_CA_FILE: process.env.NODE_EXTRA_CA_CERTS, HOME: dir}});
+            BELFRY_CA_FILE: process.env.NODE_EXTRA_CA_CERTS, HOME: dir, XDG_CONFIG_HOME: ""}});
     const out = {text: "", errors: ""};
     child.stderr.on("data", d => { out.errors += d; });
     out.address = new Promise(r => child.stdout.on("data", d => {
@@ -333,9 +333,17 @@ const wrong = command("--name", "x", "client_id=NONE");
 is("a secret that is missing ends it", await wrong.end, 1);
 has("with the verb that sets it", wrong.errors, "belfry secrets set NONE --team acme");
 
+// --- what was secret is in no answer --------------------------------------------------------------------------
+
+const shown = [];
+for (const path of ["/api/v1/teams/acme/integrations", "/api/v1/teams/acme/secrets", "/api/v1/status",
+    "/api/v1/events?entity=acme&limit=1000", "/api/v1/executions?limit=1000", "/api/v1/export", "/metrics"])
+    shown.push((await rest("GET", path)).text);
 const basic = Buffer.from(`${app.client_id}:${app.client_secret}`).toString("base64");
-writeFileSync(`${dir}/secrets`,
-    [...tokens, ...codes, app.client_secret, basic, webhookPath].join("\n") + "\n");
+const secrets = [...tokens, ...codes, app.client_secret, basic, webhookPath];
+claim("there are secrets to look for", tokens.length > 12 && codes.length > 12, secrets);
+claim("none is in the hub's answers", !secrets.some(s => shown.join("\n").includes(s)), shown);
+writeFileSync(`${dir}/secrets`, secrets.join("\n") + "\n");
 front.close();
 front.closeAllConnections();
 await emulator.close();

@@ -11,7 +11,7 @@ FAULT := $(wildcard tests/fault/*.sh)
 SINGLE := $(addprefix test_,api_json automation bare box box_hostile box_library box_order cli cloudevents \
               code condition config crypto differ digest exact filter hooks hooks_shipped \
               intake json limits lines options pace plan points prom rules schedule scripts_kept \
-              series sieve sign skipped table template tls tz vars when wire)
+              series sieve sign skipped table team_secret template tls tz vars when wire)
 # These compare times, so nothing may run beside them.
 TIMED := tests/fault/outage.sh tests/fault/script_bombs.sh
 # These are about what is built and installed, which a sanitizer has nothing to say of.

@@ -7,14 +7,6 @@ here=$(dirname "$0")
 command -v webhook >/dev/null || { skip "Debian's package webhook is not installed"; finish; }
 command -v nginx >/dev/null || { skip "Debian's package nginx is not installed"; finish; }
 
-free_port() { # a port that nobody has just now
-    "$BELFRY" listen 127.0.0.1:0 >"$tmp/port" & local pid=$!
-    within 5 grep -q http "$tmp/port"
-    kill "$pid"
-    wait "$pid" 2>/dev/null
-    sed -n 's/.*:\([0-9]*\),.*/\1/p' "$tmp/port"
-}
-
 # --- a certificate authority of our own, and a certificate for the host
 
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=test-authority \

@@ -119,6 +119,16 @@ stop_hub() { # gives its exit status
     wait "$HUB_PID"
 }
 
+# For a server that cannot say which port it took.
+free_port() { # a port that nobody has just now
+    : >"$tmp/port"
+    "$BELFRY" listen 127.0.0.1:0 >"$tmp/port" & local pid=$!
+    within 5 grep -q http "$tmp/port"
+    kill "$pid"
+    wait "$pid" 2>/dev/null
+    sed -n 's/.*:\([0-9]*\),.*/\1/p' "$tmp/port"
+}
+
 # For a test that runs node: the npm packages are there, and NODE_PATH names them.
 need_npm() {
     local build=$B

@@ -6,15 +6,6 @@
 command -v nginx >/dev/null || { skip "Debian's package nginx is not installed"; finish; }
 need_npm
 
-free_port() { # a port that nobody has just now
-    : >"$tmp/port"
-    "$BELFRY" listen 127.0.0.1:0 >"$tmp/port" & local pid=$!
-    within 5 grep -q http "$tmp/port"
-    kill "$pid"
-    wait "$pid" 2>/dev/null
-    sed -n 's/.*:\([0-9]*\),.*/\1/p' "$tmp/port"
-}
-
 # --- a certificate for localhost, and nginx in front of the hub
 
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
@@ -39,12 +30,12 @@ nginx -p "$tmp" -c "$tmp/nginx.conf" 2>"$tmp/nginx.start" &
 started="$started $!"
 
 LISTEN=127.0.0.1:$HUB_PORT start_hub --log_level debug --public_url "https://localhost:$TLS_PORT" \
-    --sources "{\"connect\":{\"source\":\"slack.app\",\"service\":\"http://127.0.0.1:$SLACK_PORT\",\"timeout\":\"1s\"}}"
+    --sources "{\"connect\":{\"source\":\"slack.app\",\"service\":\"http://127.0.0.1:$SLACK_PORT\",\"timeout\":\"2s\"}}"
 through_nginx() { curl -sf --cacert "$tmp/host.pem" -o /dev/null "https://localhost:$TLS_PORT/readyz"; }
 within 10 through_nginx || bad "the hub answers through nginx" "$(cat "$tmp/nginx.start" "$tmp/nginx.err")"
 
 printf %s "$KEY" >"$tmp/key"
-NODE_EXTRA_CA_CERTS=$tmp/host.pem add_up timeout 60 node "$(dirname "$0")/slack_oauth.mjs" \
+NODE_EXTRA_CA_CERTS=$tmp/host.pem add_up timeout 120 node "$(dirname "$0")/slack_oauth.mjs" \
     "https://localhost:$TLS_PORT" "$tmp/key" "$SLACK_PORT" "$tmp" "$BELFRY"
 stop_hub
 is "the hub stops well" $? 0
@@ -56,11 +47,18 @@ while read -r secret; do
         "$(grep -l -a -F -e "$secret" "$tmp/hub.log" "$tmp"/data/* 2>/dev/null | xargs)" ""
 done <"$tmp/secrets"
 
-# --- as an operator and a newcomer meet it
+# --- as a newcomer meets it: no public_url, and a service that nobody connects
 
-is "without its plugin, the command says what the hub lacks" "$(
-    DATA=$tmp/other start_hub --plugins "http webhook" >/dev/null
-    api PUT /api/v1/teams/acme '{}' >/dev/null
-    BELFRY_API_KEY=$KEY "$BELFRY" integrations connect slack --name a --url "$URL" 2>&1
-    stop_hub)" 'belfry integrations connect: the hub has no plugin that connects slack; its operator adds it to the setting plugins, as in: plugins = { "http", "webhook", "slack" }'
+DATA=$tmp/fresh start_hub
+add_team acme
+add_secret acme SLACK_CLIENT_ID 12345.67890
+add_secret acme SLACK_CLIENT_SECRET app-s3cret
+connect() { # SERVICE: standard error
+    BELFRY_API_KEY=$KEY BELFRY_URL=$URL HOME=$tmp XDG_CONFIG_HOME='' \
+        "$BELFRY" integrations connect "$1" --name a --no-wait 2>&1 >/dev/null
+}
+has "it is told that Slack comes back to https alone" "$(connect slack)" \
+    "warning: Slack sends browsers back to https addresses only, and this hub is at $URL/"
+is "and what there is not" "$(connect jira)" "belfry integrations connect: the hub has no plugin that \
+connects jira; its operator puts one into plugin_dir, or adds it to the setting plugins"
 finish

@@ -55,13 +55,6 @@ openssl pkey -in "$tmp/first.key" -aes128 -passout pass:x -out "$tmp/locked.key"
 
 # --- nginx: two servers that want a certificate, by the version of TLS, and one that looks at it
 
-free_port() { # a port that nobody has just now
-    "$BELFRY" listen 127.0.0.1:0 >"$tmp/port" & local pid=$!
-    within 5 grep -q http "$tmp/port"
-    kill "$pid"
-    wait "$pid" 2>/dev/null
-    sed -n 's/.*:\([0-9]*\),.*/\1/p' "$tmp/port"
-}
 PORT=$(free_port)
 TLS12=127.0.0.1:$PORT TLS13=127.0.0.2:$PORT LOOKS=127.0.0.3:$PORT
 server() { # ADDRESS PROTOCOL VERIFY

@@ -68,7 +68,7 @@ for cc in ${CC_LIST:-gcc clang}; do
     for plugin in tests/abi/skeleton/*.c tests/abi/size_rule/*.c plugins/*/; do
         case "$plugin" in */) files=$(echo "$plugin"*.c) ;; *) files=$plugin ;; esac
         # shellcheck disable=SC2086 # a list
-        check "$plugin, $cc" "$cc" -std=c11 -Iinclude -I. -Wall -Wextra -Wconversion -Wshadow \
+        check "$plugin, $cc" "$cc" -std=c11 -D_GNU_SOURCE -Iinclude -I. -Wall -Wextra -Wconversion -Wshadow \
             -Wno-missing-field-initializers -Werror -fPIC -shared -Wl,-z,defs $files -o "$out/x.so"
     done
 done

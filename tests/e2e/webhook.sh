@@ -133,6 +133,8 @@ mapfile -t ending < <(with ending ending)
 b integrations create --sink webhook --name ending url="https://$TLS13/" "${ending[@]}" >"$tmp/out"
 is "one that ends soon is taken" "$(rc)" 0
 has "and told of" "$(err)" "client_cert expires at "
+b integrations check ending >"$tmp/out"
+has "then, and whenever it is asked for" "$(cat "$tmp/out" "$tmp/err")" "client_cert expires at "
 b integrations show ending --json >"$tmp/out"
 is "a key is not shown" "$(jq -c .config.client_key "$tmp/out")" '{"set":true}'
 is "wherever" "$(grep -c 'PRIVATE KEY' "$tmp/out" "$tmp/hub.log" | tr '\n' ' ')" "$tmp/out:0 $tmp/hub.log:0 "

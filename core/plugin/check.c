@@ -98,18 +98,12 @@ int bf_check_refuse_scheme(struct bf_error *err, const char *option)
 
 /* --- integrations ---------------------------------------------------------------------- */
 
-struct given {
-    struct given *next;
-    const char *option;
-    const char *value;
-};
-
 struct storing {
     struct bf_plugins *plugins;
     struct bf_arena *arena;
     struct bf_integration_draft *draft;
     const struct bf_json *before;       /* the options saved so far, or NULL */
-    struct given *literals;             /* that are not saved yet */
+    const struct bf_given *literals;    /* that are not saved yet */
     int64_t look_until_mono;
     struct bf_error *err;
 };
@@ -250,17 +244,17 @@ static int seal_literal(struct storing *s, const struct bf_option *o, const char
                         struct bf_tree *out)
 {
     const char *name = bf_arena_printf(s->arena, "integration/%s/%s", s->draft->id, o->name);
-    struct given *g;
+    struct bf_given *g;
     int rc = check_address(s, o, value);
 
     if (rc)
         return rc;
     if (strlen(value) > BF_SECRET_MAX)
         return refuse(s, o, "%s has more than %d bytes", o->name, BF_SECRET_MAX);
-    g = bf_arena_new_of(s->arena, struct given);
+    g = bf_arena_new_of(s->arena, struct bf_given);
     if (!g)
         return refuse(s, o, "the options are too large");
-    *g = (struct given){s->literals, o->name, value};
+    *g = (struct bf_given){s->literals, o->name, value};
     s->literals = g;
     s->draft->seal(s->draft->arg, name, value);
     bf_tree_str(bf_tree_add_object(out, o->name), "sealed", name);
@@ -450,7 +444,7 @@ static int merge(struct storing *s, const struct bf_option *table, const struct 
 /* The value that is given with this very request, or NULL. */
 static const char *given_value(const struct storing *s, const char *option)
 {
-    for (const struct given *g = s->literals; g; g = g->next)
+    for (const struct bf_given *g = s->literals; g; g = g->next)
         if (strcmp(g->option, option) == 0)
             return g->value;
     return NULL;
@@ -589,7 +583,7 @@ static int try_instance(struct storing *s)
     struct bf_integration trial = {.entity = d->entity, .sink = d->sink, .name = "check",
                                    .config = d->stored, .secrets = d->secrets};
     struct bf_instance *i;
-    int rc = bf_instance_trial(s->plugins, &trial, &s->draft->warnings, &i, s->err);
+    int rc = bf_instance_trial(s->plugins, &trial, s->literals, &s->draft->warnings, &i, s->err);
 
     if (rc)
         return rc;

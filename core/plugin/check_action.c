@@ -326,7 +326,7 @@ int bf_plugins_check_action(struct bf_plugins *p, struct bf_action_check *c, str
     int rc = bf_check_secrets(p, c->integration->entity, c->secrets, err);
 
     if (!rc)
-        rc = bf_instance_trial(p, c->integration, NULL, &g.instance, err);
+        rc = bf_instance_trial(p, c->integration, NULL, NULL, &g.instance, err);
     if (rc)
         return rc;
     rc = bf_filled_new(g.instance, c->config, c->secrets, &g.filled, err);

@@ -75,8 +75,8 @@ struct bf_standin {
     const struct bf_standin *like;      /* the one it is another text for, or NULL */
     const char *option;         /* what it fills, or "${NAME}" if it is granted by name alone */
     const char *entity;
-    const char *name;           /* of the entity's secrets; NULL: `literal` is the value */
-    const char *literal;
+    const char *name;           /* of the entity's secrets */
+    const char *literal;        /* the value itself; it goes before a name */
     bool sealed;                /* `name` is a row that no user can name */
 };
 
@@ -85,11 +85,20 @@ struct bf_standins {
     size_t n;
 };
 
+/* The value of a secret option that is to be sealed, while what it belongs to is only tried. */
+struct bf_given {
+    const struct bf_given *next;
+    const char *option;
+    const char *value;
+};
+
 /* The secret options that a config sets, with fresh stand-ins put into the filled struct, and the
  * secrets that are granted by name ("A B"). */
 int bf_standins_make(const struct bf_option *table, const struct bf_json *config,
                      const char *entity, const char *granted, void *filled, struct bf_arena *a,
                      struct bf_standins *out, struct bf_error *err);
+/* What is not saved yet is the value of its stand-in, in place of an older one that may be. */
+void bf_standins_give(struct bf_standins *s, const struct bf_given *given);
 /* Another text for the same secret, as every attempt gets for the names in its templates. */
 void bf_standin_again(const struct bf_standin *like, struct bf_standin *out);
 const struct bf_standin *bf_standins_find(const struct bf_standins *s, const char *text);
@@ -172,6 +181,7 @@ struct bf_instance {
     const char *name;
     const char *tag;            /* for the log, "sink/ops"; and what it remembers by */
     const char *entity;         /* of an integration */
+    const struct bf_given *given;       /* of one that is tried; they are its maker's */
     uint64_t revision;
     bool disabled;
     bool created;
@@ -251,6 +261,7 @@ int bf_instance_of(struct bf_plugins *p, const char *integration, struct bf_inst
                    struct bf_error *err);
 /* An integration's instance that nobody else sees, from options that may not be saved yet. */
 int bf_instance_trial(struct bf_plugins *p, const struct bf_integration *integration,
+                      const struct bf_given *given,
                       struct bf_warnings *warnings, struct bf_instance **out,
                       struct bf_error *err);
 /* `granted` are names of secrets, "A B", of the entity that owns the integration. */

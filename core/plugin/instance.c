@@ -248,6 +248,8 @@ int bf_instance_make(struct bf_instance *i, const char *config, const char *gran
     if (!rc)
         rc = bf_standins_make(table, object, i->entity, granted, i->options, i->arena,
                               &i->standins, err);
+    if (!rc)
+        bf_standins_give(&i->standins, i->given);
     i->names = list_names(i->arena, &i->standins, bf_var_names());
     if (!rc)
         rc = compile_all((struct bf_namespace){i, NULL}, i->arena, table, i->options,
@@ -256,7 +258,7 @@ int bf_instance_make(struct bf_instance *i, const char *config, const char *gran
 }
 
 int bf_instance_trial(struct bf_plugins *p, const struct bf_integration *integration,
-                      struct bf_warnings *warnings, struct bf_instance **out,
+                      const struct bf_given *given, struct bf_warnings *warnings, struct bf_instance **out,
                       struct bf_error *err)
 {
     const struct bf_plugin *plugin;
@@ -271,6 +273,7 @@ int bf_instance_trial(struct bf_plugins *p, const struct bf_integration *integra
     i->entity = bf_arena_dup(i->arena, integration->entity);
     i->revision = integration->revision;
     i->disabled = integration->disabled;
+    i->given = given;
     rc = bf_instance_make(i, integration->config, integration->secrets ? integration->secrets : "",
                           warnings, err);
     if (rc) {
@@ -330,7 +333,7 @@ int bf_instance_of(struct bf_plugins *p, const char *integration, struct bf_inst
     if (!from)
         return bf_error_set(err, BF_ENOENT, "integration %s does not exist any more; choose "
                             "another in the automation's action", integration);
-    rc = bf_instance_trial(p, from, NULL, out, err);
+    rc = bf_instance_trial(p, from, NULL, NULL, out, err);
     bf_integration_unref(from);
     if (!rc)
         *out = keep(p, integration, *out, changes);

@@ -119,6 +119,14 @@ int bf_standins_make(const struct bf_option *table, const struct bf_json *config
     return rc;
 }
 
+void bf_standins_give(struct bf_standins *s, const struct bf_given *given)
+{
+    for (; given; given = given->next)
+        for (size_t i = 0; i < s->n; i++)
+            if (s->items[i].sealed && strcmp(s->items[i].option, given->option) == 0)
+                s->items[i].literal = given->value;
+}
+
 const struct bf_standin *bf_standins_find(const struct bf_standins *s, const char *text)
 {
     for (size_t i = 0; s && text && i < s->n; i++)

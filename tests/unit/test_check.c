@@ -41,6 +41,8 @@ static int create(struct bf_ctx *ctx, const void *options, void **self)
     *self = (void *)options;
     if (strcmp(w->mode, "old") == 0)
         bf_warn(ctx, "mode", "this mode is old");
+    if (strcmp(w->mode, "looks") == 0)
+        bf_warn(ctx, "token", "it is %s", bf_reveal(ctx, bf_scratch(ctx), w->token));
     return 0;
 }
 
@@ -324,6 +326,34 @@ TEST(where_a_stored_secret_leads_is_not_told_to_who_may_not_know)
     rig_ok(bf_plugins_check_integration(s.rig.plugins, a, &d, &err), &err);
     CHECK_INT(d.warnings.n, 0);
     close_scene(&s);
+    bf_arena_free(a);
+}
+
+static void no_seal(void *arg, const char *name, const char *value)
+{
+    (void)arg;
+    (void)name;
+    (void)value;
+}
+
+/* It had the value that was saved before, or none. */
+TEST(create_sees_the_secret_that_is_given_with_the_options)
+{
+    struct bf_arena *a = bf_arena_new(1024 * 1024);
+    struct bf_integration_draft d = {.entity = "acme", .id = "ID", .sink = "t", .secrets = "",
+                                     .config = "{\"mode\":\"looks\",\"url\":\"https://1.1.1.1/\","
+                                               "\"token\":\"given just now\"}",
+                                     .seal = no_seal};
+    struct bf_error err = {0};
+    struct rig r;
+
+    rig_open(&r, &plugin);
+    rig_secret(&r, "integration/ID/token", "saved before");
+    rig_ok(bf_plugins_check_integration(r.plugins, a, &d, &err), &err);
+    CHECK_INT(d.warnings.n, 1);
+    CHECK_STR(d.warnings.first->field, "config.token");
+    CHECK_STR(d.warnings.first->message, "it is given just now");
+    rig_close(&r);
     bf_arena_free(a);
 }
 

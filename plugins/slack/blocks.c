@@ -106,7 +106,7 @@ static void put_text(struct walk *w, const struct spot *at, const char *text, bo
     size_t max = at->max < w->budget ? at->max : w->budget, n;
 
     cut = slack_cut(w->a, full, max, markup);
-    w->problem->n_cut += cut != full;
+    w->problem->n_cut += cut != full && at->max > SLACK_HEADER_MAX;
     n = slack_length(cut);
     w->budget -= n < w->budget ? n : w->budget;
     bf_append(w->a, &w->out, "%s", bf_quote(w->a, *cut ? cut : " "));

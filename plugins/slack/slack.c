@@ -138,17 +138,8 @@ static int slack_create(struct bf_ctx *ctx, const void *options, void **self)
 
 /* --- when an automation is saved ---------------------------------------------------------- */
 
-/* What a text has with this event that Slack would not show. */
-static void look_at_length(const struct bf_delivery *d, const char *option, const char *text,
-                           size_t max)
-{
-    size_t n = slack_length(text);
-
-    if (n > max)
-        bf_warn(d->ctx, option, "with long values %s has more than the %s characters that a message"
-                " shows of it; it is cut there, and says so", option, slack_number(d->arena, max));
-}
-
+/* A name is cut where it stands in a heading or on a button, and nobody misses the rest of it; of what
+ * is lost of a text people are told.  The hub asks for an event with long values too. */
 static int slack_check(void *self, const struct bf_delivery *d)
 {
     const struct slack_action *say = d->action;
@@ -158,16 +149,18 @@ static int slack_check(void *self, const struct bf_delivery *d)
     slack_message(d, &p);
     if (p.words && !p.of_value)
         return bf_refuse(d->ctx, "blocks", "%s", p.words);
-    if (p.words)
-        bf_warn(d->ctx, "blocks", "%s", p.words);
     if (p.n_cut)
         bf_warn(d->ctx, "blocks", "with long values some texts are longer than Slack takes; they"
                 " are cut, and say so");
     if (slack_has_blocks(say))
-        return 0;               /* then those are for notifications alone */
-    look_at_length(d, "title", say->title ? bf_expand(d, say->title, BF_ESC_NONE) : "",
-                   SLACK_HEADER_MAX - 3);
-    look_at_length(d, "text", say->text ? slack_markup(d, say->text) : "", SLACK_SECTION_MAX);
+        return 0;               /* then the others are for notifications alone */
+    if (say->title && slack_length(say->title) > SLACK_HEADER_MAX)
+        bf_warn(d->ctx, "title", "this is longer than the %d characters of a heading; it is cut, and"
+                " says so", SLACK_HEADER_MAX);
+    if (say->text && slack_length(slack_markup(d, say->text)) > SLACK_SECTION_MAX)
+        bf_warn(d->ctx, "text", "with long values this has more than the %s characters that a"
+                " message shows of it; it is cut, and says so",
+                slack_number(d->arena, SLACK_SECTION_MAX));
     return 0;
 }
 

@@ -65,7 +65,7 @@ const char *slack_origin(const struct bf_delivery *d);
 struct slack_problem {
     const char *words;          /* NULL: nothing */
     bool of_value;              /* with this event's values; with others it may be right */
-    size_t n_cut;               /* texts that were too long */
+    size_t n_cut;               /* texts that were too long, other than headings */
 };
 
 /* With every variable filled in, as JSON; "" with a problem. */

@@ -785,7 +785,6 @@ TEST(slack_says_how_long_an_address_became)
     CHECK_INT(fake_deliver(&f, "run.state", named(&f, repeated(&f, "x", 2991))), BF_REJECTED);
     CHECK_STR(f.reason, "blocks[0].image_url has 3,001 characters; Slack takes 3,000");
     CHECK_INT(fake_check(&f, "run.state", named(&f, repeated(&f, "x", 2991))), 0);
-    CHECK_STR(f.warned, "blocks[0].image_url has 3,001 characters; Slack takes 3,000");
     fake_close(&f);
 }
 
@@ -807,16 +806,23 @@ TEST(slack_uses_own_blocks_for_several_firings_if_they_tell_of_them)
 
 TEST(slack_warns_of_what_would_be_cut)
 {
-    struct fake f = slack_with("${run_name}", "");
+    struct fake f = slack_with("${run_name}", "${run_name}");
 
-    CHECK_INT(fake_check(&f, "run.state", named(&f, "short")), 0);
-    CHECK(!f.warned || !*f.warned);
     CHECK_INT(fake_check(&f, "run.state", named(&f, repeated(&f, "x", 200))), 0);
-    CHECK_HAS(f.warned, "title has more than the 147 characters");
-    fake_close(&f);
-    f = slack_with("", "${run_name}");
+    CHECK(!f.warned || !*f.warned);
     CHECK_INT(fake_check(&f, "run.state", named(&f, repeated(&f, "&", 600))), 0);
-    CHECK_HAS(f.warned, "text has more than the 2,900 characters");
+    CHECK_HAS(f.warned, "more than the 2,900 characters");
+    fake_close(&f);
+    f = slack_with("a heading that goes on and on and on and on and on and on and on and on and on and on"
+                   " and on and on and on and on and on and on and on and on and on and on", "");
+    CHECK_INT(fake_check(&f, "run.state", "{}"), 0);
+    CHECK_HAS(f.warned, "longer than the 150 characters of a heading");
+    fake_close(&f);
+    f = with_blocks("[" HEADER("${run_name}") "," SECTION("${run_name}") "]");
+    CHECK_INT(fake_check(&f, "run.state", named(&f, repeated(&f, "x", 200))), 0);
+    CHECK(!f.warned || !*f.warned);
+    CHECK_INT(fake_check(&f, "run.state", named(&f, repeated(&f, "x", 3000))), 0);
+    CHECK_HAS(f.warned, "longer than Slack takes");
     fake_close(&f);
 }
 

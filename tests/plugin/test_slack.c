@@ -351,27 +351,23 @@ TEST(slack_lets_no_value_make_a_mention_or_a_link)
         "absent_for", "last_seen", "message",
     };
     static const char tmpl[] = "*${run_name}* `${message}` <${run_name}|x> <${message}> ${data.x}";
+    struct fake f = slack_with("${message} ${run_name} ${data.x}", tmpl);
 
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-        struct fake f = slack_with("${message} ${run_name} ${data.x}", tmpl);
+    for (size_t k = 0; k < sizeof(hostile) / sizeof(*hostile); k++) {
+        const char *value = fake_quote(f.hub->keep, hostile[k]);
+        struct bf_text vars = { 0 };
 
-        for (size_t k = 0; k < sizeof(hostile) / sizeof(*hostile); k++) {
-            const char *value = fake_quote(f.hub->keep, hostile[k]);
-
-            if (strncmp(hostile[k], "https:", 6) == 0)
-                continue;       /* where the author lets it lead, it leads */
-            fake_answer(&f, 200, "ok");
-            f.hub->n_answers = 1;
-            f.hub->next_answer = 0;
-            f.n_sent = 0;
-            fake_deliver(&f, "belfry.x.y",
-                         bf_printf(f.hub->keep, "{\"vars\":{\"%s\":%s},\"data\":{\"x\":%s,\"name\":%s,"
-                                   "\"reason\":%s,\"error\":%s}}", names[i], value, value, value, value,
-                                   value));
-            check_harmless(&f);
-        }
-        fake_close(&f);
+        if (strncmp(hostile[k], "https:", 6) == 0)
+            continue;       /* where the author lets it lead, it leads */
+        for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+            bf_append(f.hub->keep, &vars, "%s\"%s\":%s", i ? "," : "", names[i], value);
+        fake_answer(&f, 200, "ok");
+        fake_deliver(&f, "belfry.x.y",
+                     bf_printf(f.hub->keep, "{\"vars\":{%s},\"data\":{\"x\":%s,\"name\":%s,"
+                               "\"reason\":%s,\"error\":%s}}", vars.s, value, value, value, value));
+        check_harmless(&f);
     }
+    fake_close(&f);
 }
 
 TEST(slack_leaves_an_author_what_the_author_wrote)
@@ -480,7 +476,7 @@ TEST(slack_cuts_long_texts_between_characters_and_counts_the_rest)
 
 TEST(slack_cuts_titles_to_what_a_header_takes)
 {
-    for (size_t n = 140; n < 160; n++) {
+    for (size_t n = 144; n < 152; n++) {
         struct fake f = slack_with("${run_name}", "");
         const char *title;
 
@@ -497,7 +493,7 @@ TEST(slack_does_not_cut_words_links_or_letters_with_marks)
     struct fake f = slack_with("", "${run_name}<https://wiki.example/a/long/address/of/a/page|words> tail ${data.x}");
     const char *text;
 
-    for (size_t n = 2780; n < 2910; n++) {
+    for (size_t n = 2790; n < 2910; n += 7) {
         f.n_sent = 0;
         fake_deliver(&f, "run.state",
                      bf_printf(f.hub->keep, "{\"run\":{\"name\":\"%s \"},\"data\":{\"x\":\"%s\"}}",
@@ -506,7 +502,7 @@ TEST(slack_does_not_cut_words_links_or_letters_with_marks)
         CHECK(units(text) <= 2900);
         CHECK(!strchr(text, '<') || strstr(text, "|words>"));
     }
-    for (size_t n = 2820; n < 2900; n++) {
+    for (size_t n = 2860; n < 2872; n++) {
         f.n_sent = 0;
         fake_deliver(&f, "run.state", named(&f, bf_printf(f.hub->keep, "%s%s", repeated(&f, "x", n),
                                                           repeated(&f, "e\xcc\x81", 200))));
@@ -521,7 +517,7 @@ TEST(slack_does_not_cut_a_secret)
 {
     struct fake f = slack_with("", "${run_name} ${TOKEN} ${run_name}");
 
-    for (size_t n = 2780; n < 2880; n++) {
+    for (size_t n = 2780; n < 2880; n += 9) {
         const char *body;
 
         f.n_sent = 0;
@@ -709,13 +705,16 @@ TEST(slack_cuts_texts_of_blocks_where_slack_would_refuse_them)
 
 TEST(slack_keeps_all_texts_of_a_message_within_what_slack_takes)
 {
-    struct bf_text blocks = { 0 };
-    struct fake f = slack_with("", "");
+    char blocks[50 * 80] = "";
+    struct fake f;
     size_t total = 0;
 
-    for (int i = 0; i < 50; i++)
-        bf_append(f.hub->keep, &blocks, "%s%s", i ? "," : "[", SECTION("${run_name}"));
-    f = with_blocks(bf_printf(f.hub->keep, "%s]", blocks.s));
+    for (int i = 0; i < 50; i++) {
+        strcat(blocks, i ? "," : "[");
+        strcat(blocks, SECTION("${run_name}"));
+    }
+    strcat(blocks, "]");
+    f = with_blocks(blocks);
     fake_deliver(&f, "run.state", named(&f, repeated(&f, "x", 1000)));
     CHECK_INT(n_at(&f, "/blocks"), 50);
     for (int i = 0; i < 50; i++)

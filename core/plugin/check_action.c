@@ -59,9 +59,10 @@ static void render_all(struct bf_try *t, const struct bf_compiled_set *set)
     }
 }
 
-/* A body that the service would not take. */
+/* A body that the service would not take.  What a script makes of it may be shorter. */
 static int check_size(const struct trying *g, const struct bf_outbound *r, struct bf_error *why)
 {
+    const char *when = g->check->is_transformed ? ", before its transform," : "";
     size_t max, len = bf_outbound_size(r, &max);
 
     if (len <= max)
@@ -69,13 +70,13 @@ static int check_size(const struct trying *g, const struct bf_outbound *r, struc
     if (g->is_large)
         bf_warnings_add(g->check->warnings, payload_field(g),
                         "with the longest names, texts of %d KiB, and metadata and data of %d KiB the"
-                        " body has %zu bytes, and the service takes %zu; an execution that has more"
-                        " fails, and says how many", BF_SAMPLE_TEXT / 1024, BF_SAMPLE_JSON / 1024, len,
-                        max);
+                        " body%s has %zu bytes, and the service takes %zu; an execution that has more"
+                        " fails, and says how many", BF_SAMPLE_TEXT / 1024, BF_SAMPLE_JSON / 1024,
+                        when, len, max);
     else if (g->check->is_transformed)
         bf_warnings_add(g->check->warnings, payload_field(g),
-                        "the body has %zu bytes before its transform, and the service takes %zu; an"
-                        " execution that still has more fails, and says how many", len, max);
+                        "the body%s has %zu bytes even with short values, and the service takes %zu;"
+                        " an execution that still has more fails, and says how many", when, len, max);
     else
         return bf_error_field(why, BF_ECONFIG, payload_field(g), "the body has %zu bytes even with"
                               " short values, and the service takes %zu; shorten it", len, max);

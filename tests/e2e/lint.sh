@@ -98,6 +98,12 @@ is "and an integration that is gone" "$(warnings GET "/api/v1/automations/$AUTO/
 is "all that is wrong in a team is listed" \
     "$(api GET '/api/v1/warnings?team=acme' | jq -c '[[.items[] | [.name, .warnings[0].field]], .next]')" \
     '[[["digest","actions[0].integration"]],null]'
+TO=$(add_webhook acme fine '{"url": "http://127.0.0.1:9/x"}')
+automate fine x "$TO" '{"a": "${alias}"}' >"$tmp/answer"
+api GET '/api/v1/warnings?team=acme&limit=1' >"$tmp/first"
+is "a page at a time" "$(jq -c '[.items[].name]' "$tmp/first") $(api GET \
+    "/api/v1/warnings?team=acme&limit=1&cursor=$(jq -r .next "$tmp/first")" | jq -c .)" \
+    '["digest"] {"items":[],"next":null}'
 has "and printed" "$("$BELFRY" automations check)" "digest: actions[0].integration: there is no"
 is "as one list for scripts" "$("$BELFRY" automations check --json | jq -c '[.items[].name]')" '["digest"]'
 is "a team must be named" "$(refusal GET /api/v1/warnings | cut -d' ' -f1-2)" "400 team:"

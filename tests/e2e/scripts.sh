@@ -126,6 +126,9 @@ within 10 is_disabled "$FLAKY" || bad "a hook that fails too often in a row is d
     "$(api GET "/api/v1/automations/$FLAKY")"
 has "with what was wrong" \
     "$(api GET "/api/v1/automations/$FLAKY" | jq -r .hooks_disabled.filter.error)" flaky.lua:1
+has "who asks what is wrong is told" \
+    "$(api GET "/api/v1/automations/$FLAKY/warnings" | jq -r '.items[] | "\(.field): \(.message)"')" \
+    "hooks.filter: this script was disabled, and counts as one that fails until it is enabled or changed: flaky.lua:1"
 has "a list tells it from one that works" "$("$BELFRY" automations list | grep ' flaky ')" "hook disabled"
 within 5 test "$(records belfry.hook.disabled)" = 1 || bad "the team is told by an event" "$(records belfry.hook.disabled)"
 has "its executions say so" "$(api GET "/api/v1/executions?automation=$FLAKY&limit=1" |

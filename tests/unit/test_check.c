@@ -245,7 +245,8 @@ TEST(a_body_that_is_always_too_long_is_refused_unless_a_script_makes_another)
     s.is_transformed = true;
     rig_ok(save(&s, long_payload(s.arena)), &s.err);
     CHECK_INT(s.warnings.n, 2);
-    CHECK_HAS(s.warnings.first->message, "20002 bytes before its transform");
+    CHECK_HAS(s.warnings.first->message, "the body, before its transform, has 20002 bytes even with");
+    CHECK_HAS(s.warnings.last->message, "KiB the body, before its transform, has 20002 bytes, and the");
     close_scene(&s);
 }
 

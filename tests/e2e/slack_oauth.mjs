@@ -181,6 +181,10 @@ answer = await begin("ml-alerts", {}, keys.admin);
 is("an admin gets an address", answer.status, 200);
 has("of the hub as the outside knows it", answer.json.url, `${hub}/connect/slack-go?ticket=`);
 claim("with nothing to warn of", answer.json.warning === undefined, answer.text);
+const forwarded = await (await fetch(`${hub}/connect/slack/acme`, {method: "POST",
+    body: '{"name":"ml-alerts"}', headers: {authorization: `Bearer ${adminKey}`,
+        "x-forwarded-host": "evil.example", "x-forwarded-proto": "http", forwarded: "host=evil.example"}})).json();
+has("whatever a request says of the hub's address", forwarded.url, `${hub}/connect/slack-go?ticket=`);
 const ada = new Browser(), first = answer.json;
 let back = await ada.consent(first.url, "#ml-alerts");
 is("the cookie is the browser's own", ada.attributes,

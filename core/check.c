@@ -301,7 +301,9 @@ static int try_hub(struct checking *c, const char *plugins, const char *sources,
 static void check_plugins(struct checking *c)
 {
     struct bf_error err = {0};
-    char *names = bf_plugin_names(c->settings.plugins, c->settings.plugin_dir, &err), *save = NULL;
+    bool linked = c->options->plugins && *c->options->plugins;
+    char *names = bf_plugin_names(c->settings.plugins, c->settings.plugin_dir, linked, &err);
+    char *save = NULL;
     int before = c->n;
 
     if (!names)

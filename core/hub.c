@@ -224,12 +224,10 @@ static int open_bus(struct bf_hub *hub, struct bf_error *err)
     return BF_OK;
 }
 
-/* With plugins linked in and "*", a directory need not be there. */
-static int load_named_plugins(struct bf_hub *hub, bool has_linked, struct bf_error *err)
+static int load_named_plugins(struct bf_hub *hub, bool linked, struct bf_error *err)
 {
     const struct bf_settings *s = &hub->settings;
-    bool none = has_linked && strcmp(s->plugins, "*") == 0 && access(s->plugin_dir, F_OK);
-    char *names = bf_plugin_names(none ? "" : s->plugins, s->plugin_dir, err), *save = NULL;
+    char *names = bf_plugin_names(s->plugins, s->plugin_dir, linked, err), *save = NULL;
     int rc = names ? BF_OK : blame(BF_ECONFIG, "plugin_dir", err);
 
     for (char *n = names ? strtok_r(names, " ", &save) : NULL; n && !rc;

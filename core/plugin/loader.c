@@ -409,12 +409,15 @@ static bool file_name_ok(const char *file, char name[NAME_MAX_LEN + 8])
     return name_ok(name, false);
 }
 
-static int add_all_in(const char *plugin_dir, struct bf_buf *out, struct bf_error *err)
+static int add_all_in(const char *plugin_dir, bool linked, struct bf_buf *out,
+                      struct bf_error *err)
 {
     struct dirent **files;
     char name[NAME_MAX_LEN + 8];
     int n = scandir(plugin_dir, &files, NULL, alphasort);
 
+    if (n < 0 && errno == ENOENT && linked)
+        return BF_OK;
     if (n < 0)
         return bf_error_set(err, BF_ECONFIG, "cannot read plugin_dir %s: %s", plugin_dir,
                             strerror(errno));
@@ -427,7 +430,7 @@ static int add_all_in(const char *plugin_dir, struct bf_buf *out, struct bf_erro
     return BF_OK;
 }
 
-char *bf_plugin_names(const char *wanted, const char *plugin_dir, struct bf_error *err)
+char *bf_plugin_names(const char *wanted, const char *plugin_dir, bool linked, struct bf_error *err)
 {
     char *copy = bf_strdup(wanted), *save = NULL, *out = NULL;
     struct bf_buf names;
@@ -436,7 +439,7 @@ char *bf_plugin_names(const char *wanted, const char *plugin_dir, struct bf_erro
     bf_buf_init(&names, NAMES_BYTES_MAX);
     for (char *n = strtok_r(copy, " ,", &save); n && !rc; n = strtok_r(NULL, " ,", &save)) {
         if (strcmp(n, "*") == 0)
-            rc = add_all_in(plugin_dir, &names, err);
+            rc = add_all_in(plugin_dir, linked, &names, err);
         else
             bf_buf_printf(&names, "%s ", n);
     }

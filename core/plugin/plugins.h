@@ -62,9 +62,9 @@ void bf_plugins_set_courier(struct bf_plugins *p, struct bf_courier *courier);
  * same name. */
 int bf_plugins_add(struct bf_plugins *p, const struct bf_plugin *plugin, struct bf_error *err);
 /* The names in the setting `plugins`, apart by spaces or commas, as a list apart by spaces: yours to
- * free().  For "*" every one that is in plugin_dir, in the order of their names.  NULL with err if
- * that cannot be read. */
-char *bf_plugin_names(const char *wanted, const char *plugin_dir, struct bf_error *err);
+ * free().  For "*" every one that is in plugin_dir, in the order of their names; NULL with err if
+ * that cannot be read, or is not there and nothing is `linked` in. */
+char *bf_plugin_names(const char *wanted, const char *plugin_dir, bool linked, struct bf_error *err);
 /* NAME.so from plugin_dir, which nobody but its owner and root may write to. */
 int bf_plugins_load(struct bf_plugins *p, const char *name, struct bf_error *err);
 /* An instance of a source of the loaded plugins: options given as JSON, or NULL for the defaults;

@@ -318,13 +318,14 @@ static int make_team(struct bf_lab *lab, const char *name, const char *organizat
     return 0;
 }
 
-static int make_secret(struct bf_lab *lab, const char *team, const char *name, struct bf_error *err)
+static int make_secret(struct bf_lab *lab, const char *team, const char *name, const char *value,
+                       struct bf_error *err)
 {
     struct bf_reply_text reply;
 
     return try(lab, "PUT", bf_arena_printf(lab->c->arena, "/api/v1/teams/%s/secrets/%s",
                                            bf_cli_escape(lab->c, team), bf_cli_escape(lab->c, name)),
-               "{\"value\":\"" STAND_IN_SECRET "\"}", &reply, err);
+               bf_arena_printf(lab->c->arena, "{\"value\":\"%s\"}", value), &reply, err);
 }
 
 static int make_secrets(struct bf_lab *lab)
@@ -334,20 +335,22 @@ static int make_secrets(struct bf_lab *lab)
 
     for (struct bf_lab_name *t = lab->teams; t; t = t->next)
         for (const struct bf_json *n = bf_json_first(names); n; n = bf_json_next(names, n))
-            if (make_secret(lab, t->name, bf_json_str(lab->c->arena, n), &err))
+            if (make_secret(lab, t->name, bf_json_str(lab->c->arena, n), STAND_IN_SECRET, &err))
                 return bf_cli_fail(lab->c, "%s", err.words);
     return 0;
 }
 
-/* An option that is refused, and holds what may be the name of a secret: perhaps it is one. */
+/* An option that is refused, and holds what may be the name of a secret: perhaps it is one.  If it is
+ * refused for its value, it is an address. */
 static bool make_unsaid_secret(struct bf_lab *lab, const char *team, const struct bf_json *config,
                                const struct bf_error *refused)
 {
     const char *option = strncmp(refused->field, "config.", 7) == 0 ? refused->field + 7 : NULL;
     const char *name = option ? text(lab, config, option) : NULL;
+    const char *value = strstr(refused->words, "http://") ? STAND_IN_URL : STAND_IN_SECRET;
     struct bf_error err;
 
-    return name && !make_secret(lab, team, name, &err);
+    return name && !make_secret(lab, team, name, value, &err);
 }
 
 /* Makes an integration; *id is in the arena. */

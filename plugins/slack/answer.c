@@ -7,12 +7,9 @@
  * while. */
 #include "plugins/slack/slack.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#define SHOWN_MAX         200           /* characters of an answer that are told */
-#define RETRY_AFTER_MAX_S 86400
+#define SHOWN_MAX 200           /* characters of an answer that are told */
 
 static const struct meaning {
     const char *code;
@@ -108,18 +105,6 @@ static const struct meaning *find(const char *code)
     return NULL;
 }
 
-/* How long Slack asks to wait, in ms; -1 if it does not say.  It says so in seconds. */
-static int64_t retry_after(const struct bf_delivery *d, const struct bf_http_out *out)
-{
-    const char *text = bf_header(d->ctx, out->headers, "Retry-After");
-    char *end = NULL;
-    long long s = text ? strtoll(text, &end, 10) : -1;
-
-    if (!text || end == text || *end || s < 0)
-        return -1;
-    return (s > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S : s) * 1000;
-}
-
 /* The code that a text is, a word of lower case letters and _; "" if it is something else. */
 static const char *code_in(struct bf_arena *a, const char *text)
 {
@@ -134,14 +119,13 @@ static int by_code(const struct bf_delivery *d, const struct bf_http_out *out, c
                    const char *more)
 {
     const struct meaning *m = find(code);
-    int64_t after_ms = retry_after(d, out);
 
     if (!m && out->status >= 500)
-        return bf_retry(d, after_ms, "HTTP %d: Slack says %s", (int)out->status, code);
+        return bf_retry(d, -1, "HTTP %d: Slack says %s", (int)out->status, code);
     if (!m)
         return bf_reject(d, "Slack refused the message: %s%s", code, more);
     if (m->outcome == BF_RETRY)
-        return bf_retry(d, after_ms, "Slack says %s: %s", code, m->words);
+        return bf_retry(d, -1, "Slack says %s: %s", code, m->words);
     return bf_reject(d, "Slack refused the message: %s: %s%s", code, m->words, more);
 }
 
@@ -156,16 +140,15 @@ static const char *begins(const struct bf_delivery *d, const struct bf_http_out 
 /* Not a word of Slack's was in it. */
 static int by_status(const struct bf_delivery *d, const struct bf_http_out *out)
 {
-    int64_t after_ms = retry_after(d, out);
     int outcome = bf_default(d, out);
 
     if (outcome == BF_DELIVERED)
-        return bf_retry(d, after_ms, "HTTP %d, but it is not Slack that answers: its answer begins"
+        return bf_retry(d, -1, "HTTP %d, but it is not Slack that answers: its answer begins"
                         " with %s", (int)out->status, begins(d, out));
     if (out->status == 429)
-        return bf_retry(d, after_ms, "HTTP 429: Slack asks to go slower");
+        return bf_retry(d, -1, "HTTP 429: Slack asks to go slower");
     if (outcome == BF_RETRY)
-        return bf_retry(d, after_ms, "HTTP %d: the answer begins with %s", (int)out->status,
+        return bf_retry(d, -1, "HTTP %d: the answer begins with %s", (int)out->status,
                         begins(d, out));
     if (out->status >= 300 && out->status < 400)
         return outcome;

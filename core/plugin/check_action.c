@@ -83,6 +83,7 @@ static int check_size(const struct trying *g, const struct bf_outbound *r, struc
     return BF_OK;
 }
 
+/* A positive answer: it would be settled without sending anything. */
 static int ask_request(const struct trying *g, struct bf_try *t, struct bf_error *why)
 {
     const struct bf_sink *sink = g->instance->sink;
@@ -90,20 +91,21 @@ static int ask_request(const struct trying *g, struct bf_try *t, struct bf_error
     int rc = sink->request(g->instance->self, &t->delivery, bf_outbound_pub(r));
     const char *url = bf_outbound_url(r);
 
-    if (rc > 0 && g->is_large)
-        warn(g, NULL, "nothing would be sent", t->verdict.words ? t->verdict.words : "");
     if (rc || t->error.code)
-        return rc < 0 ? rc : BF_OK;
+        return rc;
     if (*url && !bf_check_web_address(url) && !bf_check_leading_standin(t, url))
         return bf_check_refuse_scheme(why, bf_check_option_of(sink->action, t->filled->options,
                                                               url));
     return check_size(g, r, why);
 }
 
-/* What the plugin's own functions say to it; a negative answer refuses. */
+/* What the plugin's own functions say to it; a negative answer refuses.  Of a large event that would
+ * not be sent, what check() says itself is enough. */
 static int ask_plugin(const struct trying *g, struct bf_try *t, struct bf_error *why)
 {
     const struct bf_sink *sink = g->instance->sink;
+    const char *unsent = NULL;
+    unsigned n_told;
     struct bf_call c;
     int rc = BF_OK;
 
@@ -112,9 +114,14 @@ static int ask_plugin(const struct trying *g, struct bf_try *t, struct bf_error 
     c.warnings = g->check->warnings;
     if (sink->request)
         rc = ask_request(g, t, why);
+    if (rc > 0)
+        unsent = t->verdict.words ? t->verdict.words : "";
+    n_told = c.warnings->n;
     if (rc >= 0 && sink->check)
         rc = sink->check(g->instance->self, &t->delivery);
     bf_call_leave(&c);
+    if (rc >= 0 && unsent && g->is_large && g->check->warnings->n == n_told)
+        warn(g, NULL, "nothing would be sent", unsent);
     return rc < 0 ? rc : BF_OK;
 }
 

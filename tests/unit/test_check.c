@@ -52,7 +52,7 @@ static int request(void *self, const struct bf_delivery *d, struct bf_request *r
     const struct what *say = d->action;
     const char *text = bf_expand(d, say->text, BF_ESC_NONE);
 
-    if (strcmp(to->mode, "rejects") == 0 && strlen(text) > 200)
+    if (strncmp(to->mode, "rejects", 7) == 0 && strlen(text) > 200)
         return bf_reject(d, "a text of %zu bytes is not sent", strlen(text));
     if (strcmp(to->mode, "refuses") == 0 && strlen(text) > 200)
         return bf_refuse(d->ctx, "text", "%zu bytes are too many", strlen(text));
@@ -79,6 +79,8 @@ static int check(void *self, const struct bf_delivery *d)
         bf_warn(d->ctx, "text", "a text like this is seldom read");
     if (strcmp(to->mode, "warns") == 0 && strlen(text) > 200)
         bf_warn(d->ctx, "text", "%zu bytes will be cut", strlen(text));
+    if (strcmp(to->mode, "rejects, and warns") == 0 && strlen(text) > 200)
+        bf_warn(d->ctx, "text", "it may become too long to send");
     return 0;
 }
 
@@ -193,6 +195,16 @@ TEST(what_would_be_settled_without_sending_is_told)
     open_scene(&s, "{\"mode\":\"rejects\"}");
     rig_ok(save(&s, "{}"), &s.err);
     has_one(&s, "actions[0].config", "nothing would be sent: a text of 256 bytes is not sent");
+    close_scene(&s);
+}
+
+TEST(what_a_sink_tells_itself_is_not_told_by_the_hub_as_well)
+{
+    struct scene s;
+
+    open_scene(&s, "{\"mode\":\"rejects, and warns\"}");
+    rig_ok(save(&s, "{}"), &s.err);
+    has_one(&s, "actions[0].config.text", "it may become too long to send");
     close_scene(&s);
 }
 

@@ -172,9 +172,15 @@ static const char *clean(struct bf_arena *a, const char *text, bool one_line)
         return "";
     while (*text) {
         const char *from = text;
-        uint32_t c = next_char(&text);
-        int k = kind(c);
+        uint32_t c;
+        int k;
 
+        if (*text > ' ' && *text < 0x7f) {      /* most are, and there may be a megabyte of them */
+            *to++ = *text++;
+            continue;
+        }
+        c = next_char(&text);
+        k = kind(c);
         if (c == '\r' && *text == '\n')
             continue;
         if (k == BREAK || c == '\t') {

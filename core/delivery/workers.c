@@ -1,7 +1,8 @@
 /* workers.c - a pool of threads that grows with the work and goes away without it.
  *
  * A job is handed to a waiting thread if there is one, else a thread is made, up to n_max; beyond
- * that it waits in line.  Threads are detached: stopping waits until the last has left. */
+ * that it waits in line.  A job that waits for other jobs does not count meanwhile.  Threads are
+ * detached: stopping waits until the last has left. */
 #include "core/delivery/workers.h"
 
 #include <pthread.h>
@@ -25,6 +26,7 @@ struct bf_workers {
     size_t n_waiting;
     unsigned n_threads;
     unsigned n_idle;
+    unsigned n_lent;            /* whose job waits for other jobs */
     bool stopping;
 };
 
@@ -44,6 +46,12 @@ struct bf_workers *bf_workers_new(unsigned n_max, size_t queue_max)
     return w;
 }
 
+/* How many threads there may be.  Under lock. */
+static unsigned most_threads(const struct bf_workers *w)
+{
+    return w->n_max + (w->n_lent < BF_WORKERS_LENT_MAX ? w->n_lent : BF_WORKERS_LENT_MAX);
+}
+
 /* The next job, waiting a while for one; NULL if this thread should leave.  Under lock. */
 static struct bf_job *next_job(struct bf_workers *w)
 {
@@ -52,6 +60,8 @@ static struct bf_job *next_job(struct bf_workers *w)
 
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += IDLE_S;
+    if (w->n_threads > most_threads(w))
+        return NULL;            /* it stood in for one that is back */
     while (!w->first && !w->stopping) {
         int rc;
 
@@ -109,7 +119,7 @@ int bf_workers_add(struct bf_workers *w, struct bf_job *j)
         rc = BF_ECANCELED;
     else if (w->n_waiting >= w->queue_max)
         rc = BF_EFULL;
-    if (!rc && w->n_idle <= w->n_waiting && w->n_threads < w->n_max)
+    if (!rc && w->n_idle <= w->n_waiting && w->n_threads < most_threads(w))
         add_thread(w);
     if (!rc && w->n_threads == 0)
         rc = BF_EFULL;          /* the system gives no thread: as good as no room */
@@ -125,6 +135,22 @@ int bf_workers_add(struct bf_workers *w, struct bf_job *j)
     }
     pthread_mutex_unlock(&w->lock);
     return rc;
+}
+
+void bf_workers_wait_begin(struct bf_workers *w)
+{
+    pthread_mutex_lock(&w->lock);
+    w->n_lent++;
+    if (w->first && w->n_idle == 0 && w->n_threads < most_threads(w))
+        add_thread(w);
+    pthread_mutex_unlock(&w->lock);
+}
+
+void bf_workers_wait_end(struct bf_workers *w)
+{
+    pthread_mutex_lock(&w->lock);
+    w->n_lent--;
+    pthread_mutex_unlock(&w->lock);
 }
 
 bool bf_workers_stop_within(struct bf_workers *w, int64_t wait_ms)

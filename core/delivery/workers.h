@@ -26,4 +26,11 @@ struct bf_job {
 };
 int bf_workers_add(struct bf_workers *w, struct bf_job *j);
 
+#define BF_WORKERS_LENT_MAX 56          /* threads beyond n_max, for jobs that wait for jobs */
+
+/* The job that calls begin waits, until end, for what other jobs do, so one more thread may be at work
+ * meanwhile: else as many such jobs as there are threads would wait for ever.  [a thread of the pool] */
+void bf_workers_wait_begin(struct bf_workers *w);
+void bf_workers_wait_end(struct bf_workers *w);
+
 #endif

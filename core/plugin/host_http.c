@@ -242,6 +242,20 @@ static void note_sent(struct bf_call *c, const struct bf_outbound *r)
         at->out.sent = (struct bf_sent){.method = NULL};
 }
 
+/* Our own REST may need a worker to answer, and this may be one. */
+static bool wait_on(struct bf_http_job *j, enum bf_where where)
+{
+    struct bf_workers *workers = j->instance->plugins->rooms.workers;
+    bool lends = where == BF_AT_WORKER && j->is_inside, came;
+
+    if (lends)
+        bf_workers_wait_begin(workers);
+    came = wait_for(j);
+    if (lends)
+        bf_workers_wait_end(workers);
+    return came;
+}
+
 const struct bf_http_out *bf_host_fetch(struct bf_ctx *ctx, struct bf_request *pub)
 {
     static const struct bf_http_out no_memory = {
@@ -265,7 +279,7 @@ const struct bf_http_out *bf_host_fetch(struct bf_ctx *ctx, struct bf_request *p
     out->err = BF_ECANCELED;
     if (bf_loop_post(bf_instance_from(ctx)->plugins->rooms.loop, &j->task)) {
         unref_job(j);
-    } else if (wait_for(j)) {
+    } else if (wait_on(j, where)) {
         *out = j->out;
         out->arena = a;
         out->body = bf_arena_ndup(a, j->out.body, j->out.body_len);

@@ -1042,9 +1042,7 @@ static inline void bf_http_send(struct bf_ctx *ctx, struct bf_request *r, bf_htt
 {
     ctx->host->http_send(ctx, r, fn, arg);
 }
-/* Send and wait; the answer, never NULL, is in the request's arena.  To answer what changes
- * something, the hub's own REST may need a worker: let few callbacks at a time wait for it, or they hold
- * all that there are.  [worker, own] */
+/* Send and wait; the answer, never NULL, is in the request's arena.  [worker, own] */
 static inline const struct bf_http_out *bf_fetch(struct bf_ctx *ctx, struct bf_request *r)
 {
     return ctx->host->fetch(ctx, r);

@@ -212,17 +212,16 @@ TEST(what_joined_before_a_crash_is_what_is_told_after_it)
     unsigned n;
 
     open_line(&h, 30);
-    close_hub(&h);
     CHECK_INT(bf_db_open(h.f.path, BF_DB_WRITE, &db, &err), 0);
     x->number = 1;
-    id_of(&h, 1, x->id);
-    open_hub(&h);
     id_of(&h, 1, x->id);
     CHECK_INT(bf_merge_join(db, x, numbers, 3, &n), 0);
     CHECK_INT(n, 3);
     bf_db_close(db);
     bf_execution_unref(x);
-    go(&h);
+    close_hub(&h);
+    h.info.disabled = false;
+    open_hub(&h);
     eventually(&h, COUNT("status = 2"), 30);
     CHECK_INT(ask(&h, COUNT("merged = 3")), 1);
     CHECK_INT(ask(&h, COUNT("merged = 25")), 1);

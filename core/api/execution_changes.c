@@ -20,6 +20,7 @@
 
 #define CHANGES_MAX     1000
 #define EVENT_BYTES_MAX (8 * 1024 * 1024)       /* of their events, in memory meanwhile */
+#define MERGED_BYTES    1024                    /* that one counts which goes along with another */
 #define PAGES_MAX       4                       /* looked through for them */
 #define SCRATCH_MAX     (64 * 1024 * 1024)      /* to parse one event */
 
@@ -154,7 +155,7 @@ static int load(struct change *c, const struct bf_history_row *row)
     bf_id_number(x->id, row->created_ms, bf_bus_hub(c->api->bus), row->number);
     c->firsts[c->n] = (struct first){row->number, row->created_ms};
     c->items[c->n++] = x;
-    c->bytes += event->text_len;
+    c->bytes += event->text_len + row->merged * MERGED_BYTES;
     return BF_OK;
 }
 

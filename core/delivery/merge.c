@@ -6,8 +6,9 @@
  * done so nothing else of this destination begins.
  *
  * A line in which nothing can be merged costs as much to look through as one that becomes a single
- * message, and would at every attempt.  So after such a look the next one waits, for long enough
- * that looking takes a small part of the loop's time. */
+ * message, and would at every attempt; and so does counting one that is not quite long enough.  After
+ * a look in vain the next one waits, for long enough that looking takes a small part of the loop's
+ * time. */
 #include "core/delivery/courier_int.h"
 
 #include <time.h>
@@ -19,11 +20,11 @@
 #define LOOK_TIMES 4            /* ... or so many times as many as it may tell of */
 #define IDLE_TIMES 20           /* after a look in vain, so many times as long as it took */
 
-static int64_t now_us(void)
+static int64_t us_of(clockid_t clock)
 {
     struct timespec t;
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
@@ -53,7 +54,7 @@ static bool may_tell(const struct item *i)
     const struct bf_execution *x = i->execution;
 
     return i->dest->merge_over && x->attempts == 0 && !x->is_digest && !is_dry(i) &&
-           i->dest->merge_again_us <= now_us();
+           i->dest->merge_again_us <= us_of(CLOCK_MONOTONIC);
 }
 
 /* Begun, or ended and not recorded yet. */
@@ -72,13 +73,16 @@ static void on_found(void *arg, uint64_t number)
         i->joining[i->n_joining++] = number;
 }
 
-static int look_through(struct item *i)
+static void look_through(struct item *i)
 {
     struct destination *d = i->dest;
     struct bf_courier *c = d->courier;
     unsigned look = between(LOOK_MIN, LOOK_TIMES * d->info.max_merged, BF_MERGE_LOOK_MAX);
 
-    return bf_merge_find(c->db, i->execution, bf_bus_now(c->bus), look, on_found, i);
+    i->joining = bf_arena_alloc(i->at.arena, max_joining(d) * sizeof(*i->joining));
+    if (!i->joining ||
+        bf_merge_find(c->db, i->execution, bf_bus_now(c->bus), look, on_found, i))
+        i->n_joining = 0;
 }
 
 void merge_look(struct item *i)
@@ -86,18 +90,16 @@ void merge_look(struct item *i)
     struct destination *d = i->dest;
     int64_t begun;
 
-    if (!may_tell(i) || !is_backlog(d))
+    if (!may_tell(i))
         return;
-    i->joining = bf_arena_alloc(i->at.arena, max_joining(d) * sizeof(*i->joining));
-    if (!i->joining)
-        return;
-    begun = now_us();
-    if (look_through(i))
-        i->n_joining = 0;
+    begun = us_of(CLOCK_THREAD_CPUTIME_ID);
+    if (is_backlog(d))
+        look_through(i);
     if (i->n_joining)
         destination_merges(d);
     else
-        d->merge_again_us = now_us() + IDLE_TIMES * (now_us() - begun);
+        d->merge_again_us = us_of(CLOCK_MONOTONIC) +
+                            IDLE_TIMES * (us_of(CLOCK_THREAD_CPUTIME_ID) - begun);
 }
 
 void merge_end(struct item *i)

@@ -11,7 +11,8 @@
  * The beginning is recorded where a sink is BF_ONCE, and after the script: one that fails leaves no
  * doubt whether anything was sent.
  *
- * A quick sink's prepare and judge run right here; others on a worker, and come back as a task. */
+ * A quick sink's prepare and judge run right here, but for large events; others on a worker, and come
+ * back as a task. */
 #include "core/delivery/courier_int.h"
 
 #include <string.h>
@@ -19,6 +20,8 @@
 #include "core/base/base.h"
 #include "core/base/crypto.h"
 #include "core/outbox/digest.h"
+
+#define QUICK_EVENTS_MAX 65536          /* bytes of events that are made something of on the loop */
 
 static struct bf_courier *courier_of(struct item *i) { return i->dest->courier; }
 
@@ -57,9 +60,19 @@ static void on_worker(struct bf_job *j)
     back_to_loop(i, on_back);
 }
 
+/* What a quick sink makes of large events takes a while all the same. */
+static bool is_quick(const struct item *i)
+{
+    const struct bf_destination_info *info = &i->dest->info;
+    const struct bf_envelope *e = i->execution->event;
+
+    return info->quick &&
+           (info->settles || (e ? e->text_len : 0) + digest_bytes(i) <= QUICK_EVENTS_MAX);
+}
+
 int attempt_work(struct item *i, void (*work)(struct item *i), void (*after)(struct item *i))
 {
-    if (i->dest->info.quick) {
+    if (is_quick(i)) {
         work(i);
         after(i);
         return BF_OK;

@@ -21,6 +21,7 @@ struct hub {
     enum bf_step step;
     atomic_int outcome;         /* of the next attempts */
     atomic_int n_prepared;
+    pthread_t prepared_by;      /* who prepared the last attempt */
     atomic_int n_disabled;
     _Atomic int64_t after_ms;
     _Atomic uint64_t last_ticket;
@@ -71,6 +72,7 @@ static inline enum bf_step on_prepare(void *arg, struct bf_attempt *at)
     struct hub *h = arg;
 
     note_digest(h, at->execution->digest);
+    h->prepared_by = pthread_self();
     h->n_prepared++;
     h->last_ticket = at->ticket;
     if (!h->first_ticket)

@@ -27,6 +27,29 @@ TEST(a_worker_sink_delivers_as_well)
     close_hub(&h);
 }
 
+static pthread_t prepared_by(struct hub *h, const char *event, int n)
+{
+    CHECK_INT(emit(&h->f, event, NULL), 0);
+    eventually(h, COUNT("status = 2"), n);
+    return h->prepared_by;
+}
+
+TEST(a_quick_sink_makes_something_of_a_large_event_off_the_loop)
+{
+    struct hub h = {.info = {.quick = true}, .step = BF_STEP_SETTLED, .after_ms = -1};
+    char *large = malloc(200000);
+    pthread_t loop;
+
+    snprintf(large, 200000, ALIAS_EVENT("production", ",\"data\":{\"text\":\"%0100000d\"}"), 7);
+    open_hub(&h);
+    automate(&h);
+    loop = prepared_by(&h, ALIAS_EVENT("production", ""), 1);
+    CHECK(pthread_equal(loop, prepared_by(&h, ALIAS_EVENT("production", ""), 2)));
+    CHECK(!pthread_equal(loop, prepared_by(&h, large, 3)));
+    close_hub(&h);
+    free(large);
+}
+
 TEST(a_rejected_execution_has_failed_for_good)
 {
     struct hub h = {.info = {.quick = true}, .step = BF_STEP_SETTLED, .outcome = BF_REJECTED};

@@ -118,9 +118,17 @@ static const struct { const char *name; size_t max; } limits[] = {
     { "action_id", 255 },      { "value", 2000 },
 };
 
+static bool is_address(const char *key)
+{
+    size_t len = strlen(key);
+
+    return len >= 3 && strcmp(key + len - 3, "url") == 0;
+}
+
 static void put_string(struct walk *w, const struct spot *at, const char *key, const char *text)
 {
-    const char *json = filled_json(w, at, text);
+    bool address = is_address(key) && has_variable(w, text) && !is_typed(text);
+    const char *json = address ? bf_quote(w->a, slack_address(w->d, text)) : filled_json(w, at, text);
     size_t n = slack_length(bf_get(w->a, json, ""));
 
     for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++)

@@ -43,6 +43,8 @@ const char *slack_line(struct bf_arena *a, const char *text);
 const char *slack_escape(struct bf_arena *a, const char *text);
 /* A template as markup: what its author wrote is markup, values are text. */
 const char *slack_markup(const struct bf_delivery *d, const char *tmpl);
+/* A template as an address: a value that begins it may be a whole one, others are parts. */
+const char *slack_address(const struct bf_delivery *d, const char *tmpl);
 /* 1234 as "1,234". */
 const char *slack_number(struct bf_arena *a, size_t n);
 

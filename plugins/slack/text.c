@@ -205,16 +205,21 @@ const char *slack_line(struct bf_arena *a, const char *text) { return clean(a, t
 
 const char *slack_escape(struct bf_arena *a, const char *text)
 {
-    struct bf_text out = { 0 };
+    size_t n = 0;
+    char *out, *to;
 
-    for (size_t n; *text; text += n) {
-        n = strcspn(text, "&<>");
-        bf_append(a, &out, "%.*s", (int)n, text);
-        if (text[n])
-            bf_append(a, &out, "&%s;", text[n] == '&' ? "amp" : text[n] == '<' ? "lt" : "gt");
-        n += text[n] != '\0';
+    for (const char *p = text; *p; p++)
+        n += strchr("&<>", *p) ? strlen("&amp;") : 1;
+    out = to = bf_alloc(a, n + 1);
+    if (!out)
+        return "";
+    for (; *text; text++) {
+        if (strchr("&<>", *text))
+            to = stpcpy(to, *text == '&' ? "&amp;" : *text == '<' ? "&lt;" : "&gt;");
+        else
+            *to++ = *text;
     }
-    return out.s ? out.s : "";
+    return out;
 }
 
 
@@ -250,4 +255,30 @@ const char *slack_markup(const struct bf_delivery *d, const char *tmpl)
     if (strstr(tmpl, "<$"))
         text = tame(d->arena, tmpl, text);
     return slack_lines(d->arena, text);
+}
+
+/* What an address cannot hold, as %XX. */
+static const char *as_address(struct bf_arena *a, const char *text)
+{
+    struct bf_text out = { 0 };
+
+    for (size_t n; *text; text += n) {
+        for (n = 0; text[n] > ' ' && text[n] < 0x7f && !strchr("\"<>\\^`{|}", text[n]);)
+            n++;
+        bf_append(a, &out, "%.*s", (int)n, text);
+        if (text[n])
+            bf_append(a, &out, "%%%02X", (unsigned char)text[n++]);
+    }
+    return out.s ? out.s : "";
+}
+
+const char *slack_address(const struct bf_delivery *d, const char *tmpl)
+{
+    size_t first = strncmp(tmpl, "${", 2) == 0 ? strcspn(tmpl, "}") : 0;
+    const char *begins;
+
+    first += first && tmpl[first];
+    begins = bf_expand(d, bf_printf(d->arena, "%.*s", (int)first, tmpl), BF_ESC_NONE);
+    return bf_printf(d->arena, "%s%s", as_address(d->arena, begins),
+                     bf_expand(d, tmpl + first, BF_ESC_URL));
 }

@@ -648,7 +648,7 @@ TEST(slack_fills_in_blocks_by_what_stands_where)
     CHECK_STR(at(&f, "/blocks/1/text/text"), "<!here> *!a&amp;\"b* &lt;!a&amp;\"b|x>");
     CHECK_STR(at(&f, "/blocks/1/text/verbatim"), "true");
     CHECK_STR(at(&f, "/blocks/0/text/verbatim"), "");
-    CHECK_STR(at(&f, "/blocks/2/elements/0/url"), "https://x/!a&\"b");
+    CHECK_STR(at(&f, "/blocks/2/elements/0/url"), "https://x/%21a%26%22b");
     CHECK_STR(at(&f, "/blocks/3"), "{\"type\":\"x_new\",\"n\":9007199254740993,"
                                    "\"deep\":[{\"a\":[true,null,1.50,\"b\"]}]}");
     CHECK_INT(n_at(&f, "/attachments"), 0);

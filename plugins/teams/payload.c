@@ -191,6 +191,7 @@ static const char *walk_string(struct walk *w, const char *p, const struct place
 {
     const char *end = string_end(p), *raw = copy(w->a, p, end), *text;
     enum teams_how how = how_of(at);
+    size_t too_long = 0;
 
     if (!w->foreign && is_typed(raw)) {
         put_typed(w, raw, at);
@@ -205,7 +206,8 @@ static const char *walk_string(struct walk *w, const char *p, const struct place
         put_string(w, teams_escape(w->a, text, how));
     else
         put_string(w, w->empty ? teams_without_values(w->a, text)
-                               : teams_expand_all(w->d, text, how));
+                               : teams_expand_whole(w->d, text, how, &too_long));
+    w->left_out += too_long;
     return end;
 }
 
@@ -236,6 +238,7 @@ static const char *walk_object(struct walk *w, const char *p, const struct place
 static bool leads_nowhere(struct walk *w, const char *element)
 {
     const char *type = member(element, "type"), *url = member(element, "url");
+    size_t too_long;
 
     if (w->empty || !url || *url != '"')
         return false;
@@ -244,7 +247,8 @@ static bool leads_nowhere(struct walk *w, const char *element)
     url = bf_get(w->a, copy(w->a, url, string_end(url)), "");
     if (w->foreign)
         return !teams_is_link(url);
-    return strchr(url, '$') && !teams_is_link(teams_expand_all(w->d, url, TEAMS_ADDRESS));
+    return strchr(url, '$') &&
+           !teams_is_link(teams_expand_whole(w->d, url, TEAMS_ADDRESS, &too_long)) && !too_long;
 }
 
 static const char *walk_array(struct walk *w, const char *p, const struct place *at)

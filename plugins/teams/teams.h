@@ -53,8 +53,9 @@ struct teams_text {
 };
 
 struct teams_text teams_expand(const struct bf_delivery *d, const char *tmpl, enum teams_how how);
-/* The same without a limit: all of it is kept, as it is of bf_render(), which has one. */
-const char *teams_expand_all(const struct bf_delivery *d, const char *tmpl, enum teams_how how);
+/* All of it, or "" if it is longer than any message: then *too_long has its bytes, else 0. */
+const char *teams_expand_whole(const struct bf_delivery *d, const char *tmpl, enum teams_how how,
+                               size_t *too_long);
 /* What its author wrote, and nothing for the values. */
 const char *teams_without_values(struct bf_arena *a, const char *tmpl);
 /* A value as a template would put it in. */

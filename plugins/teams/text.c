@@ -28,6 +28,7 @@ struct out {
     enum teams_how how;
     size_t keep;
     size_t more;                /* characters beyond `keep` */
+    size_t more_bytes;
     size_t read;
     char pending[512];          /* on its way to `text` */
     size_t n_pending;
@@ -68,6 +69,7 @@ static void put(struct out *o, const char *bytes, size_t n)
     if (o->text.len + o->n_pending + n > o->keep) {
         o->keep = 0;            /* nothing shorter behind it either */
         o->more++;
+        o->more_bytes += n;
         return;
     }
     if (o->n_pending + n > sizeof(o->pending))
@@ -198,19 +200,41 @@ static void put_break(struct out *o)
         puts_of(o, BREAK);
 }
 
+/* Before anything is escaped, as what stands on either side of them is read together afterwards: a
+ * backslash that is alone is shown, and one before a bracket escapes it. */
+static const char *without_hidden(struct bf_arena *a, const char *value)
+{
+    char *out, *to;
+
+    for (const char *p = value; !is_hidden(p); p++)
+        if (*p == '\0')
+            return value;
+    out = to = bf_alloc(a, strlen(value) + 1);
+    if (!out)
+        return "";
+    while (*value) {
+        size_t n = char_len(value);
+
+        if (!is_hidden(value)) {
+            memcpy(to, value, n);
+            to += n;
+        }
+        value += n;
+    }
+    return out;
+}
+
 static void put_value(struct out *o, const char *value)
 {
     bool markdown = o->how != TEAMS_PLAIN;
     char before = o->last;
 
     put_break(o);
-    for (const char *p = value; *p;) {
+    for (const char *p = without_hidden(o->a, value); *p;) {
         size_t n = line_end(p);
 
         if (n) {
             n = put_line_end(o, p);
-        } else if (is_hidden(p)) {
-            n = char_len(p);
         } else if (markdown && o->line_start && (*p == ' ' || *p == '\t')) {
             n = 1;              /* four of them would be code */
         } else if (is_control(p)) {
@@ -343,7 +367,7 @@ static void put_variable(struct out *o, const struct bf_delivery *d, const char 
 }
 
 static struct teams_text expand(const struct bf_delivery *d, const char *tmpl, enum teams_how how,
-                                size_t keep)
+                                size_t keep, size_t *more_bytes)
 {
     struct out o = {.a = d->arena, .how = how, .keep = keep, .line_start = true};
     const char *p = tmpl ? tmpl : "", *name, *end;
@@ -356,17 +380,25 @@ static struct teams_text expand(const struct bf_delivery *d, const char *tmpl, e
     if (!end)
         put_literal(&o, d, p, p + strlen(p));
     flush(&o);
+    *more_bytes = o.more_bytes;
     return (struct teams_text){o.text.s ? o.text.s : "", o.more, end != NULL};
 }
 
 struct teams_text teams_expand(const struct bf_delivery *d, const char *tmpl, enum teams_how how)
 {
-    return expand(d, tmpl, how, KEEP_MAX);
+    return expand(d, tmpl, how, KEEP_MAX, &(size_t){0});
 }
 
-const char *teams_expand_all(const struct bf_delivery *d, const char *tmpl, enum teams_how how)
+/* More than a message has would fill the memory for nothing: a MiB of < is four of its escapes, in
+ * each of a card's texts. */
+const char *teams_expand_whole(const struct bf_delivery *d, const char *tmpl, enum teams_how how,
+                               size_t *too_long)
 {
-    return expand(d, tmpl, how, SIZE_MAX).s;
+    struct teams_text text = expand(d, tmpl, how, TEAMS_BODY_MAX, too_long);
+
+    if (*too_long)
+        *too_long += strlen(text.s);
+    return *too_long ? "" : text.s;
 }
 
 const char *teams_escape(struct bf_arena *a, const char *value, enum teams_how how)

@@ -186,6 +186,9 @@ TEST(teams_lets_no_value_write_markdown)
         { "a\r\n  b\xe2\x80\xa8" "c\n", "a\n\nb\n\nc" },
         { "a\tb\x01" "c", "a b c" },
         { "abc\xe2\x80\xae" "def\xe2\x81\xa6", "abcdef" },
+        /* What is left out must not stand between a backslash and what it escapes. */
+        { "\\\xe2\x80\xae[x](y)", "\\\\\\[x\\]" Z "(y)" },
+        { "&l\xe2\x80\xaet;at>", "&" Z "lt;at>" },
         { "שלום 🐸", "שלום 🐸" },
         { "\"q\" \\n", "\"q\" \\n" },
     };

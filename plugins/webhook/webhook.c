@@ -263,6 +263,20 @@ static const char *one_line(struct bf_arena *a, const char *value)
     return flat;
 }
 
+/* Parts of a URL's path that are . or .. */
+static int count_dots(const char *url)
+{
+    const char *end = url + strcspn(url, "?#");
+    int n = 0;
+
+    for (const char *p = url; p < end; p++) {
+        size_t len = *p == '/' ? strcspn(p + 1, "/?#") : 0;
+
+        n += (len == 1 || len == 2) && strspn(p + 1, ".") >= len;
+    }
+    return n;
+}
+
 static void sign(struct bf_request *req, const struct integration *to)
 {
     int how = signature(to->signature_format);
@@ -278,8 +292,12 @@ static int webhook_request(void *self, const struct bf_delivery *d, struct bf_re
     const struct integration *to = self;
     const struct action *say = d->action;
     const char *payload = bf_render(d, say->payload);
+    const char *url = bf_expand(d, to->url, BF_ESC_URL);
 
-    bf_request_to(req, to->method, bf_expand(d, to->url, BF_ESC_URL));
+    /* To escape dots helps nobody: servers and what is before them read %2e as one. */
+    if (count_dots(url) > count_dots(to->url))
+        return bf_reject(d, "a variable in the URL is . or .., by which it would lead elsewhere");
+    bf_request_to(req, to->method, url);
     if (to->access_token)
         bf_request_header(req, "Authorization",
                           bf_printf(d->arena, "Bearer %s", to->access_token));

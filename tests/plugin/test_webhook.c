@@ -195,6 +195,27 @@ TEST(webhook_keeps_its_payload_json_whatever_a_run_is_called)
     fake_close(&f);
 }
 
+/* A run called .. took a part of the path away: the request went, signed, to another address. */
+TEST(webhook_goes_to_no_other_path_than_it_was_told)
+{
+    static const struct { const char *name; int outcome; } rows[] = {
+        { "..", BF_REJECTED }, { ".", BF_REJECTED }, { "...", BF_DELIVERED }, { "%2e%2e", BF_DELIVERED },
+        { "../..", BF_DELIVERED }, { "v1.2", BF_DELIVERED }, { "", BF_DELIVERED },
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct fake f = fake_sink(&bf_plugin_v1_webhook, "url", URL "/../${run_name}/x?y=/../z", NULL);
+        char event[80];
+
+        snprintf(event, sizeof(event), "{\"run\":{\"name\":\"%s\"}}", rows[i].name);
+        fake_deliver(&f, "run.state", event);
+        CHECK_INT(f.outcome, rows[i].outcome);
+        if (f.outcome == BF_REJECTED)
+            CHECK_HAS(f.reason, "would lead elsewhere");
+        fake_close(&f);
+    }
+}
+
 TEST(webhook_puts_secrets_into_a_part_of_its_address_and_payload)
 {
     struct fake f = fake_sink(&bf_plugin_v1_webhook, "url", URL "/${HOOK}",

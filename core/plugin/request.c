@@ -15,6 +15,8 @@
 
 #define BODY_MAX_DEFAULT ((size_t)BF_RENDERED_MAX)
 #define TOTAL_MS_MAX 300000                     /* longer than any service should take */
+#define HEADERS_BYTES_MAX ((size_t)64 * 1024)    /* as the client has it */
+#define URL_MAX ((size_t)64 * 1024)              /* many servers take 8 KiB */
 #define OWN_HEADERS 8                           /* of ours beside the plugin's and signatures */
 
 struct signature {
@@ -428,6 +430,28 @@ static int sign(struct sealing *s)
     return BF_OK;
 }
 
+/* A long value makes a long URL, or header.  Who reads of it should know how long. */
+static int check_sizes(const struct sealing *s, const char *url)
+{
+    size_t len = strlen(url), longest = 0, total = 0;
+    const char *name = "";
+
+    if (len > URL_MAX)
+        return bf_error_set(s->err, BF_ETOOBIG, "the URL has %zu bytes, and at most %zu are sent",
+                            len, URL_MAX);
+    for (size_t i = 0; i < s->n; i += 2) {
+        size_t n = strlen(s->headers[i]) + strlen(s->headers[i + 1]) + strlen(": \n");
+
+        total += n;
+        name = n > longest ? s->headers[i] : name;
+        longest = n > longest ? n : longest;
+    }
+    if (total > HEADERS_BYTES_MAX)
+        return bf_error_set(s->err, BF_ETOOBIG, "the headers have %zu bytes, of which %zu are %.64s,"
+                            " and at most %zu are sent", total, longest, name, HEADERS_BYTES_MAX);
+    return BF_OK;
+}
+
 static int seal(struct sealing *s, struct bf_fetch_request *out)
 {
     struct bf_outbound *r = s->r;
@@ -444,6 +468,8 @@ static int seal(struct sealing *s, struct bf_fetch_request *out)
         rc = swap_string(s, BF_SWAP_RAW, "TLS settings", &tls[i]);
     if (!rc)
         rc = sign(s);
+    if (!rc)
+        rc = check_sizes(s, url);
     if (!rc && !bf_arena_ok(s->swap.arena))
         rc = bf_error_set(s->err, BF_ETOOBIG, "the request is too large");
     if (rc)

@@ -120,7 +120,7 @@ static int by_code(const struct bf_delivery *d, const struct bf_http_out *out, c
 {
     const struct meaning *m = find(code);
 
-    if (!m && out->status >= 500)
+    if (!m && bf_default(d, out) == BF_RETRY)
         return bf_retry(d, -1, "HTTP %d: Slack says %s", (int)out->status, code);
     if (!m)
         return bf_reject(d, "Slack refused the message: %s%s", code, more);

@@ -1,17 +1,18 @@
-// merge.mjs [PER_SECOND] - a service that takes so many messages a second, with a burst of as many, and
-// answers 429 with Retry-After beyond; without a number it takes all.
+// merge.mjs [PER_SECOND] - a service that takes so many messages a second, with a burst of as many, or
+// one, and answers 429 with Retry-After beyond; without a number it takes all.
 //
 // Each request is a line of JSON, {"status":200,"lines":["…"]}, the lines being those of the message's
 // text.  To /refuse it says 400, to /down 503.
 import http from 'node:http';
 
 const perSecond = Number(process.argv[2] ?? 0);
-let tokens = perSecond;
+const burst = Math.max(perSecond, 1);
+let tokens = burst;
 let filled = performance.now();
 
 function mayGo() {
     const now = performance.now();
-    tokens = Math.min(perSecond, tokens + ((now - filled) / 1000) * perSecond);
+    tokens = Math.min(burst, tokens + ((now - filled) / 1000) * perSecond);
     filled = now;
     if (perSecond && tokens < 1) return false;
     tokens -= 1;

@@ -889,6 +889,7 @@ TEST(slack_reads_the_answers_of_a_webhook)
         { 429, "rate_limited", BF_RETRY, "Slack asks to go slower" },
         { 500, "rollup_error", BF_RETRY, "an error of its own" },
         { 503, "some_new_code", BF_RETRY, "HTTP 503: Slack says some_new_code" },
+        { 429, "no", BF_RETRY, "HTTP 429: Slack says no" },
         { 502, "<html>Bad Gateway", BF_RETRY, "HTTP 502: the answer begins with" },
     };
 

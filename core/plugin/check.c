@@ -536,7 +536,7 @@ static int check_request(struct storing *s, struct bf_try *t)
 
     bf_try_enter(t, &c, &why);
     c.where = BF_AT_WORKER;
-    rc = i->sink->request(i->self, &t->delivery, bf_outbound_pub(r));
+    rc = r ? i->sink->request(i->self, &t->delivery, bf_outbound_pub(r)) : BF_ENOMEM;
     bf_call_leave(&c);
     if (rc || t->error.code)
         return BF_OK;           /* nothing would be sent of a made-up event */

@@ -88,7 +88,7 @@ static int ask_request(const struct trying *g, struct bf_try *t, struct bf_error
 {
     const struct bf_sink *sink = g->instance->sink;
     struct bf_outbound *r = bf_outbound_new(g->instance, t->delivery.arena, t);
-    int rc = sink->request(g->instance->self, &t->delivery, bf_outbound_pub(r));
+    int rc = r ? sink->request(g->instance->self, &t->delivery, bf_outbound_pub(r)) : BF_ENOMEM;
     const char *url = bf_outbound_url(r);
 
     if (rc || t->error.code)

@@ -85,7 +85,10 @@ const char *bf_outbound_key(const struct bf_outbound *r, size_t i, int *how)
     return r->signatures[i].secret;
 }
 
-const char *bf_outbound_tls(const struct bf_outbound *r, int part) { return r->tls[part]; }
+const char *bf_outbound_tls(const struct bf_outbound *r, int part)
+{
+    return r ? r->tls[part] : NULL;
+}
 
 static struct bf_outbound *from(struct bf_request *r) { return (struct bf_outbound *)r; }
 

@@ -420,7 +420,8 @@ enum bf_step bf_try_request(struct bf_try *t)
     int rc;
 
     bf_try_enter(t, &c, &why);
-    rc = t->instance->sink->request(t->instance->self, &t->delivery, bf_outbound_pub(r));
+    rc = r ? t->instance->sink->request(t->instance->self, &t->delivery, bf_outbound_pub(r))
+           : BF_ENOMEM;
     bf_call_leave(&c);
     if (!rc && !t->error.code && bf_arena_ok(at->arena)) {
         rc = bf_outbound_seal(r, at->arena, false, &at->out.http, &t->wipe, &t->error);

@@ -218,6 +218,30 @@ TEST(outcomes_and_errors_of_request_settle_the_attempt)
     }
 }
 
+/* A sink's request() used to be called without a request if there was no room for one. */
+TEST(however_little_memory_an_attempt_has_it_is_sent_or_settled)
+{
+    size_t n_sent = 0, n_settled = 0;
+    struct rig r;
+
+    open_with(&r, "t", "{\"url\":\"https://a.example/x\"}");
+    for (size_t limit = 64; limit <= 32 * 1024; limit += 64) {
+        struct rig_attempt t;
+        enum bf_step step;
+
+        rig_attempt(&t, "{}");
+        bf_arena_free(t.at.arena);
+        t.at.arena = bf_arena_new(limit);
+        step = rig_prepare(&r, &t);
+        n_sent += step == BF_STEP_SEND;
+        n_settled += step == BF_STEP_SETTLED && t.at.verdict.outcome != BF_DELIVERED;
+        rig_attempt_end(&r, &t);
+    }
+    CHECK(n_sent > 0 && n_settled > 0);
+    CHECK_INT(n_sent + n_settled, 512);
+    rig_close(&r);
+}
+
 TEST(the_sink_judges_first_and_the_default_after_it)
 {
     static const struct {

@@ -214,7 +214,7 @@ static int der_next(struct der *d, struct der *in)
 /* UTCTime "260101000000Z", of 1950 to 2049, or GeneralizedTime "20500101000000Z". */
 static bool der_time(struct der *d, int64_t *ms)
 {
-    char digits[16], text[32];
+    char digits[16] = "", text[32];
     struct der in;
     int tag = der_next(d, &in);
     size_t len = tag < 0 ? 0 : (size_t)(in.end - in.at);

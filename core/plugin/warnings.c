@@ -14,13 +14,12 @@
 #define MORE_MAX    64
 
 /* "actions[0]" and "config.text" */
-static const char *place_of(const struct bf_warnings *w, const char *field, char out[FIELD_MAX])
+static void place_of(const struct bf_warnings *w, const char *field, char out[FIELD_MAX])
 {
     bool both = w->within && *w->within && *field;
 
     snprintf(out, FIELD_MAX, "%s%s%s", w->within ? w->within : "",
              both && *field != '[' ? "." : "", field);
-    return out;
 }
 
 static bool is_there(const struct bf_warnings *w, const char *field, const char *message)

@@ -72,10 +72,22 @@ static const struct level *level_of(const char *name)
     return &levels[0];
 }
 
+static bool is_notice(const char *type) { return strncmp(type, "belfry.", 7) == 0; }
+
+/* "integration disabled" of "belfry.integration.disabled". */
+static const char *notice_words(struct bf_arena *a, const char *type)
+{
+    const char *noun = type + strlen("belfry."), *verb = strchr(noun, '.');
+
+    return verb ? bf_printf(a, "%.*s %s", (int)(verb - noun), noun, verb + 1) : noun;
+}
+
 static const char *event_words(const struct bf_delivery *d)
 {
     const char *type = bf_expand(d, "${event_type}", BF_ESC_NONE);
 
+    if (is_notice(type))
+        return notice_words(d->arena, type);
     for (size_t i = 0; i < sizeof(events) / sizeof(*events); i++)
         if (strcmp(events[i].type, type) == 0)
             return events[i].words;
@@ -120,6 +132,24 @@ static void add_fact(struct facts *f, const char *name, const char *tmpl)
                   f->name, name, bf_quote(f->d->arena, value));
 }
 
+/* What the hub tells of itself: what it is about, and why. */
+static void add_notice(struct facts *f)
+{
+    if (!is_notice(bf_expand(f->d, "${event_type}", BF_ESC_NONE)))
+        return;
+    add_fact(f, "Name", "${data.name}");
+    add_fact(f, "Automation that failed", "${data.automation}");
+    add_fact(f, "Integration", "${data.integration.name}");
+    add_fact(f, "Reason", "${data.reason}");
+    add_fact(f, "Error", "${data.error}");
+}
+
+/* The hub itself is nobody. */
+static bool has_author(const struct bf_delivery *d)
+{
+    return strcmp(bf_expand(d, "${event_author}", BF_ESC_NONE), "belfry-system") != 0;
+}
+
 static const char *facts_of(const struct bf_delivery *d, enum teams_kind kind)
 {
     struct facts f = {.d = d, .name = kind == TEAMS_CONNECTOR ? "name" : "title"};
@@ -133,7 +163,8 @@ static const char *facts_of(const struct bf_delivery *d, enum teams_kind kind)
     add_fact(&f, about_version ? "Version" : "Collection",
              about_version ? "${artifact_version_string}" : "${artifact_collection_name}");
     add_fact(&f, "Metric", measured(d));
-    add_fact(&f, "By", "${event_author}");
+    add_notice(&f);
+    add_fact(&f, "By", has_author(d) ? "${event_author}" : NULL);
     return f.list.s ? f.list.s : "";
 }
 
@@ -295,8 +326,9 @@ static struct card begin(const struct bf_delivery *d, enum teams_kind kind)
 static const char *digest(const struct card *c, size_t room)
 {
     const char *head = bf_printf(c->a, "**%s firings**\n\n", teams_count(c->a, firings(c->d)));
+    size_t used = teams_json_len(head);
 
-    return bf_printf(c->a, "%s%s", head, teams_list(c->d, true, room - teams_json_len(head)));
+    return bf_printf(c->a, "%s%s", head, teams_list(c->d, true, room > used ? room - used : 0));
 }
 
 const char *teams_card(const struct bf_delivery *d, enum teams_kind kind)

@@ -113,6 +113,9 @@ TEST(teams_posts_a_message_card_to_a_connector)
     fake_close(&f);
 }
 
+#define NOTICE "{\"data\":{\"automation\":\"deploy\",\"integration\":" \
+               "{\"name\":\"ops\"},\"error\":\"HTTP 410: gone\"}}"
+
 TEST(teams_tells_what_the_event_is_about)
 {
     static const struct { const char *type, *payload, *name, *value; } rows[] = {
@@ -130,6 +133,13 @@ TEST(teams_tells_what_the_event_is_about)
           "train_loss = -0.65" },
         { "ABSENCE", "{\"data\":{\"of\":\"run.heartbeat\",\"for\":\"30m\"}}", "Event",
           "run.heartbeat stayed away for 30m" },
+        { "belfry.execution.failed", NOTICE, "Event", "execution failed" },
+        { "belfry.execution.failed", NOTICE, "Automation that failed", "deploy" },
+        { "belfry.execution.failed", NOTICE, "Integration", "ops" },
+        { "belfry.execution.failed", NOTICE, "Error", "HTTP 410: gone" },
+        { "belfry.integration.disabled", "{\"data\":{\"name\":\"ops\",\"reason\":\"failing for 120 "
+          "hours\"}}", "Reason", "failing for 120 hours" },
+        { "ci.finished", "{\"data\":{\"error\":\"none\"}}", "Error", "" },
         { "ci.finished", "{}", "Event", "ci.finished" },
         { "ci.finished", "{}", "Run", "" },
     };

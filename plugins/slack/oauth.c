@@ -219,7 +219,7 @@ static bool is_client_id(const char *id)
 {
     const char *dot = strchr(id, '.');
 
-    return dot > id && dot[1] && strlen(id) < 64 && id[strspn(id, "0123456789.")] == '\0' &&
+    return dot && dot > id && dot[1] && strlen(id) < 64 && id[strspn(id, "0123456789.")] == '\0' &&
            !strchr(dot + 1, '.');
 }
 
@@ -410,7 +410,10 @@ static const char *cookie_of(struct bf_ctx *ctx, const struct bf_http_in *in, co
 /* The path of our pages as the browser sees it, should the hub's address have one. */
 static const char *cookie_path(struct bf_ctx *ctx, struct bf_arena *a)
 {
-    return strchr(strstr(bf_url(ctx, a, "/connect"), "://") + 3, '/');
+    const char *host = strstr(bf_url(ctx, a, "/connect"), "://");
+    const char *path = host ? strchr(host + 3, '/') : NULL;
+
+    return path ? path : "/";
 }
 
 static void set_cookie(struct bf_ctx *ctx, struct bf_arena *a, struct bf_reply *re,

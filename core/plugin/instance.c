@@ -153,6 +153,8 @@ static size_t texts_of(const struct bf_option *o, const void *in, const char *co
     if (!(o->flags & BF_TEMPLATE) || (o->type != BF_T_LIST && o->type != BF_T_MAP))
         return 0;
     memcpy(first, place, sizeof(*first));
+    if (!*first)
+        return 0;
     if (o->type == BF_T_LIST)
         return n_texts(*first);
     *step = 2;

@@ -5,8 +5,10 @@
  * are written. What is told to people ("… (12 more characters)") is what they would have seen.
  *
  * A text is cut between characters, not between a letter and its accents, and before a word
- * rather than in it, unless the word is long.  So no stand-in of a secret is ever cut either: it
- * is 40 letters and digits. */
+ * rather than in it, unless the word is long.  Within a long one no stand-in of a secret is cut: it
+ * is 40 letters and digits.
+ *
+ * Nothing is looked for further than it can reach, as texts may have a megabyte of & or <. */
 #include "plugins/slack/slack.h"
 
 #include <string.h>
@@ -15,6 +17,8 @@
 #define TAIL_MAX    32          /* characters of "… (1,048,576 more characters)" */
 #define WORD_MAX    64          /* bytes of a word that is not cut */
 #define CLUSTER_MAX 16          /* characters that are drawn as one */
+#define LINK_MAX    3000        /* bytes of a <link>; Slack takes no longer address */
+#define STAND_IN    40          /* letters and digits of a secret's stand-in */
 
 #define JOINER 0x200d
 
@@ -73,14 +77,32 @@ static const char *behind_cluster(const char *p)
     return p;
 }
 
+static size_t escape_len(const char *p)
+{
+    static const char *const escapes[] = { "&amp;", "&lt;", "&gt;" };
+
+    for (size_t i = 0; i < sizeof(escapes) / sizeof(*escapes); i++)
+        if (strncmp(p, escapes[i], strlen(escapes[i])) == 0)
+            return strlen(escapes[i]);
+    return 0;
+}
+
+/* Of a <link>, on one line; 0 if there is none. */
+static size_t link_len(const char *p)
+{
+    size_t n = 0;
+
+    while (n < LINK_MAX && p[n] && p[n] != '>' && p[n] != '\n')
+        n++;
+    return p[n] == '>' ? n + 1 : 0;
+}
+
 /* Behind what cannot be cut: an escape, a <link>, or a character with its marks. */
 static const char *behind_atom(const char *p, bool markup)
 {
-    size_t len = !markup ? 0 : *p == '<' ? strcspn(p, ">\n") : *p == '&' ? strcspn(p, ";") : 0;
+    size_t len = !markup ? 0 : *p == '<' ? link_len(p) : *p == '&' ? escape_len(p) : 0;
 
-    if (len && (*p == '<' ? p[len] == '>' : p[len] == ';' && len < 5))
-        return p + len + 1;
-    return behind_cluster(p);
+    return len ? p + len : behind_cluster(p);
 }
 
 /* What people see of it. */
@@ -89,13 +111,12 @@ static size_t count_shown(const char *p, bool markup)
     size_t n = 0;
 
     while (*p) {
-        bool escape = markup && *p == '&';
-        const char *end = escape ? behind_atom(p, true) : p;
+        size_t len = markup && *p == '&' ? escape_len(p) : 0;
 
-        if (end <= p + 1)
-            next_char(&p);
+        if (len)
+            p += len;
         else
-            p = end;
+            next_char(&p);
         n++;
     }
     return n;
@@ -106,6 +127,23 @@ const char *slack_number(struct bf_arena *a, size_t n)
     if (n < 1000)
         return bf_printf(a, "%zu", n);
     return bf_printf(a, "%s,%03zu", slack_number(a, n / 1000), n % 1000);
+}
+
+static bool is_alnum(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* A cut within what may be a stand-in goes before it. */
+static const char *before_stand_in(const char *text, const char *end)
+{
+    size_t back = 0, ahead = 0;
+
+    while (back < STAND_IN && back < (size_t)(end - text) && is_alnum(*(end - back - 1)))
+        back++;
+    while (ahead < STAND_IN && is_alnum(end[ahead]))
+        ahead++;
+    return ahead && back + ahead >= STAND_IN ? end - back : end;
 }
 
 /* Where the longest beginning with at most `room` characters ends. */
@@ -128,6 +166,7 @@ static const char *find_end(const char *text, size_t room, bool markup)
     }
     if (word > text && end - word <= WORD_MAX)
         end = word;
+    end = before_stand_in(text, end);
     while (end > text && strchr(" \n", end[-1]))
         end--;
     return end;

@@ -2,6 +2,9 @@
 #include "tests/plugin/fake_hub.h"
 #include "tests/test.h"
 
+#include <stdlib.h>
+#include <time.h>
+
 extern const struct bf_plugin bf_plugin_v1_slack;
 
 #define URL   "https://hooks.slack.com/services/T1/B1/secret"
@@ -530,6 +533,26 @@ TEST(slack_does_not_cut_a_secret)
     fake_close(&f);
 }
 
+/* As in an address, where no space is near. */
+TEST(slack_does_not_cut_a_secret_within_a_long_word)
+{
+    struct fake f = slack_with("", "${run_name}?a=${TOKEN}&b=${run_name}");
+    int n_whole = 0;
+
+    for (size_t n = 2780; n < 2880; n += 3) {
+        const char *body;
+
+        f.n_sent = 0;
+        f.hub->n_secrets = 0;
+        fake_deliver(&f, "run.state", named(&f, repeated(&f, "x", n)));
+        body = at(&f, TEXT);
+        CHECK(strchr(body, 'Z') == NULL);
+        n_whole += strstr(body, "TOKEN's") != NULL;
+    }
+    CHECK(n_whole > 5 && n_whole < 34);
+    fake_close(&f);
+}
+
 TEST(slack_keeps_the_lines_below_within_bounds)
 {
     struct fake f = slack_with("", "");
@@ -723,6 +746,32 @@ TEST(slack_keeps_all_texts_of_a_message_within_what_slack_takes)
     CHECK(total > 11900);
     CHECK_STR(at(&f, "/blocks/11/text/text"), repeated(&f, "x", 1000));
     fake_close(&f);
+}
+
+/* Blocks that a script made are markup as they stand, and as long as it likes; on the loop, where
+ * everybody waits. */
+TEST(slack_takes_no_longer_for_markup_that_is_nothing_but_marks)
+{
+    static const char *const marks[] = { "&", "<", "<&" };
+
+    for (size_t i = 0; i < sizeof(marks) / sizeof(*marks); i++) {
+        char *text = malloc(1024 * 1024 + 1), *blocks = malloc(1024 * 1024 + 256);
+        clock_t begun;
+        struct fake f;
+
+        for (size_t n = 0; n < 1024 * 1024; n++)
+            text[n] = marks[i][n % strlen(marks[i])];
+        text[1024 * 1024] = '\0';
+        sprintf(blocks, "[" SECTION("%s") "]", text);
+        f = with_blocks(blocks);
+        begun = clock();
+        fake_deliver(&f, "run.state", "{}");
+        CHECK((clock() - begun) / CLOCKS_PER_SEC < 2);
+        CHECK_HAS(at(&f, TITLE), " more characters)");
+        fake_close(&f);
+        free(text);
+        free(blocks);
+    }
 }
 
 TEST(slack_puts_something_where_a_value_is_empty)

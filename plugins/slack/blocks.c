@@ -23,6 +23,7 @@
 
 #define BLOCKS_MAX 50
 #define DEPTH_MAX  16
+#define STRING_MAX 3000         /* characters of a value where no text stands; no limit is higher */
 
 struct walk {
     const struct bf_delivery *d;
@@ -99,10 +100,11 @@ static const char *filled_text(struct walk *w, const struct spot *at, const char
     return slack_lines(w->a, text);
 }
 
-/* Cut to what may stand here, and to what the message has left.  Slack refuses an empty text. */
+/* Cut to what may stand here, and to what the message has left; where that is nothing, not even filled
+ * in, as a value may have a megabyte.  Slack refuses an empty text. */
 static void put_text(struct walk *w, const struct spot *at, const char *text, bool markup)
 {
-    const char *full = filled_text(w, at, text, markup), *cut;
+    const char *full = w->budget ? filled_text(w, at, text, markup) : "", *cut;
     size_t max = at->max < w->budget ? at->max : w->budget, n;
 
     cut = slack_cut(w->a, full, max, markup);
@@ -125,16 +127,24 @@ static bool is_address(const char *key)
     return len >= 3 && strcmp(key + len - 3, "url") == 0;
 }
 
+/* Of what is no text to read.  Of keys that are not known a value has some limit all the same. */
+static size_t limit_of(const struct walk *w, const char *key, const char *text)
+{
+    for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++)
+        if (strcmp(limits[i].name, key) == 0)
+            return limits[i].max;
+    return has_variable(w, text) ? STRING_MAX : SIZE_MAX;
+}
+
 static void put_string(struct walk *w, const struct spot *at, const char *key, const char *text)
 {
     bool address = is_address(key) && has_variable(w, text) && !is_typed(text);
     const char *json = address ? bf_quote(w->a, slack_address(w->d, text)) : filled_json(w, at, text);
-    size_t n = slack_length(bf_get(w->a, json, ""));
+    size_t n = slack_length(bf_get(w->a, json, "")), max = limit_of(w, key, text);
 
-    for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++)
-        if (strcmp(limits[i].name, key) == 0 && n > limits[i].max)
-            wrong(w, has_variable(w, text), at->path, "has %s characters; Slack takes %s",
-                  slack_number(w->a, n), slack_number(w->a, limits[i].max));
+    if (n > max)
+        wrong(w, has_variable(w, text), at->path, "has %s characters; Slack takes %s",
+              slack_number(w->a, n), slack_number(w->a, max));
     bf_append(w->a, &w->out, "%s", json);
 }
 
@@ -232,6 +242,8 @@ static void put_array(struct walk *w, const struct spot *at, const char *json)
 static void put(struct walk *w, const struct spot *at, const char *key, int type,
                 const char *value)
 {
+    if (w->problem->words)
+        return;                 /* it is refused, and the rest may be long */
     if (++w->depth > DEPTH_MAX)
         wrong(w, false, at->path, "is nested too deep");
     else if (type == BF_V_OBJECT)

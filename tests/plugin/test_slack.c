@@ -836,6 +836,17 @@ TEST(slack_says_how_long_an_address_became)
     fake_close(&f);
 }
 
+TEST(slack_refuses_a_long_value_where_no_text_stands)
+{
+    struct fake f = with_blocks("[{\"type\":\"x\",\"some_id\":\"${run_name}\",\"more\":{\"id\":\"${run_name}\"}}]");
+
+    fake_answer(&f, 200, "ok");
+    CHECK_INT(fake_deliver(&f, "run.state", named(&f, repeated(&f, "x", 3000))), BF_DELIVERED);
+    CHECK_INT(fake_deliver(&f, "run.state", named(&f, repeated(&f, "x", 3001))), BF_REJECTED);
+    CHECK_STR(f.reason, "blocks[0].some_id has 3,001 characters; Slack takes 3,000");
+    fake_close(&f);
+}
+
 TEST(slack_uses_own_blocks_for_several_firings_if_they_tell_of_them)
 {
     struct fake f = with_blocks("[" SECTION("${firing_count} runs fell") "]");

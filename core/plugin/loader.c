@@ -362,8 +362,9 @@ void bf_loaded_free(struct bf_loaded *l)
     free(l);
 }
 
-/* Only its owner, and that is us or root, may change it. */
-static int check_safe(const char *path, const char *file, struct bf_error *err)
+/* Only its owner, and that is us or root, may change it.  Opening what is no file may wait for ever, as
+ * for who writes into a pipe. */
+static int check_safe(const char *path, const char *file, mode_t type, struct bf_error *err)
 {
     struct stat st;
 
@@ -371,6 +372,9 @@ static int check_safe(const char *path, const char *file, struct bf_error *err)
         return bf_error_set(err, errno == ENOENT ? BF_ENOENT : BF_EIO,
                             "cannot load plugin %s: %s: %s; put the file there, or correct "
                             "plugin_dir", file, path, strerror(errno));
+    if ((st.st_mode & S_IFMT) != type)
+        return bf_error_set(err, BF_ECONFIG, "cannot load plugin %s: %s is no %s; correct plugin_dir",
+                            file, path, type == S_IFDIR ? "directory" : "file");
     if (st.st_uid != 0 && st.st_uid != geteuid())
         return bf_error_set(err, BF_EPERM,
                             "plugin %s is not loaded: %s belongs to user %u, who could change what "
@@ -466,9 +470,9 @@ int bf_loaded_open(const char *plugin_dir, const char *name, struct bf_loaded **
     snprintf(file, sizeof(file), "%s.so", name);
     if ((size_t)snprintf(path, sizeof(path), "%s/%s", plugin_dir, file) >= sizeof(path))
         return bf_error_set(err, BF_ECONFIG, "plugin_dir is too long");
-    rc = check_safe(plugin_dir, file, err);
+    rc = check_safe(plugin_dir, file, S_IFDIR, err);
     if (!rc)
-        rc = check_safe(path, file, err);
+        rc = check_safe(path, file, S_IFREG, err);
     if (!rc)
         rc = open_object(path, file, &raw, err);
     if (!rc)

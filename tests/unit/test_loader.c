@@ -246,6 +246,26 @@ TEST(a_directory_that_others_may_write_to_is_not_used)
     CHECK_HAS(err.words, "others may write");
 }
 
+/* With plugins = "*" all that is there by such a name is opened. */
+TEST(what_is_no_file_is_not_opened)
+{
+    struct bf_loaded *l;
+    struct bf_error err;
+    char path[512];
+
+    snprintf(path, sizeof(path), "%s/pipe.so", test_dir());
+    CHECK_INT(mkfifo(path, 0600), 0);
+    CHECK_INT(bf_loaded_open(test_dir(), "pipe", &l, &err), BF_ECONFIG);
+    CHECK_HAS(err.words, "pipe.so is no file");
+    snprintf(path, sizeof(path), "%s/dir.so", test_dir());
+    CHECK_INT(mkdir(path, 0700), 0);
+    CHECK_INT(bf_loaded_open(test_dir(), "dir", &l, &err), BF_ECONFIG);
+    CHECK_HAS(err.words, "dir.so is no file");
+    snprintf(path, sizeof(path), "%s/pipe.so", test_dir());
+    CHECK_INT(bf_loaded_open(path, "pipe", &l, &err), BF_ECONFIG);
+    CHECK_HAS(err.words, "is no directory");
+}
+
 TEST(a_missing_file_is_named_with_the_way_out)
 {
     struct bf_loaded *l;

@@ -183,6 +183,7 @@ struct bf_bus_note {
     const char *project;        /* NULL: of none, as are those below */
     const char *author;
     const char *cause;
+    uint32_t hops;              /* that what led to it has come through */
     const char *data;
     size_t len;
 };

@@ -161,6 +161,7 @@ static void on_row(void *arg, const struct bf_history_row *row)
     bf_buf_addc(&f->data, '}');
 }
 
+/* The hops as well: a loop may lead through a failure. */
 static int find_cause(struct failure *f, struct bf_db *db)
 {
     struct bf_envelope *e;
@@ -171,6 +172,7 @@ static int find_cause(struct failure *f, struct bf_db *db)
         return rc == BF_EIO || rc == BF_ENOMEM ? rc : BF_OK;
     if (e->cause)
         f->note.cause = bf_arena_dup(f->arena, e->cause);
+    f->note.hops = e->hops;
     bf_envelope_unref(e);
     return BF_OK;
 }

@@ -23,6 +23,8 @@ static void write_note(struct bf_buf *b, const struct bf_bus_note *n)
     add_member(b, "project", n->project);
     add_member(b, "author", n->author);
     add_member(b, "cause", n->cause);
+    if (n->hops)
+        bf_buf_printf(b, ",\"hops\":%u", (unsigned)n->hops);
     bf_buf_adds(b, ",\"data\":");
     bf_buf_add(b, n->data, n->len);
     bf_buf_addc(b, '}');

@@ -96,6 +96,23 @@ TEST(what_is_delivered_skipped_or_tried_dry_is_not_told_of)
     close_hub(&h);
 }
 
+/* Else a loop of hubs that leads through a failure would begin anew at each. */
+TEST(what_tells_of_a_failure_has_come_through_as_many_hubs)
+{
+    struct hub h = {.info = {.quick = true}, .step = BF_STEP_SETTLED, .outcome = BF_REJECTED,
+                    .after_ms = -1};
+    char text[4000];
+
+    open_hub(&h);
+    automate(&h);
+    h.f.hops = 4;
+    emit_many(&h, 1);
+    eventually(&h, TOLD, 1);
+    has(body(&h, text), "\"hops\":4");
+    CHECK_INT(ask(&h, "SELECT hops FROM journal WHERE type = 'belfry.execution.failed'"), 4);
+    close_hub(&h);
+}
+
 /* Two receivers that are broken: the second tells of the first, and nobody of the second. */
 TEST(what_tells_of_a_failure_and_fails_is_not_told_of)
 {

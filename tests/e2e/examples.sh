@@ -45,21 +45,7 @@ started="$started $!"
 # --- nginx in front
 
 TLS_PORT=$(free_port)
-cat >"$tmp/nginx.conf" <<END
-daemon off; master_process off; pid $tmp/nginx.pid; error_log $tmp/nginx.err;
-events {}
-http {
-    access_log off; client_body_temp_path $tmp/nb; proxy_temp_path $tmp/np;
-    fastcgi_temp_path $tmp/nf; uwsgi_temp_path $tmp/nu; scgi_temp_path $tmp/ns;
-    server {
-        listen 127.0.0.1:$TLS_PORT ssl;
-        ssl_certificate $tmp/host.pem; ssl_certificate_key $tmp/host.key;
-        location / { proxy_pass http://127.0.0.1:$HOOK_PORT; }
-    }
-}
-END
-nginx -p "$tmp" -c "$tmp/nginx.conf" 2>"$tmp/nginx.start" &
-started="$started $!"
+start_tls "$TLS_PORT" "$HOOK_PORT"
 answers() { curl -s --cacert "$tmp/ca.pem" -o /dev/null "https://localhost:$TLS_PORT/"; }
 within 10 answers || bad "nginx and webhook answer" "$(cat "$tmp/nginx.start" "$tmp/webhook.log")"
 

@@ -129,6 +129,35 @@ free_port() { # a port that nobody has just now
     sed -n 's/.*:\([0-9]*\),.*/\1/p' "$tmp/port"
 }
 
+# nginx with what is on standard input in its part "http"; $tmp/nginx.start has its complaints.
+start_nginx() {
+    local dir
+    {
+        echo "daemon off; master_process off; pid $tmp/nginx.pid; error_log $tmp/nginx.err;"
+        echo "events {}"
+        echo "http {"
+        for dir in client_body proxy fastcgi uwsgi scgi; do
+            echo "    ${dir}_temp_path $tmp/nginx.$dir;"
+        done
+        cat
+        echo "}"
+    } >"$tmp/nginx.conf"
+    nginx -p "$tmp" -c "$tmp/nginx.conf" 2>"$tmp/nginx.start" &
+    started="$started $!"
+}
+
+# TLS before a server of this machine, with the certificate host.pem and its key host.key.
+start_tls() { # PORT TO_PORT
+    start_nginx <<END
+    access_log off;
+    server {
+        listen 127.0.0.1:$1 ssl;
+        ssl_certificate $tmp/host.pem; ssl_certificate_key $tmp/host.key;
+        location / { proxy_pass http://127.0.0.1:$2; }
+    }
+END
+}
+
 # For a test that runs node: the npm packages are there, and NODE_PATH names them.
 need_npm() {
     local build=$B

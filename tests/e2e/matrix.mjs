@@ -6,17 +6,12 @@
 // what one caller deletes is there for the next.  The table says with which status each is answered;
 // a route that is not in it is a failure, and so is one that the hub does not have.
 import {readFileSync} from "node:fs";
+import {claim, finish} from "../tools/claims.mjs";
 import {Described, isJson} from "../tools/described.mjs";
 
 const [url, adminKey, tableFile] = process.argv.slice(2);
 const described = await Described.of(url);
-let passed = 0, failed = 0, serial = 0;
-
-function claim(words, good, more = "") {
-    if (good) { passed++; return; }
-    failed++;
-    console.log(`FAILED: ${words}\n    ${more}`);
-}
+let serial = 0;
 
 async function call(key, method, path, body, type = "application/json") {
     const headers = {};
@@ -237,5 +232,4 @@ for (const [id, {path, method}] of described.operations) {
 }
 if (!process.env.PRINT)
     for (const route of table.keys()) claim(`${route} of the table is a route`, false);
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed ? 1 : 0);
+finish();

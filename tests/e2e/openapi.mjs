@@ -9,6 +9,7 @@
 // holds another at the same place, later requests use the hub's.
 import {createRequire} from "node:module";
 import {readFileSync} from "node:fs";
+import {claim, finish} from "../tools/claims.mjs";
 import {Described, isJson} from "../tools/described.mjs";
 import {load} from "../tools/npm.mjs";
 
@@ -18,15 +19,6 @@ const Ajv = require("ajv/dist/2020").default;
 const formats = require("ajv-formats").default;
 
 const [url, key, walkFile] = process.argv.slice(2);
-let passed = 0, failed = 0;
-
-function claim(words, good, ...more) {
-    if (good) { passed++; return true; }
-    failed++;
-    console.log("FAILED: " + words);
-    for (const m of more) console.log("    " + m);
-    return false;
-}
 
 // --- the document ---------------------------------------------------------------------
 
@@ -176,5 +168,4 @@ for (const [id, {op}] of operations) {
         claim(`${id} ${name} has a place in the walk`, taken.has(id + " " + name));
 }
 
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed ? 1 : 0);
+finish();

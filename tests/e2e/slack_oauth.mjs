@@ -9,20 +9,12 @@ import {createServer} from "node:http";
 import {createHash} from "node:crypto";
 import {spawn} from "node:child_process";
 import {readFileSync, writeFileSync} from "node:fs";
+import {claim, finish, has, is} from "../tools/claims.mjs";
 import {load} from "../tools/npm.mjs";
 
 const [hub, keyFile, slackPort, dir, belfry] = process.argv.slice(2);
 const adminKey = readFileSync(keyFile, "utf8");
 const slack = `http://127.0.0.1:${slackPort}`;
-let passed = 0, failed = 0;
-
-function claim(words, good, more = "") {
-    if (good) { passed++; return; }
-    failed++;
-    console.log(`FAILED: ${words}\n    ${typeof more === "string" ? more : JSON.stringify(more)}`);
-}
-const is = (words, got, want) => claim(words, got === want, `got:  ${got}\n    want: ${want}`);
-const has = (words, text, part) => claim(words, text.includes(part), `${text}\n    without: ${part}`);
 
 // --- Slack -----------------------------------------------------------------------------------
 
@@ -351,5 +343,4 @@ writeFileSync(`${dir}/secrets`, secrets.join("\n") + "\n");
 front.close();
 front.closeAllConnections();
 await emulator.close();
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed ? 1 : 0);
+finish();

@@ -13,21 +13,7 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -su
 TLS_PORT=$(free_port)
 HUB_PORT=$(free_port)
 SLACK_PORT=$(free_port)
-cat >"$tmp/nginx.conf" <<END
-daemon off; master_process off; pid $tmp/nginx.pid; error_log $tmp/nginx.err;
-events {}
-http {
-    access_log off; client_body_temp_path $tmp/nb; proxy_temp_path $tmp/np;
-    fastcgi_temp_path $tmp/nf; uwsgi_temp_path $tmp/nu; scgi_temp_path $tmp/ns;
-    server {
-        listen 127.0.0.1:$TLS_PORT ssl;
-        ssl_certificate $tmp/host.pem; ssl_certificate_key $tmp/host.key;
-        location / { proxy_pass http://127.0.0.1:$HUB_PORT; }
-    }
-}
-END
-nginx -p "$tmp" -c "$tmp/nginx.conf" 2>"$tmp/nginx.start" &
-started="$started $!"
+start_tls "$TLS_PORT" "$HUB_PORT"
 
 LISTEN=127.0.0.1:$HUB_PORT start_hub --log_level debug --public_url "https://localhost:$TLS_PORT" \
     --sources "{\"connect\":{\"source\":\"slack.app\",\"service\":\"http://127.0.0.1:$SLACK_PORT\",\"timeout\":\"2s\"}}"

@@ -12,6 +12,7 @@ import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { promisify } from "node:util";
+import { claim, finish, has, is } from "../tools/claims.mjs";
 
 const require = createRequire(`${process.env.NODE_PATH}/`);
 const cards = require("adaptivecards/dist/adaptivecards.js");
@@ -21,19 +22,6 @@ const [url, key] = process.argv.slice(2);
 const LIMIT = 26624;
 const markdown = new MarkdownIt();
 const run = promisify(execFile);
-let passed = 0, failed = 0;
-
-function check(claim, good, got) {
-    if (good) {
-        passed++;
-        return;
-    }
-    failed++;
-    console.log(`FAILED: ${claim}: ${JSON.stringify(got)?.slice(0, 2000)}`);
-}
-const is = (claim, got, want) =>
-    check(claim, JSON.stringify(got) === JSON.stringify(want), { got, want });
-const has = (claim, got, part) => check(claim, String(got).includes(part), { got, part });
 
 
 /* --- the two services ---------------------------------------------------------------------- */
@@ -202,7 +190,7 @@ async function fire(type, more, n) {
     let list = [];
 
     if (answer.status !== 202) {
-        check(`${type} is taken`, false, answer);
+        claim(`${type} is taken`, false, answer);
         return [];
     }
     const id = answer.body.events[0].id, until = Date.now() + 20000;
@@ -214,7 +202,7 @@ async function fire(type, more, n) {
             return list;
         await new Promise((later) => setTimeout(later, 20));
     } while (Date.now() < until);
-    check(`${type} is delivered`, false, list);
+    claim(`${type} is delivered`, false, list);
     return list;
 }
 const reason = (x) => x?.attempt_records?.at(-1)?.reason;
@@ -437,16 +425,16 @@ for (const v of hostile) {
         const all = texts(r.message).map((t) => t.replace(/^- /m, "").replace(/\n\n\[a\]/, "\n\n"));
 
         is(`${JSON.stringify(v)} is text`, all.flatMap(marks), []);
-        check(`${JSON.stringify(v)} is seen as it is`, all.some((t) =>
+        claim(`${JSON.stringify(v)} is seen as it is`, all.some((t) =>
             seen(decode(markdown.render(t))).includes(seen(v))), all);
-        check(`${JSON.stringify(v)} is a link only where its author has one`, link ||
+        claim(`${JSON.stringify(v)} is a link only where its author has one`, link ||
               !JSON.stringify(r.message).match(/"(url|uri)":"(?!https:\/\/[ia]\.example|http:\/\/127)/),
               r.message);
     }
     const card = cardOf(received.slice(before).find((r) => r.message.attachments?.[0].content.body[2]
         ?.inlines)?.message);
     is("a run of text has it unescaped", seen(card?.body[2].inlines[0].text ?? ""), seen(v));
-    check("two readers agree that [a] is no link", received.slice(before).every((r) =>
+    claim("two readers agree that [a] is no link", received.slice(before).every((r) =>
         texts(r.message).every((t) => !/\[a\]\(/.test(t))), v);
 }
 
@@ -467,7 +455,7 @@ for (const until = Date.now() + 20000; Date.now() < until && told.length < 200;)
 }
 const many = received.filter((r) => r.name === "slow").map((r) => cardOf(r.message).body[1].text);
 is("every firing of a backlog is told of", told.length, 200);
-check("in few messages", many.length >= 1 && many.length < 10, many.length);
+claim("in few messages", many.length >= 1 && many.length < 10, many.length);
 has("that say how many they are", many.join(), " firings**");
 is("and list them", new Set(many.join("\n").match(/build \d+ of/g)).size +
     Number(many.join().match(/… and (\d+) more/)?.[1] ?? 0), 200);
@@ -532,4 +520,4 @@ is("no URL is shown", shown.filter((a) => a.text.includes("s1gnature")).length, 
 
 server.close();
 server.closeAllConnections();
-console.log(`${passed} passed, ${failed} failed`);
+finish();

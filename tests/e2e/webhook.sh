@@ -63,20 +63,13 @@ server() { # ADDRESS PROTOCOL VERIFY
         ssl_client_certificate $tmp/clients.pem;
         location / { return 200 '\$ssl_protocol \$ssl_client_s_dn'; } }"
 }
-cat >"$tmp/nginx.conf" <<END
-daemon off; master_process off; pid $tmp/nginx.pid; error_log $tmp/nginx.err;
-events {}
-http {
+start_nginx <<END
     log_format by "\$uri \$ssl_client_s_dn \$connection";
-    access_log $tmp/nginx.log by; client_body_temp_path $tmp/nb; proxy_temp_path $tmp/np;
-    fastcgi_temp_path $tmp/nf; uwsgi_temp_path $tmp/nu; scgi_temp_path $tmp/ns;
+    access_log $tmp/nginx.log by;
     $(server "$TLS12" TLSv1.2 on)
     $(server "$TLS13" TLSv1.3 on)
     $(server "$LOOKS" TLSv1.3 optional)
-}
 END
-nginx -p "$tmp" -c "$tmp/nginx.conf" 2>"$tmp/nginx.start" &
-started="$started $!"
 
 start "$tmp/listen.log" "$BELFRY" listen 127.0.0.1:0
 RECEIVER=$ADDRESS

@@ -8,19 +8,13 @@
 //
 // Nothing leaves the machine: a body that names another receiver than ours is not sent.
 import net from "node:net";
+import {claim, finish} from "../tools/claims.mjs";
 import {Described, isJson as hasJson} from "../tools/described.mjs";
 
 const [url, adminKey, receiver, count, seed] = process.argv.slice(2);
 const {hostname: HOST, port: PORT} = new URL(url);
 const ANSWER_MS = 120000, AT_ONCE = 8, NO_END = "[no end]";
 const described = await Described.of(url);
-let passed = 0, failed = 0;
-
-function claim(words, good, more = "") {
-    if (good) { passed++; return; }
-    failed++;
-    if (failed <= 20) console.log(`FAILED: ${words}\n    ${more}`);
-}
 
 // --- chance ---------------------------------------------------------------------------------
 
@@ -285,5 +279,4 @@ for (let done = 0; done < count; done += AT_ONCE)
 
 const ready = await fetch(url + "/readyz");
 claim("the hub is ready afterwards", ready.status === 200, await ready.text());
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed ? 1 : 0);
+finish();

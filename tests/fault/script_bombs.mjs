@@ -11,6 +11,7 @@ import {spawn} from "node:child_process";
 import fs from "node:fs";
 import http from "node:http";
 import path from "node:path";
+import {claim, finish} from "../tools/claims.mjs";
 
 const [url, key, hub, rounds, seconds, tools, directory] = process.argv.slice(2);
 const ROUNDS = Number(rounds), ALONE_MS = Number(seconds) * 1000 / ROUNDS;
@@ -19,13 +20,6 @@ const RATE = SANITIZED ? 40 : 200;      // events of the normal stream per secon
 const NOISE_MS = 5;             // of a p99 of a few milliseconds
 const DIR = path.join(path.dirname(process.argv[1]), "../hostile");
 const POLICIES = ["fire", "skip", "fail"];
-let passed = 0, failed = 0;
-
-function claim(words, good, more = "") {
-    if (good) { passed++; return; }
-    failed++;
-    if (failed <= 30) console.log(`FAILED: ${words}\n    ${more}`);
-}
 
 const sleep = ms => new Promise(resolve => setTimeout(resolve, ms));
 
@@ -291,5 +285,4 @@ if (!SANITIZED) {
 claim("there are few processes", most <= 14, `${most}`);
 claim("a process has its socket and nothing else", descriptors <= 1, `${descriptors}`);
 agent.destroy();
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed ? 1 : 0);
+finish();

@@ -32,21 +32,15 @@
  *   - What is shown to the browser as the client's id must look like one: else a secret of another
  *     kind, named as the id, could be read off the address line. */
 #include <string.h>
-#include <sys/random.h>
 
 #include "plugins/slack/oauth.h"
 #include "plugins/slack/page.h"
 
-#define STEP_MS    (10 * 60 * 1000)     /* how long a ticket or state is good */
-#define STATUS_MS  (60 * 60 * 1000)     /* and how long it can be asked what became of one */
 #define KEPT_MS    (2 * 60 * 60 * 1000) /* nonces are kept for longer than anything with them lasts */
 #define AT_ONCE    2            /* exchanges; they ask the hub, which needs workers to answer */
 #define AGAIN_MS   20
-#define NONCE_LEN  16           /* bytes */
-#define NAME_MAX_LEN 64
 #define CODE_MAX   512
 #define COOKIE     "belfry_connect_"    /* and the nonce behind it */
-#define DONE_PATH  "/connect/slack-done"
 
 const char slack_connects[] = "CREATE TABLE slack_connects (nonce TEXT PRIMARY KEY,"
                                  " until INTEGER NOT NULL, outcome TEXT NOT NULL)";
@@ -70,322 +64,6 @@ static int create(struct bf_ctx *ctx, const void *given, void **self)
         return 0;
     return bf_refuse(ctx, "service", "service must be an address without a path, as"
                      " https://slack.com, not \"%s\"", app->service);
-}
-
-
-/* --- small things ------------------------------------------------------------------ */
-
-/* NULL if the system has no randomness, which it always has. */
-static const char *random_word(struct bf_arena *a)
-{
-    unsigned char bytes[NONCE_LEN];
-
-    if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
-        return NULL;
-    return bf_encode(a, BF_HEX, bytes, sizeof(bytes));
-}
-
-static bool is_word(const char *text)
-{
-    return strspn(text, "0123456789abcdef") == 2 * NONCE_LEN && !text[2 * NONCE_LEN];
-}
-
-bool slack_end(struct slack_connecting *g, int status, const char *words)
-{
-    g->status = status;
-    g->title = "Slack is not connected";
-    g->words = words;
-    return false;
-}
-
-static int show(struct bf_ctx *ctx, void *self, const struct bf_http_in *in, struct bf_reply *re)
-{
-    const struct slack_connecting *g = self;
-
-    (void)ctx;
-    return slack_page(re, in->arena, g->status, g->title,
-                      bf_printf(in->arena, "%s\n%s", g->words,
-                                g->status < 300 ? "You can close this page."
-                                                : "Begin again with a new address:"
-                                                  " belfry integrations connect slack."));
-}
-
-static int stop_with(const struct bf_http_in *in, struct bf_reply *re, int status, const char *words)
-{
-    return slack_page(re, in->arena, status, "Slack is not connected", words);
-}
-
-
-/* --- sealed steps ------------------------------------------------------------------ */
-
-/* What a step is for: a token of one is none of another. */
-#define TO_GO     "go"
-#define TO_FINISH "finish"
-#define TO_ASK    "ask"
-
-static const char *seal_step(struct bf_ctx *ctx, struct bf_arena *a, const char *what, int64_t ms,
-                             const struct slack_connecting *g)
-{
-    struct bf_text t = {0};
-    const struct { const char *name, *value; } members[] = {
-        {"for", what}, {"nonce", g->nonce}, {"team", g->team}, {"caller", g->who->id},
-        {"name", g->name}, {"client_id", g->client_id}, {"client_secret", g->client_secret},
-        {"scopes", g->scopes}, {"bind", g->bind},
-    };
-
-    for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++)
-        bf_append(a, &t, "%s\"%s\":%s", i ? "," : "{", members[i].name,
-                  bf_quote(a, members[i].value));
-    bf_append(a, &t, "}");
-    return bf_seal(ctx, a, t.s, ms);
-}
-
-/* Into *g, but for who began; false if it is none, of something else, or late. */
-static bool open_step(struct bf_ctx *ctx, struct bf_arena *a, const char *what, const char *token,
-                      struct slack_connecting *g, const char **caller)
-{
-    const char *text = token ? bf_unseal(ctx, a, token) : NULL;
-
-    if (!text || strcmp(bf_get(a, text, "/for"), what) != 0)
-        return false;
-    g->nonce = bf_get(a, text, "/nonce");
-    g->team = bf_get(a, text, "/team");
-    g->name = bf_get(a, text, "/name");
-    g->client_id = bf_get(a, text, "/client_id");
-    g->client_secret = bf_get(a, text, "/client_secret");
-    g->scopes = bf_get(a, text, "/scopes");
-    g->bind = bf_get(a, text, "/bind");
-    *caller = bf_get(a, text, "/caller");
-    return true;
-}
-
-/* Who began must be an admin of the team still. */
-static bool find_admin(struct bf_ctx *ctx, struct bf_arena *a, struct slack_connecting *g,
-                       const char *caller)
-{
-    g->who = bf_find_caller(ctx, a, caller);
-    return g->who && bf_may(ctx, g->who, BF_ADMIN, g->team, NULL);
-}
-
-static struct slack_connecting *new_connecting(struct bf_arena *a, void *self)
-{
-    struct slack_connecting *g = bf_alloc(a, sizeof(*g));
-
-    if (g)
-        *g = (struct slack_connecting){.app = self, .bind = ""};
-    return g;
-}
-
-
-/* --- POST and GET /connect/slack/TEAM ------------------------------------------------ */
-
-/* As a page for a browser, else as REST says it. */
-static int refuse(struct bf_ctx *ctx, const struct bf_http_in *in, struct bf_reply *re,
-                  const char *field, const char *words)
-{
-    if (strcmp(in->method, "POST") != 0)
-        return stop_with(in, re, 400, words);
-    return bf_status(bf_complain(ctx, BF_ECONFIG, field, "%s", words));
-}
-
-static bool is_name(const char *name)
-{
-    size_t len = strlen(name);
-
-    if (len == 0 || len > NAME_MAX_LEN || name[0] == ' ' || name[len - 1] == ' ')
-        return false;
-    return name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_ ")]
-           == '\0';
-}
-
-static bool is_scopes(const char *scopes)
-{
-    static const char wanted[] = "incoming-webhook";
-    bool found = false;
-
-    if (scopes[strspn(scopes, "abcdefghijklmnopqrstuvwxyz0123456789:._-,")])
-        return false;
-    for (const char *at = scopes; *at; at += *at == ',') {
-        size_t len = strcspn(at, ",");
-
-        found = found || (len == sizeof(wanted) - 1 && strncmp(at, wanted, len) == 0);
-        at += len;
-    }
-    return found;
-}
-
-/* As Slack makes them: two numbers and a dot. */
-static bool is_client_id(const char *id)
-{
-    const char *dot = strchr(id, '.');
-
-    return dot && dot > id && dot[1] && strlen(id) < 64 && id[strspn(id, "0123456789.")] == '\0' &&
-           !strchr(dot + 1, '.');
-}
-
-/* Where the value of a member goes, or NULL. */
-static const char **place_of(struct slack_connecting *g, const char *member)
-{
-    const struct { const char *name; const char **place; } members[] = {
-        {"name", &g->name}, {"client_id", &g->client_id}, {"client_secret", &g->client_secret},
-        {"scopes", &g->scopes},
-    };
-
-    for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++)
-        if (strcmp(members[i].name, member) == 0)
-            return members[i].place;
-    return NULL;
-}
-
-static int read_body(struct bf_ctx *ctx, const struct bf_http_in *in, struct bf_reply *re,
-                     struct slack_connecting *g)
-{
-    struct bf_item it = {.size = sizeof(it)};
-
-    if (bf_type(in->arena, in->body, "") != BF_V_OBJECT)
-        return refuse(ctx, in, re, NULL, "the body must be a JSON object, as {\"name\":\"ops\"}");
-    while (bf_each(in->arena, in->body, "", &it)) {
-        const char **place = place_of(g, it.key);
-
-        if (!place)
-            return refuse(ctx, in, re, it.key,
-                          bf_printf(in->arena, "there is no member \"%s\"; there are name, client_id,"
-                                    " client_secret and scopes", it.key));
-        if (it.type != BF_V_STRING)
-            return refuse(ctx, in, re, it.key, bf_printf(in->arena, "%s must be a string", it.key));
-        *place = it.value;
-    }
-    return 0;
-}
-
-static void read_query(const struct bf_http_in *in, struct slack_connecting *g)
-{
-    static const char *const names[] = {"name", "client_id", "client_secret", "scopes"};
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-        const char *value = bf_param(in, names[i]);
-
-        if (value)
-            *place_of(g, names[i]) = value;
-    }
-}
-
-/* What would fail in front of Slack fails here. */
-static int check_app(struct bf_ctx *ctx, const struct bf_http_in *in, struct bf_reply *re,
-                     const struct slack_connecting *g)
-{
-    const struct { const char *member, *name, *what; } secrets[] = {
-        {"client_id", g->client_id, "Client ID"},
-        {"client_secret", g->client_secret, "Client Secret"},
-    };
-    const char *id;
-
-    for (size_t i = 0; i < 2; i++)
-        if (!bf_team_secret(ctx, in->arena, g->who, g->team, secrets[i].name))
-            return refuse(ctx, in, re, secrets[i].member,
-                          bf_printf(in->arena, "team %s has no secret \"%s\": store the %s of your"
-                                    " Slack app, from its page Basic Information, with PUT"
-                                    " /api/v1/teams/%s/secrets/%s", g->team, secrets[i].name,
-                                    secrets[i].what, g->team, secrets[i].name));
-    id = bf_reveal(ctx, in->arena, bf_team_secret(ctx, in->arena, g->who, g->team, g->client_id));
-    if (!is_client_id(id))
-        return refuse(ctx, in, re, "client_id",
-                      bf_printf(in->arena, "the secret %s of team %s is no Client ID of a Slack app,"
-                                " which is two numbers with a dot between them", g->client_id,
-                                g->team));
-    return 0;
-}
-
-/* A name that is taken is told before anybody goes to Slack. */
-static int check_name(struct bf_ctx *ctx, const struct bf_http_in *in, struct bf_reply *re,
-                      struct slack_connecting *g)
-{
-    const char *sink;
-
-    if (!slack_find(ctx, in->arena, g, &sink)) {
-        refuse(ctx, in, re, NULL, g->words);
-        return g->status;
-    }
-    if (*sink && strcmp(sink, "slack") != 0)
-        return refuse(ctx, in, re, "name",
-                      bf_printf(in->arena, "team %s has an integration \"%s\" already, of sink %s;"
-                                " choose another name", g->team, g->name, sink));
-    return 0;
-}
-
-/* Slack sends nobody back to http. */
-static const char *warning(struct bf_ctx *ctx, struct bf_arena *a)
-{
-    const char *here = bf_url(ctx, a, DONE_PATH);
-
-    if (strncmp(here, "https://", 8) == 0)
-        return "";
-    return bf_printf(a, ",\"warning\":%s", bf_quote(a, bf_printf(a, "Slack sends browsers back to"
-                     " https addresses only, and this hub is at %s; its operator sets public_url"
-                     " to its https address", bf_url(ctx, a, "/"))));
-}
-
-static int answer(struct bf_ctx *ctx, const struct bf_http_in *in, struct bf_reply *re,
-                  const struct slack_connecting *g)
-{
-    struct bf_arena *a = in->arena;
-    const char *ticket = seal_step(ctx, a, TO_GO, STEP_MS, g);
-    const char *url = bf_url(ctx, a, bf_printf(a, "/connect/slack-go?ticket=%s", ticket));
-
-    slack_page_headers(re);
-    if (strcmp(in->method, "POST") != 0) {
-        bf_reply_header(re, "Location", url);
-        return 303;
-    }
-    bf_reply_body(re, "application/json",
-                  "{\"url\":%s,\"status\":%s,\"expires_in_s\":%d%s}", bf_quote(a, url),
-                  bf_quote(a, bf_printf(a, "/connect/slack/%s/status?ticket=%s",
-                                        percent(a, g->team),
-                                        seal_step(ctx, a, TO_ASK, STATUS_MS, g))),
-                  STEP_MS / 1000, warning(ctx, a));
-    return 200;
-}
-
-static int begin(struct bf_ctx *ctx, void *self, const struct bf_http_in *in, struct bf_reply *re)
-{
-    struct slack_connecting *g = self;
-    int status = check_app(ctx, in, re, g);
-
-    if (!status)
-        status = check_name(ctx, in, re, g);
-    return status ? status : answer(ctx, in, re, g);
-}
-
-static int on_begin(struct bf_ctx *ctx, void *self, const struct bf_http_in *in,
-                    struct bf_reply *re)
-{
-    struct slack_connecting *g = new_connecting(in->arena, self);
-    int status = 0;
-
-    if (!g)
-        return bf_status(BF_ENOMEM);
-    g->who = in->caller;
-    g->team = bf_param(in, "entity");
-    g->name = "";
-    g->client_id = "SLACK_CLIENT_ID";
-    g->client_secret = "SLACK_CLIENT_SECRET";
-    g->scopes = "incoming-webhook";
-    g->nonce = random_word(in->arena);
-    if (strcmp(in->method, "POST") == 0)
-        status = read_body(ctx, in, re, g);
-    else
-        read_query(in, g);
-    if (status)
-        return status;
-    if (!is_name(g->name))
-        return refuse(ctx, in, re, "name",
-                      bf_printf(in->arena, "name is what the integration is to be called: 1 to %d"
-                                " letters, digits, - and _, with spaces only between them",
-                                NAME_MAX_LEN));
-    if (!is_scopes(g->scopes))
-        return refuse(ctx, in, re, "scopes", "scopes must be scopes of Slack apart by commas,"
-                      " incoming-webhook among them");
-    return g->nonce ? bf_continue(re, BF_ON_WORKER, begin, g) : 500;
 }
 
 
@@ -423,7 +101,7 @@ static void set_cookie(struct bf_ctx *ctx, struct bf_arena *a, struct bf_reply *
 
     bf_reply_header(re, "Set-Cookie",
                     bf_printf(a, COOKIE "%s=%s; Path=%s; Max-Age=%d; HttpOnly; SameSite=Lax%s",
-                              g->nonce, g->bind, cookie_path(ctx, a), STEP_MS / 1000,
+                              g->nonce, g->bind, cookie_path(ctx, a), SLACK_STEP_MS / 1000,
                               secure ? "; Secure" : ""));
 }
 
@@ -444,7 +122,7 @@ static int go(struct bf_ctx *ctx, const struct bf_http_in *in, struct bf_reply *
     const char *known = cookie_of(ctx, in, g->nonce);
 
     /* The address opened twice in one browser: both of its pages may finish. */
-    g->bind = known && is_word(known) ? known : random_word(a);
+    g->bind = known && slack_is_word(known) ? known : slack_random_word(a);
     if (!g->bind)
         return 500;
     set_cookie(ctx, a, re, g);
@@ -452,33 +130,33 @@ static int go(struct bf_ctx *ctx, const struct bf_http_in *in, struct bf_reply *
     bf_reply_header(re, "Location",
                     bf_printf(a, "%s/oauth/v2/authorize?client_id=%s&scope=%s&redirect_uri=%s"
                               "&state=%s", g->app->service, percent(a, client_id),
-                              percent(a, g->scopes), percent(a, bf_url(ctx, a, DONE_PATH)),
-                              seal_step(ctx, a, TO_FINISH, STEP_MS, g)));
+                              percent(a, g->scopes), percent(a, bf_url(ctx, a, SLACK_DONE_PATH)),
+                              slack_seal_step(ctx, a, SLACK_TO_FINISH, SLACK_STEP_MS, g)));
     return 302;
 }
 
 static int on_go(struct bf_ctx *ctx, void *self, const struct bf_http_in *in, struct bf_reply *re)
 {
-    struct slack_connecting *g = new_connecting(in->arena, self);
+    struct slack_connecting *g = slack_new_connecting(in->arena, self);
     const char *caller, *id;
     bool used;
 
     if (!g)
         return bf_status(BF_ENOMEM);
-    if (!open_step(ctx, in->arena, TO_GO, bf_param(in, "ticket"), g, &caller))
-        return stop_with(in, re, 400, "This address is not good, or not any more: it is for ten"
+    if (!slack_open_step(ctx, in->arena, SLACK_TO_GO, bf_param(in, "ticket"), g, &caller))
+        return slack_stop(in, re, 400, "This address is not good, or not any more: it is for ten"
                          " minutes.\nBegin again: belfry integrations connect slack.");
-    if (!find_admin(ctx, in->arena, g, caller))
-        return stop_with(in, re, 403, bf_printf(in->arena, "Whoever made this address is no admin of"
+    if (!slack_find_admin(ctx, in->arena, g, caller))
+        return slack_stop(in, re, 403, bf_printf(in->arena, "Whoever made this address is no admin of"
                                                 " team %s any more.", g->team));
     outcome_of(ctx, in->arena, g->nonce, &used);
     if (used)
-        return stop_with(in, re, 409, "This address was used already.\nBegin again: belfry"
+        return slack_stop(in, re, 409, "This address was used already.\nBegin again: belfry"
                          " integrations connect slack.");
     id = bf_team_secret(ctx, in->arena, g->who, g->team, g->client_id);
     id = id ? bf_reveal(ctx, in->arena, id) : "";
-    if (!is_client_id(id))
-        return stop_with(in, re, 400, bf_printf(in->arena, "The secret %s of team %s is gone, or is"
+    if (!slack_is_client_id(id))
+        return slack_stop(in, re, 400, bf_printf(in->arena, "The secret %s of team %s is gone, or is"
                                                 " no Client ID of a Slack app.", g->client_id,
                                                 g->team));
     return go(ctx, in, re, g, id);
@@ -498,7 +176,7 @@ static const char *explain(struct bf_ctx *ctx, struct bf_arena *a,
         {"bad_client_secret", bf_printf(a, "the secret %s of team %s is not the app's Client Secret",
                                         g->client_secret, g->team)},
         {"bad_redirect_uri", bf_printf(a, "%s must stand among the app's Redirect URLs, on its page"
-                                       " OAuth & Permissions", bf_url(ctx, a, DONE_PATH))},
+                                       " OAuth & Permissions", bf_url(ctx, a, SLACK_DONE_PATH))},
         {"invalid_code", "Slack does not know the code; it is good for ten minutes, and once"},
         {"code_already_used", "the code was used before"},
     };
@@ -562,9 +240,21 @@ static bool exchange(struct bf_ctx *ctx, struct bf_arena *a, struct slack_connec
     bf_request_to(req, "POST", bf_printf(a, "%s/api/oauth.v2.access", g->app->service));
     bf_request_basic(req, id, secret);
     bf_request_body(req, "application/x-www-form-urlencoded", "code=%s&redirect_uri=%s",
-                    percent(a, g->code), percent(a, bf_url(ctx, a, DONE_PATH)));
+                    percent(a, g->code), percent(a, bf_url(ctx, a, SLACK_DONE_PATH)));
     bf_request_limit(req, g->app->timeout, 0);
     return judge(ctx, a, g, bf_fetch(ctx, req));
+}
+
+static int show(struct bf_ctx *ctx, void *self, const struct bf_http_in *in, struct bf_reply *re)
+{
+    const struct slack_connecting *g = self;
+
+    (void)ctx;
+    return slack_page(re, in->arena, g->status, g->title,
+                      bf_printf(in->arena, "%s\n%s", g->words,
+                                g->status < 300 ? "You can close this page."
+                                                : "Begin again with a new address:"
+                                                  " belfry integrations connect slack."));
 }
 
 /* For whoever asks what became of it. */
@@ -652,16 +342,16 @@ static int check_error(const struct bf_http_in *in, struct bf_reply *re)
                           "At Slack it was cancelled, and nothing has changed here.\nThe address"
                           " that you came by can be opened once more, or this page closed.");
     if (error)
-        return stop_with(in, re, 400, bf_printf(in->arena, "Slack says %.100s.", error));
+        return slack_stop(in, re, 400, bf_printf(in->arena, "Slack says %.100s.", error));
     if (!code || !*code || strlen(code) > CODE_MAX)
-        return stop_with(in, re, 400, "Slack sent no code along.\nBegin again: belfry integrations"
+        return slack_stop(in, re, 400, "Slack sent no code along.\nBegin again: belfry integrations"
                          " connect slack.");
     return 0;
 }
 
 static int on_done(struct bf_ctx *ctx, void *self, const struct bf_http_in *in, struct bf_reply *re)
 {
-    struct slack_connecting *g = new_connecting(in->arena, self);
+    struct slack_connecting *g = slack_new_connecting(in->arena, self);
     const char *caller, *cookie;
     int status;
 
@@ -669,18 +359,18 @@ static int on_done(struct bf_ctx *ctx, void *self, const struct bf_http_in *in, 
         return bf_status(BF_ENOMEM);
     if (strcmp(in->method, "GET") != 0)
         return 204;             /* a HEAD looks, and does nothing */
-    if (!open_step(ctx, in->arena, TO_FINISH, bf_param(in, "state"), g, &caller))
-        return stop_with(in, re, 400, "This took longer than ten minutes, or did not begin here.\n"
+    if (!slack_open_step(ctx, in->arena, SLACK_TO_FINISH, bf_param(in, "state"), g, &caller))
+        return slack_stop(in, re, 400, "This took longer than ten minutes, or did not begin here.\n"
                          "Begin again: belfry integrations connect slack.");
     cookie = cookie_of(ctx, in, g->nonce);
     if (!cookie || !bf_same(ctx, cookie, g->bind))
-        return stop_with(in, re, 403, "This began in another browser, and must be finished there.\n"
+        return slack_stop(in, re, 403, "This began in another browser, and must be finished there.\n"
                          "To connect from here, begin again: belfry integrations connect slack.");
     status = check_error(in, re);
     if (status)
         return status;
-    if (!find_admin(ctx, in->arena, g, caller))
-        return stop_with(in, re, 403, bf_printf(in->arena, "Whoever began this is no admin of team %s"
+    if (!slack_find_admin(ctx, in->arena, g, caller))
+        return slack_stop(in, re, 403, bf_printf(in->arena, "Whoever began this is no admin of team %s"
                                                 " any more; nothing was connected.", g->team));
     g->code = bf_param(in, "code");
     return bf_continue(re, BF_ON_ENGINE, claim, g);
@@ -692,13 +382,13 @@ static int on_done(struct bf_ctx *ctx, void *self, const struct bf_http_in *in, 
 static int on_status(struct bf_ctx *ctx, void *self, const struct bf_http_in *in,
                      struct bf_reply *re)
 {
-    struct slack_connecting *g = new_connecting(in->arena, self);
+    struct slack_connecting *g = slack_new_connecting(in->arena, self);
     const char *caller, *outcome;
     bool used;
 
     if (!g)
         return bf_status(BF_ENOMEM);
-    if (!open_step(ctx, in->arena, TO_ASK, bf_param(in, "ticket"), g, &caller) ||
+    if (!slack_open_step(ctx, in->arena, SLACK_TO_ASK, bf_param(in, "ticket"), g, &caller) ||
         strcmp(g->team, bf_param(in, "entity")) != 0)
         return bf_status(bf_fail(ctx, BF_ENOENT, "there is no such connecting, or not any more"));
     outcome = outcome_of(ctx, in->arena, g->nonce, &used);
@@ -710,11 +400,12 @@ static int on_status(struct bf_ctx *ctx, void *self, const struct bf_http_in *in
 }
 
 static const struct bf_route routes[] = {
-    BF_ROUTE("POST", "/connect/slack/{entity}", on_begin, .needs = BF_ADMIN, .body_max = 16384),
-    BF_ROUTE("GET", "/connect/slack/{entity}", on_begin, .needs = BF_ADMIN),
+    BF_ROUTE("POST", "/connect/slack/{entity}", slack_on_begin, .needs = BF_ADMIN,
+             .body_max = 16384),
+    BF_ROUTE("GET", "/connect/slack/{entity}", slack_on_begin, .needs = BF_ADMIN),
     BF_ROUTE("GET", "/connect/slack/{entity}/status", on_status, .needs = BF_ADMIN),
     BF_ROUTE("GET", "/connect/slack-go", on_go, .needs = BF_PUBLIC),
-    BF_ROUTE("GET", DONE_PATH, on_done, .needs = BF_PUBLIC),
+    BF_ROUTE("GET", SLACK_DONE_PATH, on_done, .needs = BF_PUBLIC),
     BF_ROUTES_END
 };
 

@@ -137,6 +137,8 @@ DEST = $(DESTDIR)$(PREFIX)
 COMPLETIONS := bash-completion/completions zsh/site-functions fish/vendor_completions.d
 
 install: all
+	$(Q)[ ! $(DEST)/include/belfry -ef include/belfry ] || \
+	    { echo "PREFIX=$(PREFIX) is this source tree; choose another directory" >&2; exit 1; }
 	install -d $(DEST)/bin $(DEST)/include/belfry $(DEST)/lib/pkgconfig $(DEST)/lib/belfry/plugins
 	install -m 755 $(B)/belfry $(DEST)/bin/
 	install -d $(DEST)/libexec/belfry

@@ -8,7 +8,7 @@ export HOME=$tmp/home XDG_CONFIG_HOME='' BUILD=$B
 unset BELFRY_URL BELFRY_API_KEY BELFRY_TEAM BELFRY_CONFIG MAKEFLAGS
 mkdir -p "$HOME"
 top=$PWD
-export PATH=$HOME/belfry/bin:$PATH PKG_CONFIG_PATH=$HOME/belfry/lib/pkgconfig
+export PATH=$HOME/opt/belfry/bin:$PATH PKG_CONFIG_PATH=$HOME/opt/belfry/lib/pkgconfig
 
 shown() { # FROM TO: the README's commands between these
     sed -n "/^    $1/,/^    $2/s/^    //p" "$top/README.md"
@@ -20,6 +20,8 @@ follow_readme() { # CLAIM FROM TO
 # --- a sink
 
 follow_readme "Belfry is installed to a place of one's own" "make install PREFIX" "mkdir -p ~.plugins"
+make -C "$top" --no-print-directory -o all install PREFIX="$top" >"$tmp/out" 2>&1
+has "the source tree is no such place" "$(cat "$tmp/out")" "is this source tree"
 cd ~/plugins || exit 1
 at_most "a sink is one C file of at most 60 lines" \
     "$(shown "cat >ntfy.c" END | sed '1d;$d' | wc -l)" 60

@@ -58,7 +58,7 @@ struct bf_option_row {
 };                              /* tables end with a NULL name */
 
 enum bf_look { BF_LOOK_TEXT, BF_LOOK_ID, BF_LOOK_TIME, BF_LOOK_STATUS, BF_LOOK_SCOPE,
-               BF_LOOK_OFF, BF_LOOK_WORDS, BF_LOOK_WHY, BF_LOOK_EVENT };
+               BF_LOOK_OFF, BF_LOOK_WORDS, BF_LOOK_WHY, BF_LOOK_EVENT, BF_LOOK_TO };
 
 struct bf_column {
     const char *title;

@@ -123,6 +123,23 @@ static const char *event_text(struct bf_arena *a, const struct bf_json *event)
     return *out ? out : "-";
 }
 
+/* Where an integration reaches, as its people call it; an address that is a secret has a name, or
+ * cannot be shown. */
+static const char *to_text(struct bf_arena *a, const struct bf_json *config)
+{
+    static const char *const told[] = {"channel", "repo", "url", "webhook_url"};
+    bool sealed = false;
+
+    for (size_t i = 0; i < BF_COUNT(told); i++) {
+        const struct bf_json *value = bf_json_get(config, told[i]);
+
+        if (bf_json_is(value, BF_JSON_STRING))
+            return bf_cli_text(a, value);
+        sealed = sealed || bf_json_is(value, BF_JSON_OBJECT);
+    }
+    return sealed ? "(sealed)" : "-";
+}
+
 /* What is worth a word is that it is off, or does not get through. */
 static const char *off_text(const struct bf_column *column, const struct bf_json *item,
                             const struct bf_json *value)
@@ -156,6 +173,8 @@ static const char *cell_text(struct bf_arena *a, const struct bf_column *column,
         return status_text(a, item);
     case BF_LOOK_EVENT:
         return event_text(a, item);
+    case BF_LOOK_TO:
+        return to_text(a, value);
     default:
         return bf_cli_text(a, value);
     }

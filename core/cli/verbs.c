@@ -327,7 +327,7 @@ static const struct bf_option_row enable_options[] = {
 
 static const struct bf_column integration_columns[] = {
     {"ID", "/id", BF_LOOK_ID},            {"NAME", "/name", BF_LOOK_TEXT},
-    {"SINK", "/sink", BF_LOOK_TEXT},      {"TO", "/config/url", BF_LOOK_TEXT},
+    {"SINK", "/sink", BF_LOOK_TEXT},      {"TO", "/config", BF_LOOK_TO},
     {"STATE", "/disabled", BF_LOOK_OFF},  {NULL},
 };
 

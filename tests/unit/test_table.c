@@ -8,6 +8,8 @@ static const struct bf_column status[] = {{"S", "", BF_LOOK_WHY}, {NULL}};
 static const struct bf_column event[] = {{"S", "", BF_LOOK_EVENT}, {NULL}};
 static const struct bf_column state[] = {{"S", "/enabled", BF_LOOK_OFF}, {NULL}};
 
+static const struct bf_column to[] = {{"S", "/config", BF_LOOK_TO}, {NULL}};
+
 /* The only cell of a table. */
 static const char *cell(struct bf_arena *a, const struct bf_column *columns, const char *json)
 {
@@ -47,6 +49,25 @@ TEST(what_tells_events_of_a_type_apart_is_shown)
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         CHECK_STR(cell(a, event, rows[i][0]), rows[i][1]);
+    bf_arena_free(a);
+}
+
+TEST(an_integration_reaches_what_its_people_call_it)
+{
+    static const char *const rows[][2] = {
+        {"{\"config\":{\"url\":\"https://a.example/hook\"}}", "https://a.example/hook"},
+        {"{\"config\":{\"token\":\"T\",\"channel\":\"#ml\",\"api_base\":\"https://p/api\"}}", "#ml"},
+        {"{\"config\":{\"repo\":\"acme/models\",\"token\":{\"set\":true}}}", "acme/models"},
+        {"{\"config\":{\"webhook_url\":\"SLACK_WEBHOOK\"}}", "SLACK_WEBHOOK"},
+        {"{\"config\":{\"webhook_url\":{\"set\":true},\"channel\":\"#ml\"}}", "#ml"},
+        {"{\"config\":{\"url\":{\"set\":true}}}", "(sealed)"},
+        {"{\"config\":{\"topic\":\"x\"}}", "-"},
+        {"{\"config\":{}}", "-"},
+    };
+    struct bf_arena *a = bf_arena_new(1024 * 1024);
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        CHECK_STR(cell(a, to, rows[i][0]), rows[i][1]);
     bf_arena_free(a);
 }
 

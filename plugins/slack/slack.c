@@ -35,10 +35,12 @@
 
 static const struct bf_option integration[] = {
     BF_STRING(struct slack_integration, webhook_url, .flags = BF_SECRET,
-              .help = "address of an incoming webhook, https://hooks.slack.com/services/...; or"
-                      " token and channel"),
+              .help = "address of an incoming webhook, https://hooks.slack.com/services/..., from the"
+                      " page Incoming Webhooks of an app (https://api.slack.com/apps); or token and"
+                      " channel"),
     BF_STRING(struct slack_integration, token, .flags = BF_SECRET,
-              .help = "bot token (xoxb-...) of an app with the scope chat:write; or webhook_url"),
+              .help = "bot token (xoxb-...) of an app with the scope chat:write, from its page OAuth &"
+                      " Permissions; /invite the app to the channel; or webhook_url"),
     BF_STRING(struct slack_integration, channel,
               .help = "where the token posts: an id such as C0123456789, or #name; a webhook has"
                       " its own, and this only shows it"),
@@ -87,6 +89,18 @@ static int check_mode(struct bf_ctx *ctx, const struct slack_integration *to)
     return 0;
 }
 
+/* Somebody who copies an address by hand leaves off its end. */
+static bool is_whole(const char *parts)
+{
+    for (int i = 0; i < 2; i++) {
+        parts += strcspn(parts, "/");
+        if (!*parts)
+            return false;
+        parts++;
+    }
+    return *parts;
+}
+
 /* What can be told of a secret is a warning and no more: it may have another value tomorrow, and
  * nobody would be asked then. */
 static void look_at_url(struct bf_ctx *ctx, const char *url)
@@ -99,6 +113,9 @@ static void look_at_url(struct bf_ctx *ctx, const char *url)
     else if (!begins_with(url, "https://") || !strstr(url, "/services/"))
         bf_warn(ctx, "webhook_url", "an incoming webhook of Slack has an address that begins with"
                 " https://hooks.slack.com/services/; this one does not");
+    else if (!is_whole(strstr(url, "/services/") + strlen("/services/")))
+        bf_warn(ctx, "webhook_url", "an incoming webhook of Slack has three parts behind /services/,"
+                " as in T000/B000/XXX; of this one something is missing");
 }
 
 static void look_at_token(struct bf_ctx *ctx, const char *token)
@@ -111,10 +128,11 @@ static void look_at_token(struct bf_ctx *ctx, const char *token)
 /* Ids are capitals and digits. */
 static void look_at_channel(struct bf_ctx *ctx, const char *channel)
 {
+    bool name = *channel == '#' && channel[1] && !strpbrk(channel, " \t");
     bool id = strchr("CGDU", *channel) && strlen(channel) >= 9 &&
               channel[strspn(channel, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")] == '\0';
 
-    if (!id && *channel != '#')
+    if (!id && !name)
         bf_warn(ctx, "channel", "\"%s\" looks like neither a channel's id, such as C0123456789, nor"
                 " #name; Slack may not find it", channel);
 }

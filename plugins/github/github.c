@@ -61,7 +61,7 @@ static const struct bf_option integration[] = {
     BF_STRING(struct integration, repo, .flags = BF_REQUIRED,
               .help = "repository, as owner/name"),
     BF_STRING(struct integration, token, .flags = BF_REQUIRED | BF_SECRET,
-              .help = "access token with Contents: write on the repository"),
+              .help = "access token with Contents: write on the repository (of a classic one: repo)"),
     BF_STRING(struct integration, api_base, .def = "https://api.github.com",
               .help = "address of the API; of an Enterprise Server https://HOST/api/v3"),
     BF_STRING(struct integration, api_version, .def = "2022-11-28",
@@ -265,7 +265,8 @@ static const char *unfit(struct bf_arena *a, const char *type, const char *paylo
         return bf_printf(a, "client_payload has %zu bytes, and GitHub takes %d", size,
                          PAYLOAD_MAX);
     if (bf_type(a, payload, "") != BF_V_OBJECT)
-        return "client_payload is no JSON object";
+        return bf_type(a, payload, "") == BF_V_STRING ? "client_payload is a text, and no JSON object"
+                                                      : "client_payload is no JSON object";
     n = members(a, payload);
     if (n > MEMBERS_MAX)
         return bf_printf(a, "client_payload has %zu members, and GitHub takes %d", n, MEMBERS_MAX);

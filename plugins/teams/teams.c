@@ -31,7 +31,8 @@
 
 static const struct bf_option integration[] = {
     BF_STRING(struct teams_integration, url, .flags = BF_REQUIRED | BF_SECRET,
-              .help = "URL of a flow (Workflows in Teams), or of a connector; who has it may post"),
+              .help = "URL of a flow that a webhook begins (Workflows in Teams, from the channel's menu), or"
+                      " of a connector; who has it may post"),
     BF_STRING(struct teams_integration, kind, .choices = "workflows|connector",
               .help = "what answers there; left out, its host tells, as long as it is Microsoft's"),
     BF_OPTIONS_END

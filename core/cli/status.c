@@ -68,6 +68,18 @@ static void put_signatures(struct bf_cli *c, struct bf_buf *b, const struct bf_j
     }
 }
 
+/* "delivered: HTTP 200, after 3 ms"; a test is not sent again, whatever an execution would be. */
+static void put_outcome(struct bf_cli *c, struct bf_buf *b, const struct bf_json *test)
+{
+    const struct bf_json *outcome = bf_json_get(test, "outcome");
+    const char *reason = bf_json_str(c->arena, bf_json_get(test, "reason"));
+
+    bf_buf_adds(b, bf_json_eq(outcome, "retry") ? "would be retried" : bf_cli_text(c->arena, outcome));
+    if (reason && *reason)
+        bf_buf_printf(b, ": %s", reason);
+    bf_buf_printf(b, ", after %s ms\n", bf_cli_text(c->arena, bf_json_get(test, "duration_ms")));
+}
+
 static int show_exchange(struct bf_cli *c, const struct bf_json *test)
 {
     const struct bf_json *request = bf_json_get(test, "request");
@@ -76,17 +88,16 @@ static int show_exchange(struct bf_cli *c, const struct bf_json *test)
     int rc;
 
     bf_buf_init(&b, SHOWN_MAX);
-    put_message(c, &b, "> ", bf_arena_printf(c->arena, "%s %s",
-                                             bf_cli_text(c->arena, bf_json_get(request, "method")),
-                                             bf_cli_text(c->arena, bf_json_get(request, "url"))),
-                request, "payload");
+    if (bf_json_is(request, BF_JSON_OBJECT))
+        put_message(c, &b, "> ", bf_arena_printf(c->arena, "%s %s",
+                                                 bf_cli_text(c->arena, bf_json_get(request, "method")),
+                                                 bf_cli_text(c->arena, bf_json_get(request, "url"))),
+                    request, "payload");
     if (bf_json_is(response, BF_JSON_OBJECT))
         put_message(c, &b, "< ", bf_cli_text(c->arena, bf_json_get(response, "status")), response,
                     "body");
     put_signatures(c, &b, bf_json_get(request, "signatures"));
-    bf_buf_printf(&b, "%s: %s, after %s ms\n", bf_cli_text(c->arena, bf_json_get(test, "outcome")),
-                  bf_cli_text(c->arena, bf_json_get(test, "reason")),
-                  bf_cli_text(c->arena, bf_json_get(test, "duration_ms")));
+    put_outcome(c, &b, test);
     rc = bf_cli_print(c, bf_buf_text(&b), b.len);
     bf_buf_fini(&b);
     return rc;
@@ -109,10 +120,8 @@ int bf_cli_test(struct bf_cli *c)
         return status;
     if (bf_cli_flag(c, "json"))
         bf_cli_print(c, bf_arena_printf(c->arena, "%s\n", reply.text), reply.len + 1);
-    else if (bf_json_is(bf_json_get(reply.json, "request"), BF_JSON_OBJECT))
+    else
         show_exchange(c, reply.json);
-    else                        /* of a sink that does not speak by requests */
-        bf_cli_show(c, reply.json);
     outcome = bf_json_get(reply.json, "outcome");
     return !outcome || bf_json_eq(outcome, "delivered") || bf_json_eq(outcome, "accepted")
                ? 0 : BF_EXIT_FAILED;

@@ -150,14 +150,14 @@ for version in 1.2 1.3; do
     has "and is the one that was seen" "$(cat "$tmp/tried")" "< TLSv$version CN=first"
     make "none-$as" url="https://$server/" ca=@"$tmp/servers.pem"
     is "TLS $version: without one it is said what is missing" "$(try "none-$as")" \
-        "retry: HTTP 400: the server asks for a client certificate, and got none"
+        "would be retried: HTTP 400: the server asks for a client certificate, and got none"
     make "stranger-$as" url="https://$server/" ca=@"$tmp/servers.pem" \
         client_cert=@"$tmp/stranger.pem" client_key=@"$tmp/stranger.key"
     has "TLS $version: another authority's is not taken" "$(try "stranger-$as")" \
-        "retry: HTTP 400: the server does not take the client certificate"
+        "would be retried: HTTP 400: the server does not take the client certificate"
     make "blind-$as" url="https://$server/" client_cert=@"$tmp/first.pem" client_key=FIRST_KEY
     has "TLS $version: a server that nobody vouches for gets nothing" "$(try "blind-$as")" \
-        "retry: the certificate of $server is signed by an authority that is not trusted"
+        "would be retried: the certificate of $server is signed by an authority that is not trusted"
 done
 
 is "the script for who writes a receiver shows one as well" \

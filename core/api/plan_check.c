@@ -178,8 +178,8 @@ static int refuse_literal(struct bf_plan *p, const struct bf_planned *t, const c
 {
     bf_exchange_fail(p->x, 400, "invalid",
                      bf_arena_printf(bf_exchange_arena(p->x), "config.%s", option),
-                     "is a secret, which a document names and does not hold: store it with PUT"
-                     " /api/v1/teams/%s/secrets/NAME, and write \"NAME\"", t->entity);
+                     "%s is a secret, which a document names and does not hold: store it with PUT"
+                     " /api/v1/teams/%s/secrets/NAME, and write \"NAME\"", option, t->entity);
     return bf_plan_refuse(p, t, 400);
 }
 

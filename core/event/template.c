@@ -69,12 +69,19 @@ static const char *decode_name(struct compiler *c, const char *start, size_t len
     return bf_arena_ndup(c->arena, start, len);
 }
 
+/* Variables are written small, secrets nearly always large. */
+static bool is_called_like_a_secret(const char *name)
+{
+    return *name && !name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")];
+}
+
 static int check_known(struct compiler *c, const char *name, struct bf_error *err)
 {
     if (c->names->known(c->names->arg, name))
         return BF_OK;
-    return bf_error_set(err, BF_ECONFIG, "unknown variable \"${%.80s}\"; known are: %s", name,
-                        c->names->list);
+    return bf_error_set(err, BF_ECONFIG, "unknown variable \"${%.80s}\"%s; known are: %s", name,
+                        is_called_like_a_secret(name) ? ", which a secret is once it is granted under"
+                                                        " secrets" : "", c->names->list);
 }
 
 /* ${name} at `p` of a text that reaches from `start` to `end`; *after is behind it. */

@@ -321,9 +321,8 @@ static int store_secret(struct storing *s, const struct bf_option *o, const stru
 /* How a value is kept that is not to be read by everybody. */
 static const char *as_secret(struct storing *s)
 {
-    return bf_arena_printf(s->arena, "keep it as a secret (belfry secrets set NAME, or PUT /api/v1/"
-                           "teams/%s/secrets/NAME), grant that with \"secrets\":[\"NAME\"], and"
-                           " write ${NAME} here", s->draft->entity);
+    return bf_arena_printf(s->arena, "keep it as a secret (PUT /api/v1/teams/%s/secrets/NAME), grant"
+                           " that under secrets, and write ${NAME} here", s->draft->entity);
 }
 
 /* Of a map, such as headers, what is called like a credential has to be a variable. */

@@ -167,6 +167,14 @@ static int read_if_file(struct bf_cli *c, const char **value)
     return bf_cli_read(c, *value + 1, value, &len);
 }
 
+/* KEY='{…}' is a text that only looks like what its author means. */
+static void tell_of_text(struct bf_cli *c, const char *key, size_t len, const char *value)
+{
+    if ((*value == '{' || *value == '[') && bf_json_parse(c->arena, value, strlen(value), NULL))
+        fprintf(stderr, "warning: %.*s is sent as a text; as JSON it would be written %.*s:=…\n",
+                (int)len, key, (int)len, key);
+}
+
 int bf_cli_assign(struct bf_cli *c, struct bf_body *b, const char *under, const char *text)
 {
     const char *equals = strchr(text, '='), *value, *path;
@@ -185,10 +193,12 @@ int bf_cli_assign(struct bf_cli *c, struct bf_body *b, const char *under, const 
         rc = check_json(c, path, value);
     if (rc)
         return rc;
-    if (json)
+    if (json) {
         bf_body_set(b, path, value);
-    else
+    } else {
+        tell_of_text(c, text, len, value);
         bf_body_str(b, path, value);
+    }
     return 0;
 }
 

@@ -27,7 +27,8 @@ static int complain(struct bf_cli *c, int rc, const struct bf_reply_text *reply,
     if (reply->status != 404)
         return bf_cli_complain(c, rc, reply, err);
     bf_cli_fail(c, "the hub has no plugin that connects %s; its operator puts one into plugin_dir, or"
-                " adds it to the setting plugins", bf_cli_operand(c, 0));
+                " adds it to the setting plugins; what is not connected in a browser is made with:"
+                " belfry integrations create", bf_cli_operand(c, 0));
     return BF_EXIT_MISSING;
 }
 
@@ -36,9 +37,12 @@ static int begin(struct bf_cli *c, struct bf_reply_text *reply)
     struct bf_remote_request q = {.size = sizeof(q), .method = "POST"};
     struct bf_body b = {.arena = c->arena};
     struct bf_error err = {0};
-    int rc = bf_cli_body(c, 1, &b);
     const char *body;
+    int rc;
 
+    if (!bf_cli_value(c, "name"))
+        return bf_cli_usage(c, "say what the integration is to be called, as in --name ml-alerts");
+    rc = bf_cli_body(c, 1, &b);
     if (rc)
         return rc;
     q.path = bf_cli_path(c, c->verb->path, &rc);

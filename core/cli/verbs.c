@@ -245,6 +245,14 @@ static const struct bf_verb automation_verbs[] = {
      "many firings in one delivery ${firing_count} and ${json:firings}.\n"
      "What is unknown is refused with all that there is.\n"
      "\n"
+     "Slack and Teams take words.  The hub's own events tell what does not get through:\n"
+     "\n"
+     "    … --states FAILED --integration ml-alerts title='${run_name} failed' level=ERROR\n"
+     "    … --on belfry.execution.failed --integration ml-alerts \\\n"
+     "        title='${data.automation} failed' text='${data.integration.name}: ${data.error}'\n"
+     "    … --on belfry.integration.disabled --integration ml-alerts \\\n"
+     "        title='${data.name} is out of use' text='${data.reason}'\n"
+     "\n"
      "belfry help PLUGIN (as in: belfry help webhook) lists the options of its actions.\n",
      bf_cli_automation_create, NULL, automation_options, BF_VERB_REMOTE | BF_VERB_FILE, "POST",
      "/api/v1/automations", "config", "automation {id} \"{name}\" is made"},
@@ -345,10 +353,15 @@ static const struct bf_verb integration_verbs[] = {
      BF_VERB_REMOTE, "GET", "/api/v1/integrations/{integration}"},
     {"create", "[FILE] [KEY=VALUE…]", "make one, from options or a file",
      "KEY=VALUE are options of the sink, KEY:=JSON those that are no text, KEY=@FILE one that is in a\n"
-     "file.  An option that is a secret takes the name of one (see: belfry help secrets set):\n"
+     "file.  An option that is a secret takes the name of one (see: belfry help secrets set), or the\n"
+     "value itself, which the shell's history keeps then:\n"
      "\n"
      "    belfry integrations create --sink webhook --name deployer \\\n"
      "        url=https://deploy.example/hook secret=SIGNING\n"
+     "    … --sink slack --name ml-alerts webhook_url=SLACK_WEBHOOK\n"
+     "    … --sink slack --name ml-alerts token=SLACK_TOKEN channel=C0123456789\n"
+     "    … --sink teams --name ml-team url=TEAMS_FLOW\n"
+     "    … --sink github --name ci repo=acme/models token=GITHUB_TOKEN\n"
      "\n"
      "What is no secret can be read by whoever may read the team, so what lets somebody in is not written\n"
      "there; it is kept as a secret, granted, and named:\n"
@@ -384,9 +397,10 @@ static const struct bf_verb integration_verbs[] = {
     {"connect", "SERVICE [KEY=VALUE…]", "make one by saying yes in a browser: connect slack",
      "For Slack, with an app of the team's own:\n"
      "\n"
-     "    1. Make one at https://api.slack.com/apps.  On its page OAuth & Permissions, add the scope\n"
-     "       incoming-webhook, and https://HUB/connect/slack-done as a redirect URL.\n"
-     "    2. Keep what stands on its page Basic Information:\n"
+     "    1. Make one at https://api.slack.com/apps (Create New App, From scratch).  On its page OAuth &\n"
+     "       Permissions, add https://HUB/connect/slack-done as a redirect URL, where HUB is as in the\n"
+     "       hub's setting public_url, save it, and add the scope incoming-webhook as a bot's.\n"
+     "    2. Keep what stands on its page Basic Information, under App Credentials:\n"
      "           belfry secrets set SLACK_CLIENT_ID\n"
      "           belfry secrets set SLACK_CLIENT_SECRET\n"
      "    3. For each channel:\n"
@@ -395,6 +409,9 @@ static const struct bf_verb integration_verbs[] = {
      "It prints an address.  Whoever opens it within ten minutes chooses a workspace and a channel; the\n"
      "integration is there then, and what it sends to is kept as the secret SLACK_WEBHOOK_ML_ALERTS.\n"
      "Connected again under the same name, it sends to the channel chosen last.\n"
+     "\n"
+     "Without an app's redirects, an address that was made on its page Incoming Webhooks does as well:\n"
+     "belfry help integrations create.\n"
      "\n"
      "KEY=VALUE are for the service: client_id=NAME and client_secret=NAME are names of secrets, should\n"
      "the app's be called otherwise.\n",

@@ -106,7 +106,8 @@ const struct bf_code_word bf_code_words[] = {
      "an event, or a list of them: run = \"r1\", state =, metrics = { loss = 0.5 }, step ="},
     {"expect", "expect { automation =, times =, payload = { … } }", "what fired since the last one of these"
      " that followed a given: so often (or at all), and sent a payload that holds these members;"
-     " payload_is = { … } for all of them, action = \"slack\" for one of several"},
+     " payload_is = { … } for all of them, action = \"slack\" for one of several; of an integration that"
+     " the file does not describe, the payload is the action's options"},
     {"expect_nothing", "expect_nothing([\"NAME\"])", "nothing has fired, or this one has not"},
     {NULL, NULL, NULL},
 };

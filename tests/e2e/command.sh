@@ -146,6 +146,17 @@ b automations create --name x --absent 30m --integration deployer
 has "silence needs to be that of something" "$(err)" "--of run.heartbeat"
 make_automation --filter 'alias=production'
 has "what is no JSON is told" "$(err)" "is not JSON"
+b integrations create --sink webhook --name looks url=http://x.example/ headers='{"A":"b"}' >"$tmp/out"
+has "what looks like JSON, and is sent as a text, is told of" "$(err)" "written headers:=…"
+b integrations create --sink webhook --name looks url=http://x.example/ \
+    headers:='{"X-Api-Key":"${THEIR_KEY}"}' >"$tmp/out"
+has "a secret that is not granted is told apart from a slip" "$(err)" "once it is granted under secrets"
+b integrations create --sink webhook --name looks url=http://x.example/ headers.X-Api-Key=abc >"$tmp/out"
+has "the way to keep one is named once" "$(err)" \
+    "keep it as a secret (belfry secrets set NAME --team acme), grant that under secrets"
+b integrations connect slack >"$tmp/out"
+has "what is connected needs a name" "$(err)" "--name"
+is "before anything is asked" "$(rc)" 2
 has "it is listed with its scope" "$(b automations list)" "acme/vision"
 b integrations delete deployer --yes
 has "what is used is not deleted" "$(err)" '"deploy what is promoted"'

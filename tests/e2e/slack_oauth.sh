@@ -46,5 +46,6 @@ connect() { # SERVICE: standard error
 has "it is told that Slack comes back to https alone" "$(connect slack)" \
     "warning: Slack sends browsers back to https addresses only, and this hub is at $URL/"
 is "and what there is not" "$(connect jira)" "belfry integrations connect: the hub has no plugin that \
-connects jira; its operator puts one into plugin_dir, or adds it to the setting plugins"
+connects jira; its operator puts one into plugin_dir, or adds it to the setting plugins; what is not \
+connected in a browser is made with: belfry integrations create"
 finish

@@ -115,6 +115,8 @@ static void put_destinations(struct bf_buf *b, struct bf_courier *c)
     bf_courier_destinations(c, &d);
     bf_courier_count(c, &n);
     gauge(b, "belfry_deliveries_in_flight", "Attempts under way.", n.in_flight);
+    gauge(b, "belfry_deliveries_long", "Attempts under way in slots of those that take long.",
+          n.in_long);
     gauge(b, "belfry_executions_in_memory", "Executions that the courier has at hand.",
           n.in_memory);
     bf_prom_head(b, "belfry_destinations", "gauge",
@@ -123,6 +125,7 @@ static void put_destinations(struct bf_buf *b, struct bf_courier *c)
     labeled(b, "belfry_destinations", "state", "known", d.known);
     labeled(b, "belfry_destinations", "state", "failing", d.failing);
     labeled(b, "belfry_destinations", "state", "resting", d.resting);
+    labeled(b, "belfry_destinations", "state", "slow", d.slow);
     labeled(b, "belfry_destinations", "state", "paced", d.paced);
     labeled(b, "belfry_destinations", "state", "disabled", d.disabled);
 }

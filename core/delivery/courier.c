@@ -343,6 +343,7 @@ static void take_touched(struct bf_courier *c, struct bf_map *touched)
         d->known = false;
         d->rest_until_mono = d->again_mono = 0;
         d->failures = 0;
+        d->slow = false;        /* it may be somewhere else now */
         destination_look_on_disk(d);
     }
     bf_map_free(touched);
@@ -512,6 +513,7 @@ void bf_courier_destinations(struct bf_courier *c, struct bf_courier_destination
         out->failing += s->standing.failing_since_ms != 0;
         out->resting += s->resting_until_ms > now;
         out->paced += s->paced_until_ms > now;
+        out->slow += s->slow;
         out->disabled += s->disabled;
     }
     pthread_mutex_unlock(&c->show_lock);
@@ -521,6 +523,7 @@ void bf_courier_count(struct bf_courier *c, struct bf_courier_counts *out)
 {
     out->in_memory = atomic_load(&c->in_memory_now);
     out->in_flight = atomic_load(&c->in_flight_now);
+    out->in_long = atomic_load(&c->in_long_now);
     out->delivered = atomic_load(&c->n_delivered);
     out->failed = atomic_load(&c->n_failed);
 }

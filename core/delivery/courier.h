@@ -182,6 +182,7 @@ struct bf_courier_state {
     unsigned in_memory;         /* the others that wait are on disk */
     int64_t resting_until_ms;   /* Unix time, the hub's; 0: not */
     int64_t paced_until_ms;
+    bool slow;
     bool disabled;
     struct bf_standing standing;
 };
@@ -203,6 +204,7 @@ struct bf_courier_destinations {
     unsigned failing;                   /* nothing was delivered since a failure */
     unsigned resting;
     unsigned paced;
+    unsigned slow;                      /* the last attempt took, or one takes, more than a second */
     unsigned disabled;
 };
 void bf_courier_destinations(struct bf_courier *c, struct bf_courier_destinations *out);
@@ -211,6 +213,7 @@ void bf_courier_destinations(struct bf_courier *c, struct bf_courier_destination
 struct bf_courier_counts {
     uint64_t in_memory;
     uint64_t in_flight;
+    uint64_t in_long;           /* of those, in slots of the long ones */
     uint64_t delivered;
     uint64_t failed;            /* attempts that did not deliver */
 };

@@ -20,11 +20,17 @@
 #include "core/outbox/digest.h"
 #include "core/outbox/merge.h"
 
-#define FLIGHT_MAX         256          /* attempts under way, in all */
+#define FLIGHT_MAX         256          /* attempts under way, but for the long ones: quick slots */
+#define FLIGHT_LONG        768          /* the long ones: slots apart, ... */
+#define FLIGHT_LONG_FEW    384          /* ... when so many are left, slow destinations get few, ... */
+#define FLIGHT_LONG_ONE    288          /* ... one, ... */
+#define FLIGHT_LONG_RESERVE 192         /* ... and no more: they are for who was not known as slow */
 #define FLIGHT_PER_DEST    BF_PARALLEL_MAX      /* and to one destination, if its sink is silent */
 #define FLIGHT_RESERVE     64           /* kept for destinations that are well and have few */
 #define FLIGHT_FEW         4            /* that many; and as many as one gets that has not answered */
-#define FLIGHT_FAILING     64           /* attempts at destinations that fail, in all */
+#define FLIGHT_FAILING     256          /* attempts at destinations that fail, in all */
+#define LONG_MS            1000         /* an attempt that takes longer is a long one; ... */
+#define LONG_UNPROVEN_MS   250          /* ... at a destination that has not answered, than this */
 #define FLIGHT_BYTES_MAX   (64 * 1024 * 1024)   /* of what they send: once reached, none begins */
 #define FLIGHT_BYTES_PER_DEST (FLIGHT_BYTES_MAX / 4)
 #define FLIGHT_BYTES_RESERVE  (FLIGHT_BYTES_MAX / 4)    /* kept for destinations that are well */
@@ -34,7 +40,8 @@
 #define MEMORY_MAX         4096         /* executions in memory, in all */
 #define MEMORY_PER_DEST    256
 #define MEMORY_MIN         4            /* what a destination may have when memory is full */
-#define MEMORY_UNPROVEN    16           /* and one that has not answered, or fails */
+#define MEMORY_RESERVE     1024         /* of those, kept for destinations that are well */
+#define MEMORY_UNPROVEN    16           /* and one that has not answered, fails, or is slow */
 #define MEMORY_BYTES_MAX   (16 * 1024 * 1024)   /* of their events */
 #define OFFERED_MAX        4096         /* executions on their way from the engine */
 #define GIVE_UP_MS         (72 * 3600 * 1000LL) /* from the first attempt to the last */
@@ -52,6 +59,8 @@
 #define ARENA_MAX          (8 * 1024 * 1024)    /* of one attempt */
 #define BUCKETS            4096
 
+_Static_assert(FLIGHT_MAX + FLIGHT_LONG <= BF_LOOP_TRANSFERS_MAX, "attempts wait for each other");
+
 /* An execution in memory. */
 struct item {
     struct item *next;                  /* in whichever list it is in */
@@ -68,6 +77,9 @@ struct item {
     bool asked;                         /* it waits for the script, or for a slot since, and counts
                                            there, and not among those in flight */
     bool probe;                         /* its destination was failing when it began */
+    bool is_long;                       /* it has a slot of the long ones */
+    int64_t since_mono;                 /* it has a slot */
+    struct bf_timer patience;           /* until it is a long one */
     bool with_sink;                     /* prepare has returned BF_STEP_LATER */
     bool called;                        /* and before that, the sink has settled it */
     size_t bytes;                       /* of its arena, once it is prepared */
@@ -96,15 +108,17 @@ struct list {
 struct destination {
     struct bf_courier *courier;
     struct destination *next_ready;     /* in courier->ready */
-    struct destination *next_waiting;   /* in a line of the courier's */
+    struct destination *next_waiting;   /* in `waits_in` */
+    struct line *waits_in;              /* for a slot, or to be asked about; NULL: it does not */
     struct destination *next_unsaved;   /* in courier->unsaved */
     bool is_ready;
-    bool is_waiting;                    /* for a slot */
+    bool has_turn;                      /* it was the first in its line */
     bool is_unsaved;                    /* the standing has changed */
     bool known;                         /* `info` and what follows from it are up to date */
     bool disabling;                     /* asked for, and not yet seen */
     bool was_disabled;                  /* when it was looked up last */
     bool proven;                        /* the last attempt was answered as it should */
+    bool slow;                          /* the last attempt was a long one, or one is */
     bool on_disk;                       /* there may be due rows that are not in memory */
     struct bf_destination_info info;
     unsigned most;                      /* attempts under way */
@@ -137,7 +151,8 @@ struct destination {
     char id[BF_ID_LEN + 1];
 };
 
-/* Destinations that wait for a slot, in turn. */
+/* Destinations that wait for a slot, in turn: whoever is first begins one attempt, and if there is
+ * more to begin, stands behind the others. */
 struct line {
     struct destination *first;
     struct destination *last;
@@ -174,7 +189,9 @@ struct bf_courier {
     struct bf_arena *scratch;
     struct destination *ready;          /* ring of those that may have something to begin: last */
     struct line failing;                /* those that fail, and wait for their turn to be tried */
+    struct line slow;
     struct line unproven;               /* those that have not answered */
+    struct line well;
     struct line asking;                 /* those whose scripts wait until fewer are asked */
     struct destination *unsaved;
     unsigned n_unsaved;
@@ -189,6 +206,7 @@ struct bf_courier {
     size_t n_memory;
     size_t memory_bytes;
     unsigned n_flight;
+    unsigned n_long;                    /* of those */
     size_t flight_bytes;
     unsigned n_asked;
     size_t asked_bytes;
@@ -202,6 +220,7 @@ struct bf_courier {
     atomic_ullong n_failed;
     atomic_size_t in_memory_now;
     atomic_uint in_flight_now;
+    atomic_uint in_long_now;
     struct bf_task arrived;
     pthread_mutex_t show_lock;          /* of `destinations` for other threads, and their `shown` */
     pthread_mutex_t lock;
@@ -248,7 +267,7 @@ void destination_begun(struct destination *d, struct item *i);
 void destination_weigh(struct item *i);         /* what it holds now; its arena is ours */
 void destination_asks(struct item *i);          /* it waits for a script: it gives its slot back ... */
 void destination_goes_on(struct item *i);       /* ... and takes one, whether there is one or not */
-void destination_ended(struct destination *d, const struct item *i);
+void destination_ended(struct destination *d, struct item *i);
 void destination_forgets(struct item *i);       /* what it held */
 void destination_unsaved(struct destination *d);        /* its standing is to be stored */
 void destination_merges(struct destination *d); /* what has not begun is on disk, and stays there ... */

@@ -11,10 +11,18 @@
  * tried with one.  What waits for it keeps its place and spends no attempts, and goes back to disk,
  * so that the memory is there for those who are alive.
  *
- * SHARES.  Slots (attempts under way) are what destinations compete for.  One that has not answered
- * rightly since its last failure, or ever, gets few; those that fail share a part among themselves;
- * and the last ones are for those that have few.  So neither receivers that are dead nor ones that
- * are slow keep a slot from one that is well.
+ * SHARES.  Slots (attempts under way) are what destinations compete for.  There are quick ones and
+ * long ones.  An attempt that is still under way after LONG_MS gives its quick slot back and takes a
+ * long one; its destination is slow from then on, and its attempts have long slots from their
+ * beginning, until one ends sooner.  So a receiver that is slow, or silent, keeps a quick slot from
+ * others for a moment only, and only until it is known.
+ *
+ * Of the quick slots a destination that has not answered rightly since its last failure, or ever,
+ * gets few, and the last ones are for those that are well and have few.  Of the long ones a slow
+ * destination may have as many as its sink allows while half of them are free, then few, then one;
+ * and the last ones are for attempts that give a quick slot back.  One that has not answered and is
+ * slow has one, and so has one that fails; of the latter there may only be so many in all.  Who finds
+ * no slot stands in line, behind others like it.
  *
  * SCRIPTS.  An attempt that waits for its automation's script has no slot.  It counts by itself, a
  * destination may have few of them, and what needs no script is begun before those that would have
@@ -83,12 +91,14 @@ void destination_keep(struct destination *d, struct item *i)
     d->n_queued++;
 }
 
+static bool is_well(const struct destination *d) { return d->proven && !d->slow; }
+
 /* How many may queue up in memory: no more than its pace lets through in a second. */
 static unsigned queue_max(const struct destination *d)
 {
     unsigned per_second = bf_pace_per_second(&d->pace);
 
-    if (!d->proven)
+    if (!is_well(d))
         return MEMORY_UNPROVEN;
     return per_second < MEMORY_PER_DEST ? MEMORY_MIN + per_second : MEMORY_PER_DEST;
 }
@@ -96,10 +106,11 @@ static unsigned queue_max(const struct destination *d)
 bool destination_has_room(const struct destination *d)
 {
     const struct bf_courier *c = d->courier;
+    size_t max = is_well(d) ? MEMORY_MAX : MEMORY_MAX - MEMORY_RESERVE;
 
     if (d->n_memory < MEMORY_MIN)
         return true;
-    return d->n_queued < queue_max(d) && d->n_memory < MEMORY_PER_DEST && c->n_memory < MEMORY_MAX &&
+    return d->n_queued < queue_max(d) && d->n_memory < MEMORY_PER_DEST && c->n_memory < max &&
            c->memory_bytes < MEMORY_BYTES_MAX;
 }
 
@@ -371,24 +382,50 @@ static bool is_resting(struct destination *d)
 
 static bool is_failing(const struct destination *d) { return d->failures >= FAILURES_BEFORE_REST; }
 
+static unsigned free_quick(const struct bf_courier *c)
+{
+    return FLIGHT_MAX - (c->n_flight - c->n_long);
+}
+
+static unsigned free_long(const struct bf_courier *c) { return FLIGHT_LONG - c->n_long; }
+
 /* How many attempts it may have under way. */
 static unsigned parallel(const struct destination *d)
 {
-    unsigned free_slots = FLIGHT_MAX - d->courier->n_flight;
+    const struct bf_courier *c = d->courier;
+    unsigned left = d->slow ? free_long(c) : free_quick(c);
 
-    if (is_failing(d))
+    if (is_failing(d) || (d->slow && (!d->proven || left <= FLIGHT_LONG_ONE)))
         return 1;
-    if (!d->proven || free_slots <= FLIGHT_RESERVE)
+    if (!d->proven || left <= (d->slow ? FLIGHT_LONG_FEW : FLIGHT_RESERVE))
         return min_unsigned(d->most, FLIGHT_FEW);
     return d->most;
 }
 
-/* In line for a slot of those that its like may have. */
+static void leave_line(struct destination *d)
+{
+    struct line *l = d->waits_in;
+    struct destination *before = NULL;
+
+    for (struct destination *at = l->first; at != d; at = at->next_waiting)
+        before = at;
+    if (before)
+        before->next_waiting = d->next_waiting;
+    else
+        l->first = d->next_waiting;
+    if (l->last == d)
+        l->last = before;
+    d->waits_in = NULL;
+}
+
+/* One that has become another kind changes lines. */
 static bool wait_in(struct line *l, struct destination *d)
 {
-    if (d->is_waiting)
+    if (d->waits_in == l)
         return false;
-    d->is_waiting = true;
+    if (d->waits_in)
+        leave_line(d);
+    d->waits_in = l;
     d->next_waiting = NULL;
     if (l->last)
         l->last->next_waiting = d;
@@ -403,28 +440,40 @@ static bool is_room_for_others(const struct bf_courier *c)
     return c->flight_bytes < FLIGHT_BYTES_MAX - FLIGHT_BYTES_RESERVE;
 }
 
-static bool is_slot_for_failing(const struct bf_courier *c)
+static bool is_slot_for_slow(const struct bf_courier *c)
 {
-    return c->n_probes < FLIGHT_FAILING && is_room_for_others(c);
+    return free_long(c) > FLIGHT_LONG_RESERVE && is_room_for_others(c);
 }
 
 static bool is_slot_for_unproven(const struct bf_courier *c)
 {
-    return FLIGHT_MAX - c->n_flight > FLIGHT_RESERVE && is_room_for_others(c);
+    return free_quick(c) > FLIGHT_RESERVE && is_room_for_others(c);
 }
+
+static bool is_room_for_failing(const struct bf_courier *c) { return c->n_probes < FLIGHT_FAILING; }
 
 static bool is_room_to_ask(const struct bf_courier *c)
 {
     return c->n_asked < ASKED_MAX && c->asked_bytes < ASKED_BYTES_MAX;
 }
 
+/* Nobody goes before those who wait already. */
+static bool take_turn(struct destination *d, struct line *l, bool is_slot)
+{
+    return (is_slot && (!l->first || d->has_turn)) || wait_in(l, d);
+}
+
 static bool may_take_slot(struct destination *d)
 {
     struct bf_courier *c = d->courier;
 
-    if (is_failing(d))
-        return is_slot_for_failing(c) || wait_in(&c->failing, d);
-    return d->proven || is_slot_for_unproven(c) || wait_in(&c->unproven, d);
+    if (is_failing(d) && !take_turn(d, &c->failing, is_room_for_failing(c)))
+        return false;
+    if (d->slow)
+        return take_turn(d, &c->slow, is_slot_for_slow(c));
+    if (!d->proven)
+        return take_turn(d, &c->unproven, is_slot_for_unproven(c));
+    return take_turn(d, &c->well, free_quick(c) > 0);
 }
 
 static bool next_in(struct line *l)
@@ -433,10 +482,8 @@ static bool next_in(struct line *l)
 
     if (!d)
         return false;
-    l->first = d->next_waiting;
-    if (!l->first)
-        l->last = NULL;
-    d->is_waiting = false;
+    leave_line(d);
+    d->has_turn = true;
     destination_ready(d);
     return true;
 }
@@ -444,10 +491,40 @@ static bool next_in(struct line *l)
 /* The next ones in line, as far as there are slots for them. */
 static bool wake_waiting(struct bf_courier *c)
 {
-    bool woken = is_slot_for_failing(c) && next_in(&c->failing);
+    bool woken = free_quick(c) && next_in(&c->well);
 
     woken |= is_slot_for_unproven(c) && next_in(&c->unproven);
+    woken |= is_slot_for_slow(c) && next_in(&c->slow);
+    woken |= is_room_for_failing(c) && next_in(&c->failing);
     return (is_room_to_ask(c) && next_in(&c->asking)) || woken;
+}
+
+static void add_long(struct bf_courier *c, int n)
+{
+    c->n_long += (unsigned)n;
+    atomic_store(&c->in_long_now, c->n_long);
+}
+
+static void be_patient(struct item *i, int64_t ms);
+
+/* What has taken this long goes among the long ones, as soon as there is a slot. */
+static void on_patience(struct bf_timer *t)
+{
+    struct item *i = bf_container_of(t, struct item, patience);
+    struct bf_courier *c = i->dest->courier;
+
+    i->dest->slow = true;
+    i->is_long = free_long(c) > 0;
+    add_long(c, i->is_long);
+    if (!i->is_long)
+        be_patient(i, LONG_MS);
+    destination_ready(i->dest);
+}
+
+static void be_patient(struct item *i, int64_t ms)
+{
+    i->patience.fn = on_patience;
+    bf_loop_timer(i->dest->courier->loop, &i->patience, ms);
 }
 
 static void take_slot(struct destination *d, struct item *i)
@@ -455,17 +532,24 @@ static void take_slot(struct destination *d, struct item *i)
     struct bf_courier *c = d->courier;
 
     i->probe = is_failing(d);
+    i->is_long = d->slow;
+    i->since_mono = bf_mono_ms(c->clock);
+    if (!i->is_long)
+        be_patient(i, d->proven ? LONG_MS : LONG_UNPROVEN_MS);
     c->n_probes += i->probe;
+    add_long(c, i->is_long);
     d->n_flight++;
     c->n_flight++;
     atomic_store(&c->in_flight_now, c->n_flight);
 }
 
-static void give_slot(struct destination *d, const struct item *i)
+static void give_slot(struct destination *d, struct item *i)
 {
     struct bf_courier *c = d->courier;
 
+    bf_loop_timer_cancel(c->loop, &i->patience);
     c->n_probes -= i->probe;
+    add_long(c, -i->is_long);
     d->n_flight--;
     c->n_flight--;
     atomic_store(&c->in_flight_now, c->n_flight);
@@ -679,6 +763,7 @@ static void show(struct destination *d)
         .in_memory = d->n_memory,
         .resting_until_ms = as_time(d, d->rest_until_mono),
         .paced_until_ms = as_time(d, d->paced_until_mono),
+        .slow = d->slow,
         .disabled = d->info.disabled,
         .standing = d->standing,
     };
@@ -707,6 +792,11 @@ static void give_back(struct item *i)
     destination_look_on_disk(d);
 }
 
+static bool is_slot_like(const struct destination *d)
+{
+    return d->slow ? free_long(d->courier) : free_quick(d->courier);
+}
+
 /* What was answered needs a slot again.  It has been begun, so neither the pace nor its bytes are in
  * its way, nor that the hub is stopping. */
 static void go_on_answered(struct bf_courier *c)
@@ -718,7 +808,7 @@ static void go_on_answered(struct bf_courier *c)
     while ((i = list_take(&answered))) {
         if (!is_open(i->dest)) {
             give_back(i);
-        } else if (c->n_flight < FLIGHT_MAX && i->dest->n_flight < parallel(i->dest)) {
+        } else if (is_slot_like(i->dest) && i->dest->n_flight < parallel(i->dest)) {
             destination_goes_on(i);
             attempt_transformed(i);
         } else {
@@ -727,17 +817,23 @@ static void go_on_answered(struct bf_courier *c)
     }
 }
 
+static bool is_any_slot(const struct bf_courier *c)
+{
+    return (free_quick(c) || free_long(c)) && c->flight_bytes < FLIGHT_BYTES_MAX;
+}
+
 /* One attempt of each destination in turn, until none can begin more. */
 void destinations_pump(struct bf_courier *c)
 {
     if (c->record_again.slot)
         return;         /* first the outcomes that are here */
     go_on_answered(c);
-    while (c->n_flight < FLIGHT_MAX && c->flight_bytes < FLIGHT_BYTES_MAX &&
-           !atomic_load(&c->draining) && (c->ready || wake_waiting(c))) {
+    while (is_any_slot(c) && !atomic_load(&c->draining) && (c->ready || wake_waiting(c))) {
         struct destination *d = c->ready->next_ready;
+        bool begun = begin_one(d);
 
-        if (begin_one(d)) {
+        d->has_turn = false;
+        if (begun) {
             c->ready = d;       /* the next one's turn */
             continue;
         }
@@ -852,7 +948,7 @@ static void has_failed(struct destination *d, const struct item *i, int64_t now_
     }
 }
 
-void destination_ended(struct destination *d, const struct item *i)
+void destination_ended(struct destination *d, struct item *i)
 {
     struct bf_courier *c = d->courier;
     int outcome = i->at.verdict.outcome;
@@ -862,6 +958,7 @@ void destination_ended(struct destination *d, const struct item *i)
     if (is_dry(i) || i->refused)
         return;
     d->proven = outcome != BF_RETRY && outcome != BF_UNKNOWN;
+    d->slow = bf_mono_ms(c->clock) - i->since_mono >= LONG_MS;
     if (outcome == BF_DELIVERED || outcome == BF_ACCEPTED)
         succeeded(d, now_ms);
     else

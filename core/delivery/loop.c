@@ -34,7 +34,7 @@ struct bf_loop {
 int bf_loop_new(const struct bf_guard *guard, const char *user_agent, const struct bf_clock *clock,
                 struct bf_log *log, struct bf_loop **out, struct bf_error *err)
 {
-    struct bf_client_limits limits = {0};
+    struct bf_client_limits limits = {.max_connections = BF_LOOP_TRANSFERS_MAX};
     struct bf_loop *l = bf_new(struct bf_loop);
     int rc = bf_client_new(guard, &limits, user_agent, &l->client, err);
 

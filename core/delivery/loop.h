@@ -13,6 +13,8 @@
 #include "core/base/queue.h"
 #include "core/net/client.h"
 
+#define BF_LOOP_TRANSFERS_MAX 1024      /* HTTP requests under way; more of them wait */
+
 struct bf_loop;
 
 int bf_loop_new(const struct bf_guard *guard, const char *user_agent, const struct bf_clock *clock,

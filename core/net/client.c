@@ -32,6 +32,7 @@
 
 #define DEFAULT_CONNECTIONS 256u
 #define DEFAULT_PER_HOST    64u
+#define DEFAULT_KEPT        256u
 #define DEFAULT_KEEP        ((size_t)64 * 1024)
 #define DEFAULT_READ        ((size_t)1024 * 1024)
 #define DEFAULT_CONNECT_MS  5000
@@ -1101,6 +1102,8 @@ static void set_limits(struct bf_client *c, const struct bf_client_limits *limit
         l->max_connections = DEFAULT_CONNECTIONS;
     if (!l->max_per_host)
         l->max_per_host = DEFAULT_PER_HOST;
+    if (!l->keep_connections)
+        l->keep_connections = DEFAULT_KEPT;
     if (!l->keep_max)
         l->keep_max = DEFAULT_KEEP;
     if (!l->read_max)
@@ -1121,7 +1124,7 @@ static int open_loop(struct bf_client *c, struct bf_error *err)
     return BF_OK;
 }
 
-/* Idle connections count too: at the limit libcurl closes the one unused for longest. */
+/* Idle connections count too: at either limit libcurl closes the one unused for longest. */
 static int open_multi(struct bf_client *c, struct bf_error *err)
 {
     c->multi = curl_multi_init();
@@ -1131,7 +1134,7 @@ static int open_multi(struct bf_client *c, struct bf_error *err)
     curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
     curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_timer);
     curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
-    curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)c->limits.max_connections);
+    curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)c->limits.keep_connections);
     curl_multi_setopt(c->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)c->limits.max_connections);
     return BF_OK;
 }

@@ -26,10 +26,13 @@ struct hub {
     _Atomic int64_t after_ms;
     _Atomic uint64_t last_ticket;
     _Atomic uint64_t first_ticket;
+    atomic_int met[2048];       /* attempts at integrations "D0", "D1" ... */
+    _Atomic uint64_t tickets[2048];     /* of the first attempts, in their order */
     const char *healthy;        /* this integration delivers, whatever the others do */
     atomic_bool missing;        /* the sink is not there */
     atomic_bool block;          /* attempts wait while it is true */
     size_t bytes;               /* that an attempt makes */
+    bool in_haste;              /* at the end: attempts are under way that nobody settles */
     pthread_mutex_t lock;
     struct bf_ask *asks[1024];  /* under lock: of scripts that have not answered, */
     size_t n_asks;
@@ -67,13 +70,24 @@ static inline void note_digest(struct hub *h, const struct bf_digest *d)
         h->n_events += d->later[i].event && d->later[i].event->seq == d->later[i].seq;
 }
 
+static inline void meet(struct hub *h, const char *integration)
+{
+    int n;
+
+    if (sscanf(integration, "D%d", &n) == 1)
+        h->met[n]++;
+}
+
 static inline enum bf_step on_prepare(void *arg, struct bf_attempt *at)
 {
     struct hub *h = arg;
 
     note_digest(h, at->execution->digest);
     h->prepared_by = pthread_self();
+    if (h->n_prepared < (int)BF_COUNT(h->tickets))
+        h->tickets[h->n_prepared] = at->ticket;
     h->n_prepared++;
+    meet(h, bf_execution_integration(at->execution));
     h->last_ticket = at->ticket;
     if (!h->first_ticket)
         h->first_ticket = at->ticket;
@@ -223,7 +237,7 @@ static inline void open_hub(struct hub *h)
 
 static inline void close_hub(struct hub *h)
 {
-    bf_courier_drain(h->courier, 2000);
+    bf_courier_drain(h->courier, h->in_haste ? 0 : 2000);
     bf_bus_stop(h->f.bus);
     bf_workers_stop(h->workers);
     bf_loop_stop(h->loop);

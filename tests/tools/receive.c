@@ -29,6 +29,7 @@
 static const char usage[] =
     "receive --listen HOST:PORT [options]     (port 0 takes a free one)\n"
     "  --status N         answered with (200)\n"
+    "  --body TEXT        and with this\n"
     "  --retry-after S    adds the header\n"
     "  --delay MS         before each answer\n"
     "  --close-half       half an answer, then the end\n"
@@ -37,13 +38,14 @@ static const char usage[] =
     "  --drop PCT         of the requests get no answer but the end\n"
     "  --secret S         check X-Wandb-Signature\n"
     "  --latency          a histogram of now less the \"t\" in the body, CLOCK_MONOTONIC ns\n"
+    "  --mark TEXT        what stands before that time, if not \"t\":\n"
     "  --ids-file FILE    append \"IDEMPOTENCY-KEY ID\" for each request, ID being the body's \"id\"\n"
     "  --took-file FILE   append \"T TOOK\" for each request: \"t\" of its body, and now less it\n"
     "  --count N          end after N distinct requests\n"
     "A summary as JSON is printed at the end, SIGTERM or SIGINT.\n";
 
 struct options {
-    const char *listen, *secret, *ids_file, *took_file;
+    const char *listen, *secret, *ids_file, *took_file, *body, *mark;
     int status;
     double retry_after, delay_ms, drop;
     bool close_half, garbage, endless, latency;
@@ -179,6 +181,18 @@ static void write_ids(struct receiver *r, const struct found *f)
             len ? (int)len : 1, len ? id : "-");
 }
 
+static const char *stamp_of(const struct receiver *r, const struct found *f)
+{
+    const char *mark = r->o.mark, *at;
+
+    if (!r->o.latency && !r->took)
+        return NULL;
+    if (!mark)
+        return json_member(f->body, f->body_len, "t");
+    at = memmem(f->body, f->body_len, mark, strlen(mark));
+    return at ? at + strlen(mark) : NULL;
+}
+
 static void count_latency(struct receiver *r, long long t)
 {
     if (r->took)
@@ -202,7 +216,7 @@ static void count_request(struct receiver *r, const struct found *f)
         r->bad_signatures++;
     if (r->ids)
         write_ids(r, f);
-    t = r->o.latency || r->took ? json_member(f->body, f->body_len, "t") : NULL;
+    t = stamp_of(r, f);
     if (t)
         count_latency(r, strtoll(t, NULL, 10));
 }
@@ -484,8 +498,8 @@ static void make_answer(struct receiver *r)
     else if (r->o.endless)
         n = asprintf(&r->answer, "HTTP/1.1 %d Whatever\r\n%s\r\n", r->o.status, retry);
     else
-        n = asprintf(&r->answer, "HTTP/1.1 %d Whatever\r\n%sContent-Length: 0\r\n\r\n",
-                     r->o.status, retry);
+        n = asprintf(&r->answer, "HTTP/1.1 %d Whatever\r\n%sContent-Length: %zu\r\n\r\n%s",
+                     r->o.status, retry, strlen(r->o.body), r->o.body);
     if (n < 0)
         tool_die("out of memory");
     r->answer_len = (size_t)n / (r->o.close_half ? 2 : 1);
@@ -548,8 +562,9 @@ static struct options parse(int argc, char **argv)
         {"delay", 1, NULL, 'd'},       {"drop", 1, NULL, 'p'},    {"secret", 1, NULL, 'S'},
         {"ids-file", 1, NULL, 'i'},    {"count", 1, NULL, 'c'},   {"close-half", 0, NULL, 'h'},
         {"garbage", 0, NULL, 'g'},     {"endless", 0, NULL, 'e'}, {"latency", 0, NULL, 't'},
-        {"took-file", 1, NULL, 'T'},   {NULL, 0, NULL, 0}};
-    struct options o = {.status = 200, .retry_after = -1};
+        {"took-file", 1, NULL, 'T'},   {"body", 1, NULL, 'b'},    {"mark", 1, NULL, 'm'},
+        {NULL, 0, NULL, 0}};
+    struct options o = {.status = 200, .retry_after = -1, .body = ""};
 
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         switch (c) {
@@ -566,6 +581,8 @@ static struct options parse(int argc, char **argv)
         case 'e': o.endless = true; break;
         case 't': o.latency = true; break;
         case 'T': o.took_file = optarg; break;
+        case 'b': o.body = optarg; break;
+        case 'm': o.mark = optarg; break;
         default: tool_die("%s", usage);
         }
     }

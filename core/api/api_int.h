@@ -226,9 +226,11 @@ int bf_api_check_grant(struct bf_api *api, struct bf_exchange *x,
  * none that the caller may read. */
 int bf_api_event(struct bf_api *api, struct bf_exchange *x, const char *id,
                  struct bf_envelope **out);
-/* Verdicts, tests and looking for what is wrong may take long, so there are few at a time: false if
- * there are too many now, and the error is filled in for 429. */
-bool bf_api_begin_verdicts(struct bf_api *api, struct bf_exchange *x);
+/* Verdicts, tests and looking for what is wrong may take long, so there are few at a time: the job goes
+ * to a worker and the exchange is parked, or it is answered, 429 if there are too many now; `drop` then
+ * gives up what the job holds.  One that ran ends with bf_api_end_verdicts(). */
+int bf_api_begin_verdicts(struct bf_api *api, struct bf_exchange *x, struct bf_job *job,
+                          void (*drop)(struct bf_job *job));
 void bf_api_end_verdicts(struct bf_api *api);
 
 

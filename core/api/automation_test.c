@@ -180,21 +180,9 @@ static int read_body(struct test *t)
     return status ? status : read_event(t, event);
 }
 
-static int begin(struct test *t)
+static void drop(struct bf_job *job)
 {
-    struct bf_api *api = t->api;
-    int rc;
-
-    if (!bf_api_begin_verdicts(api, t->x))
-        return 429;
-    bf_exchange_park(t->x);
-    rc = bf_plugins_run(api->plugins, &t->job);
-    if (rc) {
-        bf_api_end_verdicts(api);
-        bf_envelope_unref(t->event);
-        bf_exchange_finish(t->x, bf_api_fail(t->x, rc, NULL));
-    }
-    return BF_PARKED;
+    bf_envelope_unref(bf_container_of(job, struct test, job)->event);
 }
 
 static int on_test(struct bf_exchange *x, void *arg)
@@ -211,9 +199,8 @@ static int on_test(struct bf_exchange *x, void *arg)
     t->job.fn = run;
     status = read_body(t);
     if (!status)
-        status = begin(t);
-    if (status != BF_PARKED)
-        bf_envelope_unref(t->event);
+        return bf_api_begin_verdicts(arg, x, &t->job, drop);
+    drop(&t->job);
     return status;
 }
 

@@ -70,6 +70,8 @@ void bf_api_integration_is_deleted(struct bf_api *api, struct bf_arena *a,
 int bf_api_integration_record(struct bf_api *api, struct bf_exchange *x, struct bf_tx *tx,
                               const char *type, const struct bf_integration *i,
                               const char *reason, struct bf_error *err);
+
+
 /* --- sending again, as a part of another write (execution_changes.c) ------------------------ */
 
 struct bf_api_resend_asked {

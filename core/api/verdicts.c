@@ -209,15 +209,26 @@ static void run(struct bf_job *job)
 
 /* --- asking ---------------------------------------------------------------------------------- */
 
-bool bf_api_begin_verdicts(struct bf_api *api, struct bf_exchange *x)
+int bf_api_begin_verdicts(struct bf_api *api, struct bf_exchange *x, struct bf_job *job,
+                          void (*drop)(struct bf_job *job))
 {
-    if (atomic_fetch_add(&api->n_verdicts, 1) < AT_ONCE)
-        return true;
-    bf_api_end_verdicts(api);
-    bf_exchange_reply_header(x, "Retry-After", "1");
-    bf_exchange_fail(x, 429, "too_many_requests", NULL, "%d requests of this kind are worked on; try"
-                     " again in a moment", AT_ONCE);
-    return false;
+    int rc;
+
+    if (atomic_fetch_add(&api->n_verdicts, 1) >= AT_ONCE) {
+        bf_api_end_verdicts(api);
+        drop(job);
+        bf_exchange_reply_header(x, "Retry-After", "1");
+        return bf_exchange_fail(x, 429, "too_many_requests", NULL, "%d requests of this kind are"
+                                " worked on; try again in a moment", AT_ONCE);
+    }
+    bf_exchange_park(x);
+    rc = bf_plugins_run(api->plugins, job);
+    if (rc) {
+        bf_api_end_verdicts(api);
+        drop(job);
+        bf_exchange_finish(x, bf_api_fail(x, rc, NULL));
+    }
+    return BF_PARKED;
 }
 
 void bf_api_end_verdicts(struct bf_api *api) { atomic_fetch_sub(&api->n_verdicts, 1); }
@@ -240,23 +251,9 @@ static int find_event(struct asking *q)
     return 0;
 }
 
-static int begin(struct asking *q)
+static void drop(struct bf_job *job)
 {
-    struct bf_api *api = q->api;
-    int rc;
-
-    if (!bf_api_begin_verdicts(api, q->x)) {
-        bf_tree_free(q->page.root);
-        return 429;
-    }
-    bf_exchange_park(q->x);
-    rc = bf_plugins_run(api->plugins, &q->job);
-    if (rc) {
-        bf_api_end_verdicts(api);
-        bf_tree_free(q->page.root);
-        bf_exchange_finish(q->x, bf_api_fail(q->x, rc, NULL));
-    }
-    return BF_PARKED;
+    bf_tree_free(bf_container_of(job, struct asking, job)->page.root);
 }
 
 static int on_verdicts(struct bf_exchange *x, void *arg)
@@ -275,7 +272,7 @@ static int on_verdicts(struct bf_exchange *x, void *arg)
     status = find_event(q);
     if (!status)
         status = bf_api_page_begin(&q->page, arg, x);
-    return status ? status : begin(q);
+    return status ? status : bf_api_begin_verdicts(arg, x, &q->job, drop);
 }
 
 const struct bf_api_route bf_api_verdict_routes[] = {

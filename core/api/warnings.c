@@ -94,25 +94,9 @@ static void run(struct bf_job *job)
 
 /* --- asking ------------------------------------------------------------------------------- */
 
-static int begin(struct looking *l)
+static void drop(struct bf_job *job)
 {
-    struct bf_api *api = l->api;
-    struct bf_exchange *x = l->x;
-    int rc;
-
-    if (!bf_api_begin_verdicts(api, x)) {
-        bf_integration_unref(l->i);
-        return 429;
-    }
-    l->job.fn = run;
-    bf_exchange_park(x);
-    rc = bf_plugins_run(api->plugins, &l->job);
-    if (rc) {
-        bf_integration_unref(l->i);
-        bf_api_end_verdicts(api);
-        bf_exchange_finish(x, bf_api_fail(x, rc, NULL));
-    }
-    return BF_PARKED;
+    bf_integration_unref(bf_container_of(job, struct looking, job)->i);
 }
 
 static struct looking *new_looking(struct bf_api *api, struct bf_exchange *x)
@@ -122,6 +106,7 @@ static struct looking *new_looking(struct bf_api *api, struct bf_exchange *x)
     if (l) {
         l->api = api;
         l->x = x;
+        l->job.fn = run;
     }
     return l;
 }
@@ -137,7 +122,7 @@ static int on_automation(struct bf_exchange *x, void *arg)
     l->draft.id = now.id;
     l->draft.owner = now.owner;
     l->draft.spec = bf_json_raw(now.spec, &l->draft.len);
-    return begin(l);
+    return bf_api_begin_verdicts(arg, x, &l->job, drop);
 }
 
 static int on_integration(struct bf_exchange *x, void *arg)
@@ -148,7 +133,7 @@ static int on_integration(struct bf_exchange *x, void *arg)
     if (status)
         return status;
     l->is_admin = bf_team_may(l->api->team, bf_auth_who(x), BF_ADMIN, l->i->entity);
-    return begin(l);
+    return bf_api_begin_verdicts(arg, x, &l->job, drop);
 }
 
 
@@ -222,25 +207,9 @@ static void run_list(struct bf_job *job)
     bf_exchange_finish(x, status);
 }
 
-static int begin_list(struct listing *l)
+static void drop_list(struct bf_job *job)
 {
-    struct bf_api *api = l->page.api;
-    struct bf_exchange *x = l->page.x;
-    int rc;
-
-    if (!bf_api_begin_verdicts(api, x)) {
-        bf_tree_free(l->page.root);
-        return 429;
-    }
-    l->job.fn = run_list;
-    bf_exchange_park(x);
-    rc = bf_plugins_run(api->plugins, &l->job);
-    if (rc) {
-        bf_tree_free(l->page.root);
-        bf_api_end_verdicts(api);
-        bf_exchange_finish(x, bf_api_fail(x, rc, NULL));
-    }
-    return BF_PARKED;
+    bf_tree_free(bf_container_of(job, struct listing, job)->page.root);
 }
 
 static int on_list(struct bf_exchange *x, void *arg)
@@ -257,7 +226,8 @@ static int on_list(struct bf_exchange *x, void *arg)
         status = bf_api_require(arg, x, BF_READ, l->team);
     if (!status)
         status = bf_api_page_begin(&l->page, arg, x);
-    return status ? status : begin_list(l);
+    l->job.fn = run_list;
+    return status ? status : bf_api_begin_verdicts(arg, x, &l->job, drop_list);
 }
 
 const struct bf_api_route bf_api_warning_routes[] = {

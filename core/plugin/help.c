@@ -215,7 +215,9 @@ void bf_plugin_help(const struct bf_plugin *plugin, struct bf_buf *out)
             bf_buf_printf(out, "\n  in the configuration file:\n"
                           "    sources = { NAME = { source = \"%s\", OPTION = VALUE } }\n", s->name);
         help_table(out, "options", s->options);
+        if (s->routes && s->routes->method)
+            bf_buf_adds(out, "\n  routes\n");
         for (const struct bf_route *r = s->routes; r && r->method; r++)
-            bf_buf_printf(out, "  %s %s\n", r->method, r->path);
+            bf_buf_printf(out, "    %-6s %s\n", r->method, r->path);
     }
 }

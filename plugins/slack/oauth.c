@@ -410,7 +410,8 @@ static const struct bf_route routes[] = {
 };
 
 const struct bf_source slack_source = {
-    BF_SOURCE("slack.app", "Let teams connect channels, each with a Slack app of its own"),
+    BF_SOURCE("slack.app", "Let teams connect channels, each with a Slack app of its own"
+              " (belfry integrations connect slack)"),
     BF_OPTIONS(struct slack_app, options),
     .create = create,
     .routes = routes,

@@ -158,6 +158,13 @@ struct what {
     const char *text;
 };
 
+static int on_route(struct bf_ctx *ctx, void *self, const struct bf_http_in *in,
+                    struct bf_reply *re)
+{
+    (void)ctx, (void)self, (void)in, (void)re;
+    return 204;
+}
+
 static const struct bf_option what[] = {
     BF_STRING(struct what, text, .flags = BF_TEMPLATE | BF_SHOWN, .help = "what to say"),
     BF_OPTIONS_END
@@ -187,6 +194,23 @@ TEST(what_people_read_is_told_in_schema_and_help)
     CHECK_HAS(err.words, "option of an action only");
     bf_buf_fini(&b);
     bf_tree_free(t);
+}
+
+TEST(help_shows_the_options_and_the_routes_of_a_source)
+{
+    static const struct bf_route routes[] = {BF_ROUTE("POST", "/t/{entity}", on_route), BF_ROUTES_END};
+    static const struct bf_source source = {BF_SOURCE("t.pages", "Show something"), .routes = routes};
+    static const struct bf_sink *const sinks[] = {NULL};
+    static const struct bf_source *const sources[] = {&source, NULL};
+    static const struct bf_plugin plugin = {
+        .size = sizeof(plugin), .name = "t", .version = "2", .sinks = sinks, .sources = sources};
+    struct bf_buf b;
+
+    bf_buf_init(&b, 65536);
+    bf_plugin_help(&plugin, &b);
+    CHECK_HAS(bf_buf_text(&b), "source t.pages - Show something");
+    CHECK_HAS(bf_buf_text(&b), "\n  routes\n    POST   /t/{entity}\n");
+    bf_buf_fini(&b);
 }
 
 TEST(help_shows_both_tables_of_a_sink)

@@ -782,7 +782,8 @@ static inline int bf_emit_text(struct bf_ctx *ctx, const struct bf_caller *as, c
 static inline int bf_emit_request(struct bf_ctx *ctx, const struct bf_http_in *in)
 {
     if (!BF_HAS(ctx->host, struct bf_host, emit_request))
-        return BF_ENOSYS;
+        return bf_fail(ctx, BF_ENOSYS, "this hub, %s, has no bf_emit_request()",
+                       ctx->host->version);
     return ctx->host->emit_request(ctx, in);
 }
 
@@ -949,8 +950,9 @@ static inline const char *bf_encode(struct bf_arena *a, int how, const void *dat
 {
     return a->host->encode(a, how, data, len);
 }
-/* The value behind a stand-in, for a library that must have it.  Prefer the
- * stand-in: a revealed secret is yours to keep out of sight. */
+/* The value behind a stand-in, for a library that must have it; any other text is
+ * its own value, and "" with words is what cannot be opened.  Prefer the stand-in:
+ * a revealed secret is yours to keep out of sight. */
 static inline const char *bf_reveal(struct bf_ctx *ctx, struct bf_arena *a, const char *secret)
 {
     return ctx->host->reveal(ctx, a, secret);

@@ -2,6 +2,7 @@
 #include <belfry/belfry.h>
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <strings.h>
 
@@ -18,17 +19,21 @@ struct bf_receiver {
     struct bf_listener *listener;
     bf_receive_fn *fn;
     void *arg;
+    _Atomic(const char *) answer;       /* NULL: an answer has no body */
 };
 
 static int on_request(struct bf_exchange *x, void *arg)
 {
     struct bf_receiver *r = arg;
+    const char *answer = atomic_load(&r->answer);
     struct bf_received in = {.size = sizeof(in)};
 
     in.method = bf_exchange_method(x);
     in.path = bf_exchange_path(x);
     in.headers = bf_exchange_headers(x);
     in.body = bf_exchange_body(x, &in.body_len);
+    if (answer)
+        bf_exchange_reply(x, "text/plain", answer, strlen(answer));
     return r->fn(r->arg, &in);
 }
 
@@ -74,6 +79,11 @@ int bf_receiver_open(const char *listen, bf_receive_fn *fn, void *arg, struct bf
 const char *bf_receiver_address(const struct bf_receiver *r)
 {
     return bf_listener_address(r->listener);
+}
+
+void bf_receiver_answer(struct bf_receiver *r, const char *text)
+{
+    atomic_store(&r->answer, text);
 }
 
 void bf_receiver_close(struct bf_receiver *r)

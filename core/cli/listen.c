@@ -105,6 +105,7 @@ int bf_cli_listen(struct bf_cli *c)
         return bf_cli_fail(c, "cannot make a pipe");
     if (bf_receiver_open(l.address, on_request, &l, &receiver, &err))
         return bf_cli_fail(c, "%s", err.words);
+    bf_receiver_answer(receiver, bf_cli_value(c, "answer"));
     bf_cli_on_stop(stop);
     bf_cli_on_hangup(stop);
     printf("listening on http://%s, any path\n\n", bf_receiver_address(receiver));

@@ -57,6 +57,7 @@ static const struct bf_option_row config_show[] = {
 static const struct bf_option_row listen_options[] = {
     {"secret", 0, "SECRET", "check signatures with it (better: BELFRY_LISTEN_SECRET)"},
     {"status", 0, "CODE", "answer with this status instead of 200"},
+    {"answer", 0, "TEXT", "say this in the answer: ok, as the webhooks of Slack do"},
     {NULL},
 };
 

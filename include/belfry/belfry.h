@@ -250,6 +250,8 @@ struct bf_receiver;
 BF_EXPORT int bf_receiver_open(const char *listen, bf_receive_fn *fn, void *arg,
                                struct bf_receiver **out, struct bf_error *err);
 BF_EXPORT const char *bf_receiver_address(const struct bf_receiver *r);
+/* What answers say from now on, as plain text; not copied.  NULL, as at first: nothing.  [any] */
+BF_EXPORT void bf_receiver_answer(struct bf_receiver *r, const char *text);
 BF_EXPORT void bf_receiver_close(struct bf_receiver *r);
 
 /* Whether X-Wandb-Signature (base64 of HMAC-SHA256 over the raw body) is right, compared in

@@ -89,6 +89,35 @@ has "its plan is shown" "$(cat "$tmp/out")" '+ automation "speech: a run failed"
 has "and applied" "$("$BELFRY" apply "$tmp/acme.lua" --yes)" "2 made"
 run "and there is nothing left to do then" "$BELFRY" plan "$tmp/acme.lua"
 
+# --- Slack, Teams, GitHub: what the README shows, but that one receiver plays all three
+
+start "$tmp/channels.log" "$BELFRY" listen 127.0.0.1:0 --answer ok
+CHANNELS=$ADDRESS
+shown "echo https:..hooks" "belfry automations check" |
+    sed -e "s|https://hooks.slack.com|http://$CHANNELS|; s|https://prod-1[a-z.]*|http://$CHANNELS|" \
+        -e "s/--sink teams/& kind=workflows/; s|--sink github|& api_base=http://$CHANNELS|" >"$tmp/channels"
+(cd "$tmp" && PATH=$(dirname "$OLDPWD/$BELFRY"):$PATH bash -e ./channels) >"$tmp/out" 2>&1 ||
+    bad "the commands for channels do what they are shown for" "$(cat "$tmp/out")"
+has "a message is tried at once" "$(cat "$tmp/out")" "delivered"
+has "and what was made is looked at" "$(cat "$tmp/out")" "nothing is wrong"
+lists=$("$BELFRY" integrations list)
+has "the list says what a channel's secret is called" "$lists" SLACK_WEBHOOK
+has "and which repository is meant" "$lists" acme/models
+run "a run that failed" "$BELFRY" emit --type run.state --project vision --run r9 run.name=lucky-fox-9 \
+    run.state=FAILED --author ana
+run "a version that is promoted" "$BELFRY" emit --type artifact.alias.add --project vision \
+    --collection resnet --alias production --author ana artifact.version=v9
+start "$tmp/gone.log" "$BELFRY" listen 127.0.0.1:0 --status 410
+run "a receiver that is gone" "$BELFRY" integrations create --sink webhook --name old url="http://$ADDRESS/"
+run "that something is sent to" "$BELFRY" automations create --name "to the old one" --on ci.finished \
+    --integration old
+run "now" "$BELFRY" emit --type ci.finished
+says() { grep -qF -- "$1" "$tmp/channels.log"; }
+for what in '🚨 lucky-fox-9 failed: by *ana*' '"event_type":"promoted"' '"model":"acme/vision/resnet:production"' \
+    '🚨 to the old one failed' '🚨 old is out of use'; do
+    within 10 says "$what" || bad "a channel is told: $what" "$(cat "$tmp/channels.log")"
+done
+
 # --- the key goes where it was given for, and nowhere else
 
 "$BELFRY" teams list --url "http://$RECEIVER" >"$tmp/out" 2>&1

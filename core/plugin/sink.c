@@ -411,6 +411,14 @@ static void judge(void *arg, struct bf_attempt *at, struct bf_fetch_result *resu
 
 /* --- preparing ----------------------------------------------------------------------- */
 
+/* Few templates come to that, and only with a large event; so its size is what helps. */
+static enum bf_step out_of_memory(struct bf_try *t)
+{
+    bf_error_set(&t->error, BF_ETOOBIG, "what is to be sent takes more memory than an attempt may have,"
+                 " of an event of %zu bytes; have the action use less of it", t->vars.event->text_len);
+    return settled(t->attempt, BF_REJECTED, -1, t->error.words);
+}
+
 enum bf_step bf_try_request(struct bf_try *t)
 {
     struct bf_attempt *at = t->attempt;
@@ -432,8 +440,7 @@ enum bf_step bf_try_request(struct bf_try *t)
         }
     }
     if (!bf_arena_ok(at->arena))
-        return settled(at, BF_REJECTED, -1, "what is to be sent takes more memory than an attempt "
-                                            "may have");
+        return out_of_memory(t);
     conclude(t, rc, &why);
     return BF_STEP_SETTLED;
 }

@@ -188,7 +188,7 @@ static inline void values_attempt(struct values_try *v, size_t number, struct bf
     if (merged)
         values_merge(x);
     t->at.execution = x;
-    t->at.arena = bf_arena_new(64 * 1024 * 1024);
+    t->at.arena = bf_arena_new(8 * 1024 * 1024);        /* as the courier has it */
     t->at.ticket = 99;
     t->at.number = 1;
 }

@@ -3,24 +3,20 @@
  * The two services of Microsoft are played here, from what their documentation and their users say
  * of them, with their lies: a flow answers 202 whatever becomes of the message, a connector answers
  * 200 and says in the body that Teams refused.  They are stricter than Microsoft's where that helps:
- * a message must be one that Teams shows, and be read by Microsoft's reader without a complaint.
- *
- * Texts are read as Teams for desktops reads them, by markdown-it; and by a little reader that is as
- * simple as the one on phones, where a backslash does not keep [a](b) from being a link. */
+ * a message must be one that Teams shows, and be read by Microsoft's reader without a complaint. */
 import { execFile } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { promisify } from "node:util";
 import { claim, finish, has, is } from "../tools/claims.mjs";
+import { marks, objects, render, texts } from "../tools/messages.mjs";
 
 const require = createRequire(`${process.env.NODE_PATH}/`);
 const cards = require("adaptivecards/dist/adaptivecards.js");
-const MarkdownIt = require("markdown-it");
 
 const [url, key] = process.argv.slice(2);
 const LIMIT = 26624;
-const markdown = new MarkdownIt();
 const run = promisify(execFile);
 
 
@@ -30,16 +26,6 @@ const received = [];
 const busy = new Set();
 
 const isLink = (text) => /^https?:\/\/[^\s]+$/.test(text);
-
-/* Every object in a JSON value, with the name it stands under. */
-function* objects(value, name = "") {
-    if (value === null || typeof value !== "object")
-        return;
-    if (!Array.isArray(value))
-        yield [name, value];
-    for (const [k, v] of Object.entries(value))
-        yield* objects(v, Array.isArray(value) ? name : k);
-}
 
 /* What is wrong with an Adaptive Card; "" nothing. */
 function faultOfCard(card) {
@@ -212,38 +198,11 @@ const cardOf = (message) => message?.attachments?.[0]?.content;
 
 /* --- what a text says -------------------------------------------------------------------------- */
 
-/* Every text of a message that Teams reads as Markdown. */
-function texts(message) {
-    const found = [];
-
-    for (const [name, o] of objects(message)) {
-        if (o.type === "TextBlock")
-            found.push(o.text);
-        if (name === "facts")
-            found.push(o.title ?? o.name, o.value);
-        if (name === "sections" || o["@type"] === "MessageCard")
-            found.push(o.title, o.text, o.activityTitle, o.activitySubtitle, o.activityText);
-    }
-    return found.filter((x) => x !== undefined);
-}
-
 const decode = (html) => html.replace(/<[^>]*>/g, " ").replace(/&lt;/g, "<").replace(/&gt;/g, ">")
     .replace(/&quot;/g, '"').replace(/&amp;/g, "&");
 /* What one sees, but for white space and what has no width. */
 const seen = (text) => text.replace(/[\u200b\u202a-\u202e\u2066-\u2069\ufeff]/g, "")
     .replace(/[\s\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").trim();
-
-/* What a reader would make of it besides text; strong is ours in titles of connectors. */
-function marks(text) {
-    const html = markdown.render(text).replace(/<\/?(p|strong)>/g, "");
-    const found = html.match(/<[a-z][^>]*>/g) ?? [];
-
-    if (/\[[^\]]*\]\(/.test(text))
-        found.push("a link, on a phone");
-    if (/<at>/i.test(text))
-        found.push("a mention");
-    return found;
-}
 
 
 /* --- integrations --------------------------------------------------------------------------- */
@@ -278,7 +237,7 @@ let done = await fire("ci.card", { data: { n: 7 }, run: { id: "r1", name: "sunny
 let card = cardOf(last("flows", "named"));
 is("the card has a coloured title", [card.body[0].style, card.body[0].items[0].text],
    ["attention", "🚨 Build 7 failed"]);
-is("the author's Markdown stays", markdown.render(card.body[1].text).trim(),
+is("the author's Markdown stays", render(card.body[1].text).trim(),
    "<p><strong>look</strong> at sunny_frog</p>\n<p>soon</p>");
 is("facts have values only", card.body[2].facts.map((f) => f.title).join(),
    "Event,Automation,Project,Run");
@@ -426,7 +385,7 @@ for (const v of hostile) {
 
         is(`${JSON.stringify(v)} is text`, all.flatMap(marks), []);
         claim(`${JSON.stringify(v)} is seen as it is`, all.some((t) =>
-            seen(decode(markdown.render(t))).includes(seen(v))), all);
+            seen(decode(render(t))).includes(seen(v))), all);
         claim(`${JSON.stringify(v)} is a link only where its author has one`, link ||
               !JSON.stringify(r.message).match(/"(url|uri)":"(?!https:\/\/[ia]\.example|http:\/\/127)/),
               r.message);

@@ -12,6 +12,9 @@ $(B)/tests/fuzz/replay_%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(B)/libb
 $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/%.o $(B)/libbelfry.a
 	$(Q)$(LINK) -fsanitize=fuzzer $^ $(LIBS) -o $@
 
+# Plugins, linked in.
+$(B)/tests/fuzz/replay_sinks $(B)/tests/fuzz/fuzz_sinks: $(B)/tests/plugin/libstatic.a
+
 fuzz-programs: $(FUZZ_TARGETS:%=$(B)/tests/fuzz/fuzz_%)
 
 # What a run finds goes into $(BUILD)/fuzz/found; what it learns into $(BUILD)/fuzz/TARGET.

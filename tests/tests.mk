@@ -27,6 +27,9 @@ include tests/plugin/plugin-tests.mk
 TEST_LINK = $(LINK) $(if $(GOLD),-fuse-ld=gold)
 GOLD     := $(shell command -v ld.gold)
 
+# What only checks need not be quick, and is compiled in a third of the time.
+$(B)/tests/unit/%.o $(B)/tests/plugin/%.o: override CFLAGS += -O0
+
 # One program per file in tests/unit, against the static library: tests see core's own headers.
 # Plugins are linked in as an embedding program would.
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/test.o $(B)/tests/plugin/libstatic.a \

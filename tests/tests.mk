@@ -13,7 +13,7 @@ SINGLE := $(addprefix test_,api_json automation bare box box_hostile box_library
               intake json limits lines options pace plan points prom rules schedule scripts_kept \
               series sieve sign skipped table team_secret template tls tz vars when wire)
 # These compare times, so nothing may run beside them.
-TIMED := tests/fault/backlog.sh tests/fault/outage.sh tests/fault/script_bombs.sh
+TIMED := tests/fault/backlog.sh tests/fault/outage.sh tests/fault/script_bombs.sh tests/fault/many.sh
 # These are about what is built and installed, which a sanitizer has nothing to say of.
 UNSANITIZED := tests/e2e/dropin.sh
 SANITIZED_FAULT := tests/fault/mutations.sh tests/fault/receivers.sh

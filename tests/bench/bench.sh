@@ -20,6 +20,10 @@
 #      budget are 50 ms, holds up   <= 100 ms
 #   n  durable intake, 1,000 automations with a Lua filter each, of which one is asked about every
 #      event and says no, against the same decided without scripts   with / without   >= 0.70
+#   o  draining deliveries of each sink, to a receiver that answers as its service does, with their
+#      pace set free and nothing merged   Slack, Teams, GitHub / webhook   >= 0.8, 0.8, 0.5
+#   p  5,000 destinations of all sinks, a tenth of which answers after 5 to 10 s or never: the time
+#      that events take to the others   p99 with these / without   <= 2
 #
 # Both sides of a comparison run in turns, on the same machine at the same time, and the ratio is
 # the median of the rounds' ratios: what else the machine does falls on both.  Ratios come first,
@@ -977,6 +981,125 @@ part_n()
     stop "$hooked_pid"
 }
 
+# --- o: what each sink costs -------------------------------------------------------------------------
+
+o_sinks="webhook slack teams github"
+
+o_config()              # SINK
+{
+    case $1 in
+    webhook) echo '{"url":"http://'"$receiver"'/hook","secret":"SIGN"}' ;;
+    slack) echo '{"webhook_url":"http://'"$receiver"'/services/T0/B0/x"}' ;;
+    teams) echo '{"url":"http://'"$receiver"'/workflows/x","kind":"workflows"}' ;;
+    github) echo '{"repo":"acme/vision","token":"SIGN","api_base":"http://'"$receiver"'"}' ;;
+    esac
+}
+o_action()              # SINK
+{
+    case $1 in
+    webhook) echo '{"payload":{"id":"${artifact_metadata.id}","event":"${event_type}",
+        "by":"${event_author}","artifact":"${artifact_version_string}","alias":"${alias}"}}' ;;
+    slack | teams) echo '{"title":"${artifact_version_string} is in ${alias}",
+        "text":"by ${event_author} in ${project_name}: ${artifact_metadata.id}"}' ;;
+    github) echo '{"event_type":"promoted","client_payload":{"id":"${artifact_metadata.id}",
+        "by":"${event_author}","artifact":"${artifact_version_string}","alias":"${alias}"}}' ;;
+    esac
+}
+o_answer()              # SINK: as its service does
+{
+    case $1 in
+    slack) echo "--body ok" ;;
+    teams) echo "--status 202" ;;
+    github) echo "--status 204" ;;
+    esac
+}
+
+# One integration and one automation for each; o_SINK is the integration.
+o_set_up()
+{
+    find_receiver_port
+    api "$hub_url" PUT /teams/acme '{}' >"$WORK/answer"
+    api "$hub_url" PUT /teams/acme/secrets/SIGN '{"value":"a secret of some length"}' >"$WORK/answer"
+    for sink in $o_sinks; do
+        id=$(api "$hub_url" POST /teams/acme/integrations '{"sink":"'$sink'","name":"'$sink'",
+            "config":'"$(o_config $sink)"',"delivery":{"pace":"10000/s","parallel":64,"merge_over":0}}' |
+            sed -n 's/.*"id": *"\([^"]*\)".*/\1/p')
+        eval "o_$sink=$id"
+        api "$hub_url" POST /automations '{"name":"'$sink'","scope":{"entity":"acme",
+            "project":"vision"},"event":{"type":"ADD_ARTIFACT_ALIAS","filter":{"alias":"'$sink'"}},
+            "actions":[{"integration":"'$id'","config":'"$(o_action $sink)"'}]}' >"$WORK/answer"
+    done
+}
+
+o_sql() { "$SQL" "$WORK/o/belfry.db" "$1"; }
+
+# What waits for an integration that is disabled goes out at once when it is enabled.
+o_drain()               # SINK INTEGRATION
+{
+    api "$hub_url" POST "/integrations/$2/disable" >"$WORK/answer"
+    send "$hub_url/api/v1/events" --connections 64 --count "$o_events" --alias "$1"
+    # shellcheck disable=SC2046 # a list
+    start_receiver $(o_answer "$1")
+    before=$(ticks "$hub_pid") since=$(date +%s%3N)
+    api "$hub_url" POST "/integrations/$2/enable" >"$WORK/answer"
+    until [ "$(o_sql "SELECT count(*) FROM executions WHERE integration = '$2' AND status = 0")" = 0 ]; do
+        [ "$(date +%s%3N)" -lt $((since + 120000)) ] || die "deliveries are still waiting"
+        sleep 0.1
+    done
+    keep "o_cpu_$1" "$(calc "($(ticks "$hub_pid") - $before) * 1e6 / $(getconf CLK_TCK) / $o_events")"
+    stop "$receiver_pid"
+    [ "$(field distinct "$WORK/receiver.out")" -ge "$o_events" ] || die "not all were delivered"
+    rate=$(calc "$o_events * 1000 / $(o_sql "SELECT max(started + duration) - min(started)
+        FROM attempts WHERE started >= $since")")
+    keep "o_$1" "$rate"
+}
+
+o_round()
+{
+    o_drain webhook "$o_webhook"
+    webhook_rate=$rate
+    for sink in slack teams github; do
+        eval "id=\$o_$sink"
+        o_drain $sink "$id"
+        ratio "o_ratio_$sink" "$rate" "$webhook_rate"
+    done
+}
+
+part_o()
+{
+    o_events=20000
+    start_hub hub "$WORK/o"
+    o_set_up
+    for round in $(seq "$ROUNDS"); do o_round; done
+    target "o. draining 20,000 messages: Slack / webhook" "$(median o_ratio_slack)" '>=' 0.8
+    target "o. draining 20,000 messages: Teams / webhook" "$(median o_ratio_teams)" '>=' 0.8
+    target "o. draining 20,000 dispatches, each begun on disk: GitHub / webhook" \
+        "$(median o_ratio_github)" '>=' 0.5
+    for sink in $o_sinks; do
+        cpu "o. $sink" "o_cpu_$sink"
+        figure "o. $sink" "o_$sink" deliveries/s
+    done
+    stop "$hub_pid"
+}
+
+# --- p: many destinations, a tenth of them slow ------------------------------------------------------
+
+p_number() { sed -n "s/.*$1.*/\\1/p" "$WORK/many.out"; }
+
+part_p()
+{
+    (cd "$here" && B=$BUILD DESTINATIONS=5000 SLOW=500 OFTEN=1 DELAY=5000 EVENTS=8 RATE=0.3 PATIENCE=240 \
+        tests/fault/many.sh) >"$WORK/many.out" || die "$(cat "$WORK/many.out")"
+    keep p_without "$(p_number 'p99 in ms: \([0-9]*\) without')"
+    keep p_with "$(p_number ', \([0-9]*\) with them')"
+    keep p_memory "$(calc "$(p_number 'KiB: [0-9]*, \([0-9]*\)') / 1024")"
+    ratio p "$(median p_with)" "$(median p_without)"
+    target "p. 5,000 destinations, 500 slow: the others' p99, with / without" "$(median p)" '<=' 2
+    figure "p. p99 of events to 4,500, without the slow ones" p_without ms
+    figure "p. p99 of events to 4,500, with 500 slow ones" p_with ms
+    figure "p. the most memory, with them" p_memory MB
+}
+
 # --- all -------------------------------------------------------------------------------------
 
 for program in "$HUB" "$LOAD" "$RECEIVE" "$BARE" "$ROWS" "$WINDOWS" "$SQL" "$POINTS" "$SCRIPT"; do
@@ -985,11 +1108,11 @@ done
 for program in curl wrk; do
     command -v "$program" >/dev/null || die "$program is not installed"
 done
-[ $# -gt 0 ] || set -- a b c d e f g h i j k l m n
+[ $# -gt 0 ] || set -- a b c d e f g h i j k l m n o p
 for part in "$@"; do
     case $part in
-    [a-n]) say "part $part ..."; "part_$part" ;;
-    *) die "there is no part $part; there are: a b c d e f g h i j k l m n" ;;
+    [a-p]) say "part $part ..."; "part_$part" ;;
+    *) die "there is no part $part; there are: a b c d e f g h i j k l m n o p" ;;
     esac
 done
 {

@@ -861,6 +861,14 @@ static void end_transfer(struct transfer *t, struct bf_fetch_result *r)
 
 static void refuse(struct transfer *t) { list_append(&t->client->refused, t); }
 
+/* To libcurl the connections in use are among those that it keeps.  With a limit that stood still,
+ * many slow transfers would have the connections of all others closed after each answer. */
+static void set_kept(struct bf_client *c)
+{
+    curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS,
+                      (long)(c->n_running + c->limits.keep_connections));
+}
+
 static void start(struct transfer *t)
 {
     struct bf_client *c = t->client;
@@ -875,6 +883,7 @@ static void start(struct transfer *t)
     list_append(&c->running, t);
     c->n_running++;
     t->host->running++;
+    set_kept(c);
 }
 
 static bool has_room(const struct bf_client *c, const struct host *h)
@@ -902,6 +911,7 @@ static void stop(struct transfer *t)
     list_remove(&t->client->running, t);
     t->client->n_running--;
     t->host->running--;
+    set_kept(t->client);
 }
 
 static bool was_sent(struct transfer *t)
@@ -1124,7 +1134,7 @@ static int open_loop(struct bf_client *c, struct bf_error *err)
     return BF_OK;
 }
 
-/* Idle connections count too: at either limit libcurl closes the one unused for longest. */
+/* Idle connections count too: at the limit libcurl closes the one unused for longest. */
 static int open_multi(struct bf_client *c, struct bf_error *err)
 {
     c->multi = curl_multi_init();
@@ -1134,7 +1144,6 @@ static int open_multi(struct bf_client *c, struct bf_error *err)
     curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
     curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_timer);
     curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
-    curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)c->limits.keep_connections);
     curl_multi_setopt(c->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)c->limits.max_connections);
     return BF_OK;
 }

@@ -23,7 +23,7 @@ struct bf_client;
 struct bf_client_limits {
     unsigned max_connections;   /* in all; 0: 256 */
     unsigned max_per_host;      /* 0: 64 */
-    unsigned keep_connections;  /* while more are open, one that falls idle is closed; 0: 256 */
+    unsigned keep_connections;  /* idle ones, for the next request to their hosts; 0: 256 */
     size_t keep_max;            /* bytes of an answer that are kept; 0: 64 KiB */
     size_t read_max;            /* and read before the transfer is cut as too big; 0: 1 MiB */
 };

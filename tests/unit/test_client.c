@@ -1007,6 +1007,32 @@ TEST(an_idle_connection_makes_room_for_one_to_another_host)
     bf_client_free(c);
 }
 
+static bool answer_late(struct server *s, int fd, const char *request, size_t body_len)
+{
+    usleep(500 * 1000);
+    return answer_ok(s, fd, request, body_len);
+}
+
+/* Connections in use used to count among those that are kept: while many waited for slow receivers,
+ * the others were dialled anew for each request. */
+TEST(slow_transfers_do_not_cost_others_their_kept_connections)
+{
+    struct bf_client_limits limits = {.keep_connections = 2};
+    struct server *late = serve(answer_late), *s = serve(answer_ok);
+    struct many m = {.client = client(LOOPBACK, &limits)};
+
+    m.request = (struct bf_fetch_request){.method = "POST", .url = url(late)};
+    for (int i = 0; i < 8; i++)
+        bf_client_send(m.client, &m.request, on_one_of_many, &m);
+    for (int i = 0; i < 10; i++)
+        CHECK_INT(fetch(m.client, (struct bf_fetch_request){.url = url(s)}).r.status, 200);
+    CHECK_INT(m.calls, 0);
+    CHECK_INT(s->connections, 1);
+    run_until(m.client, &m.calls, 8);
+    CHECK_INT(m.good, 8);
+    bf_client_free(m.client);
+}
+
 TEST(done_may_send)
 {
     struct server *s = serve(answer_ok);

@@ -628,6 +628,17 @@ static void set_identity(struct transfer *t)
              key ? (unsigned long long)bf_hash64(key, strlen(key)) : 0);
 }
 
+/* A secret may have got another value since the integration was saved. */
+static bool is_any_long(const char *const pem[BF_TLS_PARTS])
+{
+    bool is_long = false;
+    size_t most;
+
+    for (int i = 0; i < BF_TLS_PARTS; i++)
+        is_long |= bf_tls_is_long((enum bf_tls_part)i, pem[i], &most);
+    return is_long;
+}
+
 static int set_tls(struct transfer *t)
 {
     const struct bf_fetch_request *r = &t->request;
@@ -640,6 +651,9 @@ static int set_tls(struct transfer *t)
         bf_tls_is_locked(r->tls_ca))
         return bf_error_set(&t->error, BF_ECONFIG, "the certificate or key for %s is locked with a"
                             " passphrase; give it without", t->host->name);
+    if (is_any_long((const char *[]){r->tls_cert, r->tls_key, r->tls_ca}))
+        return bf_error_set(&t->error, BF_ECONFIG, "the certificate or key for %s is too long to be read"
+                            " at every connection", t->host->name);
     if (r->tls_cert)
         set_identity(t);
     bf_tls_set(t->easy, (const char *[]){t->identity, r->tls_key, r->tls_ca});

@@ -25,9 +25,19 @@
 #define CERT_BEGIN  "-----BEGIN CERTIFICATE-----"
 #define CERT_END    "-----END CERTIFICATE-----"
 #define CERT_BYTES_MAX (256 * 1024)
+#define PEM_BYTES_MAX  (64 * 1024)      /* some forty certificates */
+#define KEY_BYTES_MAX  (8 * 1024)       /* of RSA with 8,192 bits */
 
 /* "ENCRYPTED PRIVATE KEY", and "Proc-Type: 4,ENCRYPTED" within a block. */
 bool bf_tls_is_locked(const char *pem) { return pem && strstr(pem, "ENCRYPTED"); }
+
+/* Each connection reads them again, on the loop where all others wait: a megabyte of authorities takes
+ * it half a second, a signature with a key of 15,360 bits a quarter of one. */
+bool bf_tls_is_long(enum bf_tls_part part, const char *pem, size_t *most)
+{
+    *most = part == BF_TLS_KEY ? KEY_BYTES_MAX : PEM_BYTES_MAX;
+    return pem && strlen(pem) > *most;
+}
 
 static void set_blob(CURL *easy, CURLoption option, const char *pem)
 {
@@ -171,9 +181,14 @@ int bf_tls_check(const char *const pem[BF_TLS_PARTS], enum bf_tls_part *part,
                  struct bf_error *err)
 {
     for (int i = 0; i < BF_TLS_PARTS; i++) {
+        size_t most;
+
+        *part = (enum bf_tls_part)i;
+        if (bf_tls_is_long(*part, pem[i], &most))
+            return bf_error_set(err, BF_ECONFIG, "has %zu bytes, and every connection reads all of them;"
+                                " at most %zu are allowed", strlen(pem[i]), most);
         if (!bf_tls_is_locked(pem[i]))
             continue;
-        *part = (enum bf_tls_part)i;
         return bf_error_set(err, BF_ECONFIG, "is locked with a passphrase; give it without, as"
                             " \"openssl pkey -in key.pem\" prints it");
     }

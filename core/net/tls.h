@@ -7,6 +7,7 @@
 #define BF_TLS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/base/error.h"
@@ -26,8 +27,12 @@ bool bf_tls_validity(const char *pem, int64_t *from_ms, int64_t *until_ms);
 
 bool bf_tls_is_locked(const char *pem);         /* NULL is not */
 
-/* Sets them in one of libcurl's easy handles, which keeps pointing at them.  Nothing that is locked,
- * please.  [whoever has the handle] */
+/* Longer than what each connection can be made with in little time; *most is how many bytes it may
+ * have. */
+bool bf_tls_is_long(enum bf_tls_part part, const char *pem, size_t *most);
+
+/* Sets them in one of libcurl's easy handles, which keeps pointing at them.  Nothing that is locked
+ * or long, please.  [whoever has the handle] */
 void bf_tls_set(void *easy, const char *const pem[BF_TLS_PARTS]);
 
 #endif

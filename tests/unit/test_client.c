@@ -1104,6 +1104,21 @@ TEST(a_name_that_resolves_to_blocked_addresses_is_refused_with_the_guards_words)
     bf_client_free(c);
 }
 
+/* A secret may get another value after the integration was saved. */
+TEST(a_key_that_takes_long_to_read_is_not_sent_with)
+{
+    struct bf_client *c = client(LOOPBACK, NULL);
+    char key[8200];
+    struct outcome o;
+
+    memset(key, 'x', sizeof(key) - 1);
+    key[sizeof(key) - 1] = '\0';
+    o = fetch(c, (struct bf_fetch_request){.url = "https://127.0.0.1:1/", .tls_cert = "x", .tls_key = key});
+    CHECK_INT(o.r.err, BF_ECONFIG);
+    CHECK_HAS(o.words, "is too long to be read at every connection");
+    bf_client_free(c);
+}
+
 TEST(a_name_with_a_blocked_and_an_allowed_address_reaches_the_allowed_one)
 {
     struct server *s = serve(answer_ok);

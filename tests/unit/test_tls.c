@@ -121,6 +121,31 @@ TEST(what_is_no_pem_is_told_apart)
 }
 
 /* libcurl read the passphrase from NULL, and OpenSSL may ask for one on the terminal. */
+/* They are read by each connection anew, on the loop. */
+TEST(what_takes_long_to_read_is_refused)
+{
+    char *cert, *key, *many = calloc(1, 70000), *long_key = calloc(1, 9000);
+
+    make("hub", EC, 2);
+    cert = slurp("hub.pem");
+    key = slurp("hub.key");
+    while (strlen(many) + strlen(cert) <= 64 * 1024)
+        strcat(many, cert);
+    CHECK_STR(check(many, key, many), "");
+    strcat(many, cert);
+    CHECK_HAS(check(many, key, NULL), "cert has 6");
+    CHECK_HAS(check(many, key, NULL), "at most 65536 are allowed");
+    CHECK_HAS(check(NULL, NULL, many), "ca has 6");
+    memset(strcpy(long_key, key) + strlen(key), '\n', 8200 - strlen(key));
+    CHECK_HAS(check(cert, long_key, NULL), "key has 8200 bytes");
+    long_key[8192] = '\0';
+    CHECK_STR(check(cert, long_key, NULL), "");
+    free(many);
+    free(long_key);
+    free(cert);
+    free(key);
+}
+
 TEST(what_is_locked_with_a_passphrase_is_refused)
 {
     char *cert, *key;

@@ -80,8 +80,8 @@ static int check_known(struct compiler *c, const char *name, struct bf_error *er
     if (c->names->known(c->names->arg, name))
         return BF_OK;
     return bf_error_set(err, BF_ECONFIG, "unknown variable \"${%.80s}\"%s; known are: %s", name,
-                        is_called_like_a_secret(name) ? ", which a secret is once it is granted under"
-                                                        " secrets" : "", c->names->list);
+                        is_called_like_a_secret(name) ? "; a secret has to be granted, under secrets"
+                                                      : "", c->names->list);
 }
 
 /* ${name} at `p` of a text that reaches from `start` to `end`; *after is behind it. */

@@ -150,7 +150,7 @@ b integrations create --sink webhook --name looks url=http://x.example/ headers=
 has "what looks like JSON, and is sent as a text, is told of" "$(err)" "written headers:=…"
 b integrations create --sink webhook --name looks url=http://x.example/ \
     headers:='{"X-Api-Key":"${THEIR_KEY}"}' >"$tmp/out"
-has "a secret that is not granted is told apart from a slip" "$(err)" "once it is granted under secrets"
+has "a secret that is not granted is told apart from a slip" "$(err)" "a secret has to be granted, under secrets"
 b integrations create --sink webhook --name looks url=http://x.example/ headers.X-Api-Key=abc >"$tmp/out"
 has "the way to keep one is named once" "$(err)" \
     "keep it as a secret (belfry secrets set NAME --team acme), grant that under secrets"

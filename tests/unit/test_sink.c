@@ -889,7 +889,7 @@ TEST(what_is_not_granted_is_refused_with_the_names_that_are)
     } rows[] = {
         {"", "${ONE} $TWO", NULL, NULL},
         {"TWO", "${ONE} ${TWO}", NULL, NULL},
-        {"", "${TWO}", "config.text", "unknown variable \"${TWO}\", which a secret is once it is granted under secrets; known are: ONE, "},
+        {"", "${TWO}", "config.text", "unknown variable \"${TWO}\"; a secret has to be granted, under secrets; known are: ONE, "},
         {"TWO", "${THREE}", "config.text", "known are: TWO, ONE, "},
         {"THREE", "", "secrets", "no secret \"THREE\" in team acme; store it with PUT"},
     };

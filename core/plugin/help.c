@@ -6,6 +6,7 @@
 #include "core/plugin/inner.h"
 
 #define HELP_COLUMN 24
+#define HELP_WIDTH  100
 
 /* A default is text; in a schema it stands with its own type. */
 static void schema_default(struct bf_tree *t, const struct bf_option *o)
@@ -169,9 +170,40 @@ static const char *type_words(const struct bf_option *o)
     }
 }
 
+static size_t characters(const char *text, size_t len)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < len; i++)
+        n += ((unsigned char)text[i] & 0xc0) != 0x80;
+    return n;
+}
+
+/* Words behind the column where they begin, in as many lines as that takes. */
+static void put_words(struct bf_buf *out, const char *words)
+{
+    size_t column = HELP_COLUMN;
+
+    while (*words) {
+        size_t len = strcspn(words, " "), width = characters(words, len);
+
+        if (column > HELP_COLUMN && column + 1 + width > HELP_WIDTH) {
+            bf_buf_printf(out, "\n%*s", HELP_COLUMN, "");
+            column = HELP_COLUMN;
+        } else if (column > HELP_COLUMN) {
+            bf_buf_addc(out, ' ');
+            column++;
+        }
+        bf_buf_add(out, words, len);
+        column += width;
+        words += len + strspn(words + len, " ");
+    }
+}
+
 static void help_option(struct bf_buf *out, const struct bf_option *o)
 {
-    bf_buf_printf(out, "    %-*s %s", HELP_COLUMN - 5, o->name, o->help ? o->help : "");
+    bf_buf_printf(out, "    %-*s ", HELP_COLUMN - 5, o->name);
+    put_words(out, o->help ? o->help : "");
     bf_buf_printf(out, "\n%*s(%s", HELP_COLUMN, "", type_words(o));
     if (o->flags & BF_REQUIRED)
         bf_buf_adds(out, ", required");

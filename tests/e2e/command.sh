@@ -59,6 +59,8 @@ has "every verb has help" "$(b secrets set --help)" "never"
 is "that ends well" "$(rc)" 0
 has "help knows verbs of nouns" "$(b help automations create)" "--integration"
 has "and plugins" "$(b help webhook)" "access_token"
+at_most "whose options stand in lines that a terminal has room for" \
+    "$(for p in webhook slack teams github; do b help $p; done | grep '^ ' | wc -L)" 100
 has "also of one that is named as a verb is" "$(b help teams)" "sink teams"
 b help autmations
 has "and typos" "$(err)" 'did you mean "automations"?'

@@ -467,8 +467,10 @@ int bf_hub_run(struct bf_hub *hub, struct bf_error *err)
     int rc = start(hub, err);
 
     if (!rc) {
-        bf_infof(hub->log, "hub", "listening on %s, %zu automations",
-                 bf_listener_address(hub->listener), bf_bus_automations(hub->bus));
+        size_t n = bf_bus_automations(hub->bus);
+
+        bf_infof(hub->log, "hub", "listening on %s, %zu automation%s",
+                 bf_listener_address(hub->listener), n, n == 1 ? "" : "s");
         hub_say_state(hub, BF_HUB_RUNNING);
         wait_for_stop(hub);
         bf_infof(hub->log, "hub", "stopping");

@@ -261,23 +261,38 @@ static const struct bf_template *template_of(struct bf_try *t, const char *text,
     return made;
 }
 
-/* A text that a script made is a value, and no template. */
-static const char *as_it_is(struct bf_try *t, const char *text, enum bf_template_escape escape)
+static const char *escape_value(struct bf_try *t, const char *what, const char *value,
+                                enum bf_template_escape escape)
 {
     const char *out = "";
     struct bf_buf b;
 
     if (escape == BF_TEMPLATE_PLAIN)
-        return text;
+        return value;
     bf_buf_init(&b, BF_RENDERED_MAX);
-    bf_template_add_value(&b, escape, text);
+    bf_template_add_value(&b, escape, value);
     if (b.failed)
-        bf_error_set(&t->whole->error, BF_ETOOBIG, "what the script made is, once it is escaped, more"
-                     " than %d bytes long", BF_RENDERED_MAX);
+        bf_error_set(&t->whole->error, BF_ETOOBIG, "%s is, once it is escaped, more than %d bytes long",
+                     what, BF_RENDERED_MAX);
     else
         out = bf_arena_ndup(t->delivery.arena, bf_buf_text(&b), b.len);
     bf_buf_fini(&b);
     return out;
+}
+
+/* The value of a text that is nothing but ${name}, as plugins make them up, without compiling it;
+ * NULL if it is something else, or there is no such name. */
+static const char *lone_value(struct bf_try *t, const char *text)
+{
+    size_t len = strncmp(text, "${", 2) == 0 ? strcspn(text, "}") : 0;
+    char name[64];
+
+    if (len < 3 || text[len] != '}' || text[len + 1] || len - 2 >= sizeof(name) ||
+        memchr(text, ':', len))
+        return NULL;
+    memcpy(name, text + 2, len - 2);
+    name[len - 2] = '\0';
+    return value_of(t, name, false);
 }
 
 static const char *render(const struct bf_delivery *d, const char *text, bool json,
@@ -285,11 +300,14 @@ static const char *render(const struct bf_delivery *d, const char *text, bool js
 {
     struct bf_try *t = (struct bf_try *)d;
     const struct bf_template *tmpl;
-    const char *out = "";
+    const char *out = "", *value;
     struct bf_buf b;
 
-    if (bf_rendered_has(t->whole->rendered, text))
-        return as_it_is(t, text, escape);
+    if (bf_rendered_has(t->whole->rendered, text))      /* a value, and no template */
+        return escape_value(t, "what the script made", text, escape);
+    value = text && !json ? lone_value(t, text) : NULL;
+    if (value)
+        return escape_value(t, text, value, escape);
     tmpl = text ? template_of(t, text, json) : NULL;
     if (!tmpl)
         return "";

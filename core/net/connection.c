@@ -177,6 +177,9 @@ static void linger_end(struct bf_linger *g)
     if (g->next)
         g->next->prev = g->prev;
     g->loop->n_lingering--;
+    /* Closing alone does not end the watch while another descriptor of the socket is open, as in a
+     * process that is being started. */
+    bf_web_loop_unwatch(g->loop, g->fd);
     close(g->fd);
     free(g);
 }

@@ -1,6 +1,8 @@
 /* What a listener does with requests as they come over the wire, good ones and bad ones. */
 #include "tests/test.h"
 
+#include <signal.h>
+#include <sys/wait.h>
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -1136,6 +1138,39 @@ TEST(a_parked_request_is_finished_by_another_thread)
     }
     close(fd);
     finisher_set(&f, false, true);
+    bf_listener_close(l);
+}
+
+/* As one that is being started: it has all descriptors until it becomes what it shall be. */
+static pid_t hold_all_descriptors(void)
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        pause();
+        _exit(0);
+    }
+    return child;
+}
+
+TEST(a_socket_that_another_process_holds_too_is_forgotten_when_it_ends)
+{
+    struct bf_listener *l = simple();
+
+    for (int i = 0; i < 20; i++) {
+        int fd = dial(l);
+        pid_t child;
+
+        put(fd, "GET /hello HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n");
+        CHECK_INT(status_of(answer(fd)), 400);
+        child = hold_all_descriptors();
+        shutdown(fd, SHUT_RDWR);        /* which ends its lingering */
+        close(fd);
+        CHECK_STR(body_of(ask(l, GET("/hello"))), "hello");
+        CHECK_STR(body_of(ask(l, GET("/hello"))), "hello");
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+    }
     bf_listener_close(l);
 }
 

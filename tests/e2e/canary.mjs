@@ -17,6 +17,7 @@ import {createServer} from "node:http";
 import {createHash, randomBytes} from "node:crypto";
 import {existsSync, readFileSync, readdirSync, statSync, writeFileSync} from "node:fs";
 import {join} from "node:path";
+import {cookiesOf} from "../tools/cookies.mjs";
 import {Described} from "../tools/described.mjs";
 
 const [url, keyFile, pid, data, log, tokenFile] = process.argv.slice(2);
@@ -258,7 +259,7 @@ await must("PUT", "/api/v1/teams/acme/secrets/SLACK_CLIENT_ID", {value: slack.id
 await must("PUT", "/api/v1/teams/acme/secrets/SLACK_CLIENT_SECRET", {value: slack.secret});
 const begun = await must("POST", "/connect/slack/acme", {name: "canaries"});
 const toSlack = await fetch(begun.url, {redirect: "manual"});
-const cookie = toSlack.headers.getSetCookie().map(c => c.split(";")[0]).join("; ");
+const cookie = cookiesOf(toSlack.headers).map(c => `${c.name}=${c.value}`).join("; ");
 const there = new URL(toSlack.headers.get("location"));
 claim("the app's id is for Slack", there.searchParams.get("client_id") === slack.id, there.href);
 const done = await fetch(`${there.searchParams.get("redirect_uri")}?code=${slack.code}&state=` +

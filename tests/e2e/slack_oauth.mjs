@@ -10,6 +10,7 @@ import {createHash} from "node:crypto";
 import {spawn} from "node:child_process";
 import {readFileSync, writeFileSync} from "node:fs";
 import {claim, finish, has, is} from "../tools/claims.mjs";
+import {cookiesOf} from "../tools/cookies.mjs";
 import {load} from "../tools/npm.mjs";
 
 const [hub, keyFile, slackPort, dir, belfry] = process.argv.slice(2);
@@ -87,11 +88,9 @@ class Browser {
         const cookie = [...this.jar].map(([k, v]) => `${k}=${v}`).join("; ");
         const answer = await fetch(url, {redirect: "manual", ...options,
             headers: {...(cookie && url.startsWith(hub) ? {cookie} : {}), ...options.headers}});
-        for (const line of answer.headers.getSetCookie()) {
-            const [pair, ...attributes] = line.split("; ");
-            const [name, value] = [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)];
+        for (const {name, value, attributes} of cookiesOf(answer.headers)) {
             this.jar.set(name, value);
-            this.attributes = attributes.join("; ");
+            this.attributes = attributes;
         }
         return {status: answer.status, text: await answer.text(), headers: answer.headers,
             location: answer.headers.get("location")};

@@ -11,11 +11,12 @@ FAULT := $(wildcard tests/fault/*.sh)
 SINGLE := $(addprefix test_,api_json automation bare box box_hostile box_library box_order cli cloudevents \
               code condition config crypto differ digest exact filter hooks hooks_shipped \
               intake json limits lines options pace plan points prom rules schedule scripts_kept \
-              series sieve sign skipped table team_secret template tls tz vars when wire)
+              series sieve sign skipped table team_secret template tls tz values vars when wire)
 # These compare times, so nothing may run beside them.
 TIMED := tests/fault/backlog.sh tests/fault/outage.sh tests/fault/script_bombs.sh tests/fault/many.sh
-# These are about what is built and installed, which a sanitizer has nothing to say of.
-UNSANITIZED := tests/e2e/dropin.sh
+# These are about what is built and installed, and about programs that end at once, of which a
+# sanitizer has little to say.
+UNSANITIZED := $(addprefix tests/e2e/,command.sh dropin.sh webhook_script.sh)
 SANITIZED_FAULT := tests/fault/mutations.sh tests/fault/receivers.sh
 
 # What the tests ask of npm; for node's require() and tests/tools/npm.mjs.

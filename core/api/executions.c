@@ -156,20 +156,29 @@ static int add_firings(struct one *o, uint64_t number)
     return BF_OK;
 }
 
+static int read_all_of(struct one *o, uint64_t number)
+{
+    int rc = bf_history_read(o->db, number, on_one, o);
+
+    if (!rc) {
+        o->attempts = bf_tree_add_array(o->out->tree, "attempt_records");
+        rc = bf_history_attempts(o->db, number, on_attempt, o);
+    }
+    return !rc && o->is_digest ? add_firings(o, number) : rc;
+}
+
+/* As it was at one moment: else it could be shown as waiting, with the attempt that has ended it. */
 int bf_api_execution(struct bf_api *api, struct bf_db *db, uint64_t number,
                      struct bf_shown *shown, struct bf_api_execution *out)
 {
     struct one o = {.api = api, .db = db, .shown = shown, .out = out};
-    int rc;
+    int rc = bf_db_hold(db);
 
     *out = (struct bf_api_execution){.tree = NULL};
-    rc = bf_history_read(db, number, on_one, &o);
     if (!rc) {
-        o.attempts = bf_tree_add_array(out->tree, "attempt_records");
-        rc = bf_history_attempts(db, number, on_attempt, &o);
+        rc = read_all_of(&o, number);
+        bf_db_release(db);
     }
-    if (!rc && o.is_digest)
-        rc = add_firings(&o, number);
     if (rc) {
         bf_tree_free(out->tree);
         out->tree = NULL;

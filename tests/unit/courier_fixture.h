@@ -21,7 +21,7 @@ struct hub {
     enum bf_step step;
     atomic_int outcome;         /* of the next attempts */
     atomic_int n_prepared;
-    pthread_t prepared_by;      /* who prepared the last attempt */
+    _Atomic pthread_t prepared_by;      /* who prepared the last attempt */
     atomic_int n_disabled;
     _Atomic int64_t after_ms;
     _Atomic uint64_t last_ticket;
